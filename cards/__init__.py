@@ -1,0 +1,1 @@
+"""Turns an assessment into CDS Hooks cards in English, German and Romanian."""

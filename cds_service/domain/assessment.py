@@ -1,0 +1,262 @@
+"""What the rules concluded: state variables with their causes, every rule's outcome, lanes, and the cards to show."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+from cds_service.domain.facts import (
+    Conflict,
+    Gap,
+    KnownCondition,
+    LabValue,
+    Medication,
+    OrderFact,
+    Provenance,
+    Report,
+    StatedFact,
+    TextFinding,
+)
+from cds_service.domain.state import LaneState
+from cds_service.domain.vocabulary import Indicator, Lane
+
+ParamValue: TypeAlias = str | int | float | date | datetime | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FindingCause:
+    """A report sentence that a rule used."""
+
+    finding: TextFinding
+    report: Provenance
+    reported_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class LabCause:
+    """A laboratory result or vital sign that a rule used; ``fresh`` is false when it is shown but too old to count."""
+
+    lab: LabValue
+    fresh: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionCause:
+    """A charted problem or history entry that a rule used."""
+
+    condition: KnownCondition
+
+
+@dataclass(frozen=True, slots=True)
+class StatedCause:
+    """A sentence of the report's history that a rule used."""
+
+    fact: StatedFact
+    report: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class MedicationCause:
+    """A drug that a rule used."""
+
+    medication: Medication
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCause:
+    """A draft order that a rule looked at."""
+
+    order: OrderFact
+
+
+@dataclass(frozen=True, slots=True)
+class ChartCause:
+    """Any other chart fact: procedure, device, allergy, demographics. ``text`` is as charted."""
+
+    kind: str
+    text: str
+    on: date | None
+    provenance: Provenance
+
+
+Cause: TypeAlias = FindingCause | LabCause | ConditionCause | StatedCause | MedicationCause | OrderCause | ChartCause
+
+
+class Pathway(StrEnum):
+    """Field of knowledge that a rule belongs to."""
+
+    READING = "reading"
+    EMERGENCY = "emergency"
+    INFECTION = "infection"
+    MALIGNANCY = "malignancy"
+    FRACTURE = "fracture"
+    INFLAMMATORY = "inflammatory"
+    DEGENERATIVE = "degenerative"
+    METABOLIC = "metabolic"
+    TIME = "time"
+    LABORATORY = "laboratory"
+    ORDER = "order"
+    SCOPE = "scope"
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One rule that fired: what it argues for, how strongly (the value of its variable), and the facts that made it."""
+
+    rule_id: str
+    variable: str
+    value: str
+    causes: tuple[Cause, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RuleResult:
+    """Outcome of one rule for the explanation: fired or not, why, and which facts would be needed to decide.
+
+    ``why`` is an English sentence built from the rule's own words and values, without names or identifiers of the
+    patient. ``missing`` names facts that were unknown and could have changed the outcome (near misses).
+    """
+
+    rule_id: str
+    fired: bool
+    why: str
+    missing: tuple[str, ...] = ()
+    causes: tuple[Cause, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StateVariable:
+    """One state variable with its value and the signals that gave it."""
+
+    name: str
+    value: str
+    signals: tuple[Signal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LaneOutcome:
+    """Exactly one row of each lane: ``card`` is empty for the row "none"."""
+
+    lane: Lane
+    row: str
+    card: str
+    indicator: Indicator | None
+    suppressed_by: str = ""
+
+
+class DraftKind(StrEnum):
+    """Draft orders that a card may offer; ``cards/orders.toml`` holds code, words and resource type of each."""
+
+    CRP = "crp"
+    ESR = "esr"
+    CRP_ESR_RECHECK = "crp_esr_recheck"
+    CBC = "cbc"
+    BLOOD_CULTURE = "blood_culture"
+    MRI_WHOLE_SPINE_CONTRAST = "mri_whole_spine_contrast"
+    MRI_FOLLOW_UP = "mri_follow_up"
+    MRI_FOLLOW_UP_NATIVE = "mri_follow_up_native"
+    MRI_DWI_OPPOSED_PHASE = "mri_dwi_opposed_phase"
+    MRI_SACROILIAC = "mri_sacroiliac"
+    CT_REGION = "ct_region"
+    FDG_PET_CT = "fdg_pet_ct"
+    SPINE_BIOPSY = "spine_biopsy"
+    STAGING_CT = "staging_ct"
+    ECHOCARDIOGRAPHY = "echocardiography"
+    SPINE_SURGERY_REFERRAL = "spine_surgery_referral"
+    INFECTIOUS_DISEASE_REFERRAL = "infectious_disease_referral"
+    ONCOLOGY_REFERRAL = "oncology_referral"
+    RHEUMATOLOGY_REFERRAL = "rheumatology_referral"
+    HLA_B27 = "hla_b27"
+    CALCIUM = "calcium"
+    CREATININE = "creatinine"
+    ALP = "alp"
+    LDH = "ldh"
+    SPEP = "spep"
+    FREE_LIGHT_CHAINS = "free_light_chains"
+    PSA = "psa"
+    VITAMIN_D = "vitamin_d"
+    PTH = "pth"
+    DXA = "dxa"
+    FOLLOW_UP_VISIT = "follow_up_visit"
+    CONSERVATIVE_CARE_PLAN = "conservative_care_plan"
+    RADIOLOGY_CLARIFICATION_TASK = "radiology_clarification_task"
+    ANALGESIC_PARACETAMOL = "analgesic_paracetamol"
+    DELETE_ORDER = "delete_order"
+
+
+class Priority(StrEnum):
+    """FHIR request priority."""
+
+    ROUTINE = "routine"
+    URGENT = "urgent"
+    ASAP = "asap"
+    STAT = "stat"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One draft order to offer. ``quantity`` 2 is two sets, ``note`` a text id, ``target`` an order to delete."""
+
+    kind: DraftKind
+    priority: Priority = Priority.ROUTINE
+    occurrence: date | None = None
+    occurrence_end: date | None = None
+    quantity: int = 1
+    note: str = ""
+    target: Provenance | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCard:
+    """A card to write. ``text_id`` chooses the words (``C11-E``), ``card_id`` is the card it is a variant of (``C11``).
+
+    ``add_lines`` are ids of add-on lines in the texts; ``drop_lines`` are ids of lines taken out (plan lines, line
+    filters); ``params`` fill placeholders; causes make ``{evidence}``; ``reasons`` are ids of reason strings.
+    """
+
+    card_id: str
+    text_id: str
+    lane: Lane
+    row: str
+    indicator: Indicator
+    causes: tuple[Cause, ...] = ()
+    params: Mapping[str, ParamValue] = field(default_factory=dict, hash=False)
+    add_lines: tuple[str, ...] = ()
+    drop_lines: tuple[str, ...] = ()
+    drafts: tuple[Draft, ...] = ()
+    evidence: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ()
+    rule_ids: tuple[str, ...] = ()
+    order: OrderFact | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """One reference of the evidence register, ready to show."""
+
+    id: str
+    title: str
+    source: str
+    year: str
+    url: str | None
+    provenance: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """The whole outcome for one patient at one moment; everything the cards and the explanation need."""
+
+    as_of: datetime
+    knowledge_version: str
+    state: LaneState | None
+    variables: tuple[StateVariable, ...]
+    rules: tuple[RuleResult, ...]
+    lanes: tuple[LaneOutcome, ...]
+    cards: tuple[PlannedCard, ...]
+    gaps: tuple[Gap, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    leading_report: Report | None = None
+    labs: tuple[LabCause, ...] = ()
+    citations: Mapping[str, Citation] = field(default_factory=dict, hash=False)
