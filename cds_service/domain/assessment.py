@@ -242,6 +242,8 @@ class Citation:
     year: str
     url: str | None
     provenance: str
+    authors: str = ""
+    verify: bool = False
 
 
 @dataclass(frozen=True, slots=True)
