@@ -1,0 +1,60 @@
+"""Tells from title and text how a report was imaged and which body region it is about, in three languages."""
+
+from cds_service.domain.vocabulary import BodyRegion, Modality
+from cds_service.knowledge.examination import load_examination_terms
+from cds_service.reading.phrases import TermIndex, WordMatch, outermost
+from cds_service.reading.words import Words, cut
+
+# Only the beginning of a text names the examination; later mentions are usually of other examinations.
+_OPENING_WORDS = 60
+
+_INDEX = TermIndex(load_examination_terms())
+_UNSPECIFIC = frozenset({BodyRegion.SPINE, BodyRegion.OTHER, BodyRegion.PELVIS})
+_SPINE_PARTS = frozenset({BodyRegion.CERVICAL, BodyRegion.THORACIC, BodyRegion.LUMBAR})
+
+
+def examination(title: str, text: str) -> tuple[Modality, BodyRegion]:
+    """Return modality and region; the title decides, else the opening of the text. Unknown stays unknown."""
+    in_title = _named(cut(title))
+    opening = _opening(text)
+    in_line = _named(cut(opening[0]))
+    in_text = _named(cut(opening[1]))
+    modality = next((m for m in map(_modality, (in_title, in_line, in_text)) if m is not Modality.UNKNOWN), None)
+    region = next((r for r in map(_region, (in_title, in_line, in_text)) if r is not BodyRegion.UNKNOWN), None)
+    return modality or Modality.UNKNOWN, region or BodyRegion.UNKNOWN
+
+
+def _opening(text: str) -> tuple[str, str]:
+    """Return the first line that holds letters, and the opening of the text."""
+    beginning = text[: _OPENING_WORDS * 12]
+    first = next((line for line in beginning.splitlines() if any(c.isalpha() for c in line)), "")
+    sentence_end = first.find(". ")
+    return (first if sentence_end < 0 else first[:sentence_end]), beginning
+
+
+def _named(words: Words) -> list[WordMatch]:
+    return outermost(_INDEX.find(words))
+
+
+def _modality(matches: list[WordMatch]) -> Modality:
+    """Return the first modality named; a combined PET counts as PET wherever it stands beside CT or MR."""
+    named = [m for m in matches if m.id.startswith("m:")]
+    if not named:
+        return Modality.UNKNOWN
+    if any(m.id == f"m:{Modality.PET}" and m.first <= named[0].last + 1 for m in named):
+        return Modality.PET
+    return Modality(named[0].id[2:])
+
+
+def _region(matches: list[WordMatch]) -> BodyRegion:
+    """Return the region named; parts of the spine win over "spine", and several parts are told together."""
+    named = list(dict.fromkeys(BodyRegion(m.id[2:]) for m in matches if m.id.startswith("r:")))
+    exact = [r for r in named if r not in _UNSPECIFIC]
+    if not exact:
+        order = (BodyRegion.SPINE, BodyRegion.OTHER, BodyRegion.PELVIS)
+        return next((r for r in order if r in named), BodyRegion.UNKNOWN)
+    if BodyRegion.WHOLE_SPINE in exact or set(exact) >= _SPINE_PARTS:
+        return BodyRegion.WHOLE_SPINE
+    if BodyRegion.THORACOLUMBAR in exact or set(exact) >= {BodyRegion.THORACIC, BodyRegion.LUMBAR}:
+        return BodyRegion.THORACOLUMBAR
+    return exact[0]

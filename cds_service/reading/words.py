@@ -1,0 +1,106 @@
+"""Cuts a text into folded words that remember where they stood, so that every match slices back to the original."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import lru_cache
+
+_WORD = re.compile(r"(?:[^\W_][\u00ad\u0300-\u036f]*)+")
+# Longer "words" are encoded data or an attack; only their beginning is looked at, which keeps matching linear.
+_LONGEST_WORD = 60
+_DIGRAPHS = {"ae": "a", "oe": "o", "ue": "u"}
+_NEVER_JOINED = frozenset({"und", "oder", "bzw", "sowie", "and", "or", "to", "bis", "si", "sau", "pana"})
+_ABBREVIATION = 2
+
+
+class Gap(IntEnum):
+    """What stands between two words, from nothing of importance to the end of a sentence."""
+
+    SOFT = 0
+    COMMA = 1
+    CLAUSE = 2
+    STOP = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Folded words of a text with their original ``[start, end)``; ``gaps[i]`` is what stands before word ``i``."""
+
+    text: str
+    words: tuple[str, ...]
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+    gaps: tuple[Gap, ...]
+
+    def __len__(self) -> int:
+        """Return the number of words."""
+        return len(self.words)
+
+    def between(self, index: int) -> str:
+        """Return the original characters before word ``index``, back to the word before it."""
+        return self.text[self.ends[index - 1] if index else 0 : self.starts[index]]
+
+
+@lru_cache(maxsize=32768)
+def fold(word: str) -> str:
+    """Return a word in lower case without diacritics; ``ä``, ``ae`` and ``a`` become one letter, ``ß`` is ``ss``."""
+    lower = word[:_LONGEST_WORD].lower()
+    if not lower.isascii():
+        lower = lower.replace("ß", "ss").replace("ı", "i").replace("æ", "a").replace("œ", "o")
+        lower = "".join(
+            c for c in unicodedata.normalize("NFKD", lower) if not unicodedata.combining(c) and c != "\u00ad"
+        )
+    for pair, letter in _DIGRAPHS.items():
+        if pair in lower:
+            lower = lower.replace(pair, letter)
+    return lower
+
+
+def cut(text: str) -> Words:
+    """Cut a text of any length into words in one pass; a word broken by a hyphen at a line end is joined again."""
+    words: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    gaps: list[Gap] = []
+    previous_end = 0
+    for match in _WORD.finditer(text):
+        start, end = match.span()
+        between = text[previous_end:start]
+        raw = match.group()
+        if words and "\n" in between and _is_line_hyphen(between, words[-1], raw):
+            words[-1] = fold(text[starts[-1] : previous_end] + raw)
+            ends[-1] = previous_end = end
+            continue
+        words.append(fold(raw))
+        starts.append(start)
+        ends.append(end)
+        gaps.append(_gap(between, words[-2] if len(words) > 1 else "", raw))
+        previous_end = end
+    return Words(text, tuple(words), tuple(starts), tuple(ends), tuple(gaps))
+
+
+def _is_line_hyphen(between: str, before: str, after: str) -> bool:
+    stripped = between.strip()
+    return (
+        stripped in {"-", "\u2010", "\u00ad"}
+        and between[0] in "-\u2010\u00ad"
+        and before.isalpha()
+        and after[0].islower()
+        and after not in _NEVER_JOINED
+    )
+
+
+def _gap(between: str, before: str, after: str) -> Gap:
+    """Grade what stands between two words; full stops inside abbreviations and decimals separate nothing."""
+    if between in {" ", ""}:
+        return Gap.SOFT
+    if "!" in between or "?" in between or between.count("\n") > 1:
+        return Gap.STOP
+    if "." in between:
+        inside = between == "." and (before[-1:].isdigit() == after[0].isdigit() or len(before) <= _ABBREVIATION)
+        short = len(before) <= _ABBREVIATION and before.isalpha() and "\n" not in between and "," not in between
+        return Gap.SOFT if inside or short else Gap.STOP
+    if ";" in between or ":" in between or " - " in between or ("–" in between and between != "–"):
+        return Gap.CLAUSE
+    return Gap.COMMA if any(c in between for c in ",()[]") else Gap.SOFT
