@@ -1,0 +1,24 @@
+FROM python:3.12-slim AS build
+WORKDIR /source
+COPY requirements.lock requirements-run.lock ./
+# The build tools come from the lock with hashes like everything else, and stay behind in this stage.
+RUN python -m venv /build && /build/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock \
+ && python -m venv /opt/marrow-cds \
+ && /opt/marrow-cds/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements-run.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY cds_service cds_service
+COPY cards cards
+COPY fhir_fixtures fhir_fixtures
+RUN /build/bin/python -m hatchling build --target wheel --directory /wheels \
+ && /opt/marrow-cds/bin/python -m pip install --quiet --no-deps --no-index /wheels/*.whl
+
+FROM python:3.12-slim
+RUN useradd --system --create-home --uid 10001 marrow && install -d -o marrow /var/lib/marrow-cds
+COPY --from=build /opt/marrow-cds /opt/marrow-cds
+USER marrow
+ENV MARROW_HOST=0.0.0.0 MARROW_PORT=8000 MARROW_STATE_DIR=/var/lib/marrow-cds
+VOLUME /var/lib/marrow-cds
+EXPOSE 8000
+# Refuses to start on 0.0.0.0 until MARROW_CLIENTS or MARROW_ALLOW_OPEN says who may ask.
+ENTRYPOINT ["/opt/marrow-cds/bin/python", "-m", "cds_service"]
+CMD ["serve"]

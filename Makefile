@@ -1,0 +1,50 @@
+# make run   start the service with the demonstration patients on http://127.0.0.1:$(PORT)
+# make test  everything that must hold before a change is accepted
+# Both set up what is missing first. See CONTRIBUTING.md for the others.
+
+HOST ?= 127.0.0.1
+PORT ?= 8000
+WORKERS ?= 2
+COVERAGE_FLOOR ?= 95
+PYTHON_FILES := cds_service cards fhir_fixtures tests
+IN_VENV := .venv/bin/python -m
+
+.PHONY: run setup test check lint format types imports unit full lock clean
+
+run: setup
+	@$(IN_VENV) cds_service serve --demo --host "$(HOST)" --port "$(PORT)"
+
+setup:
+	@bash scripts/setup.sh
+
+test: lint types imports unit
+
+lint: setup
+	$(IN_VENV) ruff format --check $(PYTHON_FILES)
+	$(IN_VENV) ruff check $(PYTHON_FILES)
+
+types: setup
+	$(IN_VENV) mypy
+
+imports: setup
+	.venv/bin/lint-imports --no-cache
+
+unit: setup
+	$(IN_VENV) pytest -n $(WORKERS) --cov --cov-branch --cov-report=term --cov-fail-under=$(COVERAGE_FLOOR)
+
+full: setup
+	$(IN_VENV) pytest -n $(WORKERS) --full
+
+format: setup
+	$(IN_VENV) ruff format $(PYTHON_FILES)
+	$(IN_VENV) ruff check --fix $(PYTHON_FILES)
+
+lock: setup
+	$(IN_VENV) pip install --quiet 'uv>=0.8'
+	.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-annotate \
+		--python-version 3.11 --extra dev --output-file requirements.lock pyproject.toml
+	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+		--python-version 3.11 --constraint requirements.lock --output-file requirements-run.lock pyproject.toml
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build dist
