@@ -347,7 +347,10 @@ class Pregnancy:
 
 @dataclass(frozen=True, slots=True)
 class OrderFact:
-    """One draft order. ``selected`` marks the orders the clinician just chose (order-select)."""
+    """One draft order. ``selected`` marks the orders the clinician just chose (order-select).
+
+    ``priority`` is the FHIR request priority as received; empty means routine.
+    """
 
     provenance: Provenance
     resource_type: str
@@ -359,6 +362,7 @@ class OrderFact:
     drug_groups: frozenset[DrugGroup] = frozenset()
     body_text: str = ""
     duration_days: int | None = None
+    priority: str = ""
 
 
 @dataclass(frozen=True, slots=True)
