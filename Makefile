@@ -6,10 +6,10 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 WORKERS ?= 2
 COVERAGE_FLOOR ?= 95
-PYTHON_FILES := cds_service cards fhir_fixtures tests
+PYTHON_FILES := cds_service cards fhir_fixtures scripts tests
 IN_VENV := .venv/bin/python -m
 
-.PHONY: run setup test check lint format types imports unit full lock clean
+.PHONY: run setup test lint format types imports unit full hooks lock clean
 
 run: setup
 	@$(IN_VENV) cds_service serve --demo --host "$(HOST)" --port "$(PORT)"
@@ -38,6 +38,9 @@ full: setup
 format: setup
 	$(IN_VENV) ruff format $(PYTHON_FILES)
 	$(IN_VENV) ruff check --fix $(PYTHON_FILES)
+
+hooks: setup
+	.venv/bin/python scripts/write_hooks.py
 
 lock: setup
 	$(IN_VENV) pip install --quiet 'uv>=0.8'

@@ -1,0 +1,68 @@
+"""Modules, functions and rules stay small enough to be read at one sitting, and say what they are for."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("cds_service", "cards", "fhir_fixtures")
+MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+MODULE_LINES = 400
+FUNCTION_LINES = 50
+RULE_LINES = 20
+# Lists of names, one a line: long, but nothing to understand.
+LISTS = {"cds_service/domain/vocabulary.py"}
+# What the engine is made of is held to the function limit; everything else in ``rules`` is a clinical rule.
+FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "misc", "base"}
+
+
+def named(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines from the signature to the end, without decorators and docstring."""
+    lines = (function.end_lineno or function.lineno) - function.lineno + 1
+    first = function.body[0]
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+        lines -= (first.end_lineno or first.lineno) - first.lineno + 1
+    return lines
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_module_is_short_and_documented(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    assert ast.get_docstring(tree), "no module docstring"
+    assert path.stem not in FORBIDDEN_NAMES, "the name says nothing"
+    if named(path) not in LISTS:
+        assert len(text.splitlines()) <= MODULE_LINES
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_functions_are_short(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    too_long = {f.name: body_lines(f) for f in functions(tree) if body_lines(f) > FUNCTION_LINES}
+    assert too_long == {}
+
+
+def test_clinical_rules_are_short() -> None:
+    too_long = {
+        f"{named(path)}: {function.name}": body_lines(function)
+        for path in MODULES
+        if path.is_relative_to(ROOT / "cds_service/rules")
+        for function in functions(ast.parse(path.read_text(encoding="utf-8")))
+        if is_rule(function) and body_lines(function) > RULE_LINES
+    }
+    assert too_long == {}
+
+
+def is_rule(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """A rule is registered by a decorator, or takes the facts or the context and is public."""
+    return bool(function.decorator_list) or not function.name.startswith("_")
