@@ -1,0 +1,117 @@
+"""The clinical use cases behind the hooks: chart resources in, facts and assessment out; no HTTP and no clock here."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from cds_service.domain.assessment import Assessment
+from cds_service.domain.facts import Gap, PatientFacts
+from cds_service.hooks.services import Hook
+
+
+class Extractor(Protocol):
+    """Turns FHIR resources into facts."""
+
+    def extract(  # noqa: PLR0913 - one call carries one request
+        self,
+        resources: Iterable[Any],
+        *,
+        patient_id: str,
+        as_of: datetime,
+        draft_orders: Sequence[Any] = (),
+        selections: Sequence[str] = (),
+        gaps: Sequence[Gap] = (),
+    ) -> PatientFacts:
+        """Return what the resources say of the patient; foreign and unreadable ones become gaps."""
+
+
+class Rules(Protocol):
+    """Assesses facts."""
+
+    def assess(self, facts: PatientFacts) -> Assessment:
+        """Assess a patient whose chart was opened."""
+
+    def assess_orders(self, facts: PatientFacts, *, signing: bool) -> Assessment:
+        """Assess draft orders; when ``signing`` only warnings and critical cards remain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Facts and what the rules concluded from them."""
+
+    facts: PatientFacts
+    assessment: Assessment
+
+
+class Evaluator:
+    """Joins the extractor and the rules."""
+
+    def __init__(self, extractor: Extractor, rules: Rules) -> None:
+        self._extractor = extractor
+        self._rules = rules
+
+    def patient_view(
+        self, resources: Iterable[Any], *, patient_id: str, as_of: datetime, gaps: Sequence[Gap] = ()
+    ) -> Evaluation:
+        """Assess the chart of ``patient_id`` at ``as_of``."""
+        facts = self._extractor.extract(resources, patient_id=patient_id, as_of=as_of, gaps=gaps)
+        return Evaluation(facts, self._rules.assess(facts))
+
+    def order_select(
+        self,
+        resources: Iterable[Any],
+        *,
+        patient_id: str,
+        as_of: datetime,
+        orders: Sequence[Any],
+        selections: Sequence[str],
+        gaps: Sequence[Gap] = (),
+    ) -> Evaluation:
+        """Assess the ``selections`` (``Type/id``) among the draft ``orders``; the other drafts are background."""
+        facts = self._extractor.extract(
+            resources, patient_id=patient_id, as_of=as_of, draft_orders=orders, selections=selections, gaps=gaps
+        )
+        return Evaluation(facts, self._rules.assess_orders(facts, signing=False))
+
+    def order_sign(
+        self,
+        resources: Iterable[Any],
+        *,
+        patient_id: str,
+        as_of: datetime,
+        orders: Sequence[Any],
+        gaps: Sequence[Gap] = (),
+    ) -> Evaluation:
+        """Assess all draft ``orders`` at signing: every one of them counts as selected."""
+        facts = self._extractor.extract(
+            resources,
+            patient_id=patient_id,
+            as_of=as_of,
+            draft_orders=orders,
+            selections=[f"{order.get('resourceType')}/{order.get('id')}" for order in orders],
+            gaps=gaps,
+        )
+        return Evaluation(facts, self._rules.assess_orders(facts, signing=True))
+
+    def for_hook(
+        self,
+        hook: Hook,
+        resources: Iterable[Any],
+        *,
+        patient_id: str,
+        as_of: datetime,
+        orders: Sequence[Any] = (),
+        selections: Sequence[str] = (),
+        gaps: Sequence[Gap] = (),
+    ) -> Evaluation:
+        """Run the use case that belongs to ``hook``."""
+        match hook:
+            case Hook.PATIENT_VIEW:
+                return self.patient_view(resources, patient_id=patient_id, as_of=as_of, gaps=gaps)
+            case Hook.ORDER_SELECT:
+                return self.order_select(
+                    resources, patient_id=patient_id, as_of=as_of, orders=orders, selections=selections, gaps=gaps
+                )
+            case Hook.ORDER_SIGN:
+                return self.order_sign(resources, patient_id=patient_id, as_of=as_of, orders=orders, gaps=gaps)

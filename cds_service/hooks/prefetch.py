@@ -1,0 +1,266 @@
+"""What arrived against what was asked for: the missing part is fetched, what stays missing is said or refused.
+
+Choices the specification leaves open: a bare resource where a Bundle was asked for counts as a result of one entry; a
+value of the wrong JSON type counts as not sent; an error outcome is not asked for again.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor, Future, wait
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+from cds_service.domain.facts import Gap, GapCode
+from cds_service.errors import MarrowError, PrefetchError, RequestError
+from cds_service.hooks.request import HookRequest
+from cds_service.hooks.services import PrefetchKey
+
+Resource: TypeAlias = dict[str, Any]
+
+_FAILED_SEVERITIES = frozenset({"error", "fatal"})
+# A medication that an order refers to may come along with it; every other extra type is left out.
+_COMPANIONS = {"MedicationRequest": frozenset({"Medication"}), "MedicationStatement": frozenset({"Medication"})}
+
+
+class FetchFailed(MarrowError):  # noqa: N818 - an outcome of the other side, not a fault of this one
+    """The client's FHIR server did not give usable data; ``reason`` is a word for the log and the 412 answer."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class ChartAccess(Protocol):
+    """The client's FHIR server for the time of one call."""
+
+    def get(self, address: str, seconds: float) -> Any:
+        """Return the JSON of a relative query or of a page address. Raises FetchFailed."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchLimits:
+    """Bounds of one call: seconds for everything, pages and resources for each key."""
+
+    seconds: float
+    pages: int
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """What is to be read for one call; ``missing`` are the keys that neither arrived nor could be fetched."""
+
+    resources: tuple[Resource, ...]
+    gaps: tuple[Gap, ...] = ()
+    missing: tuple[str, ...] = ()
+    fetched: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Answer:
+    """State of one key: ``usable`` says whether the question was answered, with nothing or with something."""
+
+    usable: bool
+    resources: list[Resource] = field(default_factory=list)
+    next_page: str = ""
+    error_outcome: bool = False
+    skipped: set[str] = field(default_factory=set)
+
+
+def _is_failure(outcome: Resource) -> bool:
+    issues = outcome.get("issue")
+    severities = (
+        [issue.get("severity") for issue in issues if isinstance(issue, dict)] if isinstance(issues, list) else []
+    )
+    return not severities or any(severity in _FAILED_SEVERITIES for severity in severities)
+
+
+def _next_page(bundle: Resource) -> str:
+    links = bundle.get("link")
+    for link in links if isinstance(links, list) else []:
+        if isinstance(link, dict) and link.get("relation") == "next" and isinstance(link.get("url"), str):
+            return str(link["url"])
+    return ""
+
+
+def _entries(bundle: Resource) -> Iterator[Resource]:
+    entries = bundle.get("entry")
+    for entry in entries if isinstance(entries, list) else []:
+        resource = entry.get("resource") if isinstance(entry, dict) else None
+        if isinstance(resource, dict):
+            yield resource
+
+
+def _read_bundle(key: PrefetchKey, bundle: Resource) -> _Answer:
+    answer = _Answer(usable=True, next_page="" if key.is_read or key.covered_by else _next_page(bundle))
+    wanted = {key.resource_type} | _COMPANIONS.get(key.resource_type, frozenset())
+    for resource in _entries(bundle):
+        kind = resource.get("resourceType")
+        if kind in wanted:
+            answer.resources.append(resource)
+        elif kind == "OperationOutcome":
+            answer.error_outcome = answer.error_outcome or _is_failure(resource)
+        else:
+            answer.skipped.add(kind if isinstance(kind, str) and kind.isalpha() else "unknown")
+    answer.usable = bool(answer.resources) or not answer.error_outcome
+    return answer
+
+
+def _read_value(key: PrefetchKey, value: Any) -> _Answer:
+    """Read what stands under a key or came from the server; ``None`` is "looked for and nothing found"."""
+    if value is None:
+        return _Answer(usable=True)
+    kind = value.get("resourceType") if isinstance(value, dict) else None
+    if kind == "Bundle":
+        return _read_bundle(key, value)
+    if kind == "OperationOutcome":
+        failed = _is_failure(value)
+        return _Answer(usable=not failed, error_outcome=failed)
+    if kind == key.resource_type:
+        return _Answer(usable=True, resources=[value])
+    return _Answer(usable=False)
+
+
+def _fill(template: str, request: HookRequest) -> str:
+    return template.replace("{{context.patientId}}", request.patient_id)
+
+
+def _without_repeats(resources: Iterable[Resource]) -> tuple[Resource, ...]:
+    """Keep one of the resources that several keys brought; those without an id all stay."""
+    seen: set[tuple[Any, Any]] = set()
+    kept = []
+    for resource in resources:
+        identity = (resource.get("resourceType"), resource.get("id"))
+        if isinstance(identity[1], str) and identity[1]:
+            if identity in seen:
+                continue
+            seen.add(identity)
+        kept.append(resource)
+    return tuple(kept)
+
+
+class PrefetchCompleter:
+    """Completes the prefetch of one call. ``pool`` runs the queries in parallel, ``clock`` gives monotonic seconds."""
+
+    def __init__(self, limits: FetchLimits, pool: Executor, clock: Callable[[], float]) -> None:
+        self._limits = limits
+        self._pool = pool
+        self._clock = clock
+
+    def complete(self, request: HookRequest, access: ChartAccess | None) -> Chart:
+        """Return the chart for ``request``. Raises PrefetchError (412) when a required key stays without answer."""
+        deadline = self._clock() + self._limits.seconds
+        sent = request.prefetch or {}
+        answers = {
+            key.name: _read_value(key, sent[key.name]) if key.name in sent else _Answer(usable=False)
+            for key in request.service.prefetch
+        }
+        _refuse_other_patient(request, answers["patient"])
+        reasons: dict[str, str] = {}
+        fetched: tuple[str, ...] = ()
+        if access is not None:
+            fetched = self._fetch_missing(request, access, answers, deadline, reasons)
+        self._refuse_incomplete(request, answers, access, reasons)
+        return _chart(request, answers, fetched)
+
+    def _fetch_missing(
+        self,
+        request: HookRequest,
+        access: ChartAccess,
+        answers: dict[str, _Answer],
+        deadline: float,
+        reasons: dict[str, str],
+    ) -> tuple[str, ...]:
+        jobs: dict[str, Future[_Answer]] = {}
+        for key in request.service.prefetch:
+            answer = answers[key.name]
+            wanted = not answer.usable and not answer.error_outcome and not key.covered_by
+            if wanted or answer.next_page:
+                jobs[key.name] = self._pool.submit(self._fetch, key, request, access, answer, deadline)
+        wait(jobs.values(), timeout=max(0.0, deadline - self._clock()))
+        for name, job in jobs.items():
+            if not job.done():
+                job.cancel()
+                reasons[name] = "timeout"
+                continue
+            try:
+                answers[name] = job.result()
+            except FetchFailed as failure:
+                reasons[name] = failure.reason
+        return tuple(name for name in jobs if name not in reasons)
+
+    def _fetch(
+        self, key: PrefetchKey, request: HookRequest, access: ChartAccess, known: _Answer, deadline: float
+    ) -> _Answer:
+        """Ask for a key, or go on from the first page that was prefetched. What failed after that stays incomplete."""
+        answer = known
+        if not known.usable:
+            value = access.get(_fill(key.template, request), self._left(deadline))
+            answer = _read_value(key, value)
+            if not answer.usable:
+                raise FetchFailed("unusable answer")
+        for _ in range(self._limits.pages):
+            if not answer.next_page or len(answer.resources) >= self._limits.entries:
+                break
+            try:
+                page = _read_value(key, access.get(answer.next_page, self._left(deadline)))
+            except FetchFailed:
+                break
+            if not page.usable:
+                break
+            answer = _Answer(
+                usable=True,
+                resources=answer.resources + page.resources,
+                next_page=page.next_page,
+                error_outcome=answer.error_outcome or page.error_outcome,
+                skipped=answer.skipped | page.skipped,
+            )
+        return answer
+
+    def _left(self, deadline: float) -> float:
+        left = deadline - self._clock()
+        if left <= 0:
+            raise FetchFailed("timeout")
+        return left
+
+    @staticmethod
+    def _refuse_incomplete(
+        request: HookRequest, answers: Mapping[str, _Answer], access: ChartAccess | None, reasons: Mapping[str, str]
+    ) -> None:
+        lost = tuple(key.name for key in request.service.prefetch if key.required and not answers[key.name].usable)
+        if not lost:
+            return
+        if any(answers[name].error_outcome for name in lost):
+            reason = "the client reported an error for them"
+        elif access is None:
+            reason = "no usable FHIR access was given"
+        else:
+            reason = ", ".join(sorted({reasons.get(name, "unusable answer") for name in lost}))
+        raise PrefetchError(lost, reason)
+
+
+def _refuse_other_patient(request: HookRequest, patient: _Answer) -> None:
+    ids = [resource.get("id") for resource in patient.resources]
+    if any(isinstance(found, str) and found not in {"", request.patient_id} for found in ids):
+        raise RequestError("prefetch.patient is not the patient of context.patientId", field="prefetch.patient")
+
+
+def _gaps(key: PrefetchKey, answer: _Answer) -> Iterator[Gap]:
+    params = (("key", key.name),)
+    if answer.error_outcome:
+        yield Gap(GapCode.OPERATION_OUTCOME, key.resource_type, clinical=True, params=params)
+    elif not answer.usable:
+        yield Gap(GapCode.PREFETCH_MISSING, key.resource_type, clinical=True, params=params)
+    if answer.next_page:
+        yield Gap(GapCode.FETCH_INCOMPLETE, key.resource_type, clinical=True, params=params)
+    for kind in sorted(answer.skipped):
+        yield Gap(GapCode.UNEXPECTED_RESOURCE, kind, params=params)
+
+
+def _chart(request: HookRequest, answers: Mapping[str, _Answer], fetched: tuple[str, ...]) -> Chart:
+    keys = [key for key in request.service.prefetch if answers[key.name].usable or not key.covered_by]
+    return Chart(
+        resources=_without_repeats(resource for key in keys for resource in answers[key.name].resources),
+        gaps=tuple(gap for key in keys for gap in _gaps(key, answers[key.name])),
+        missing=tuple(key.name for key in keys if not answers[key.name].usable),
+        fetched=fetched,
+    )
