@@ -13,7 +13,7 @@ from cds_service.hooks.services import Hook
 class Extractor(Protocol):
     """Turns FHIR resources into facts."""
 
-    def extract(  # noqa: PLR0913 - one call carries one request
+    def extract(
         self,
         resources: Iterable[Any],
         *,
