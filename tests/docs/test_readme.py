@@ -1,0 +1,162 @@
+"""Every command, answer, path, setting and service that the documents name is checked against the product."""
+
+import dataclasses
+import json
+import re
+import shlex
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from werkzeug.serving import make_server
+
+from cds_service.app import create_app
+from cds_service.config import Settings
+from cds_service.hooks.services import SERVICES
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "fhir_fixtures/README.md")
+DOCUMENTED_BASE = "http://127.0.0.1:8000"
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+ANYTHING = "…"
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block with the answer block that follows it, if any."""
+
+    language: str
+    text: str
+    answer: Any = None
+
+
+def text_of(document: str) -> str:
+    return (ROOT / document).read_text(encoding="utf-8")
+
+
+def blocks() -> list[Block]:
+    found = [Block(match[1], match[2]) for match in FENCE.finditer(text_of("README.md"))]
+    result = []
+    for block, following in zip(found, [*found[1:], None], strict=True):
+        if block.language == "sh" and following and following.language == "json":
+            result.append(dataclasses.replace(block, answer=json.loads(following.text)))
+        elif block.language == "sh":
+            result.append(block)
+    return result
+
+
+def matches(documented: Any, real: Any) -> bool:
+    """Whether ``real`` is as documented; ``…`` stands for any value, and at the end of a text or list for any rest."""
+    if documented == ANYTHING:
+        return True
+    if isinstance(documented, dict) and isinstance(real, dict):
+        return documented.keys() == real.keys() and all(matches(documented[key], real[key]) for key in documented)
+    if isinstance(documented, list) and isinstance(real, list):
+        if documented and documented[-1] == ANYTHING:
+            documented, real = documented[:-1], real[: len(documented) - 1]
+        return len(documented) == len(real) and all(map(matches, documented, real))
+    if isinstance(documented, str) and documented.endswith(ANYTHING) and isinstance(real, str):
+        return real.startswith(documented.removesuffix(ANYTHING))
+    return bool(documented == real)
+
+
+@pytest.fixture(scope="module")
+def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    app = create_app(Settings(state_dir=tmp_path_factory.mktemp("state"), port=8000))
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def curl(command: str, base_url: str) -> Any:
+    """Do what the documented ``curl`` would do; only the options that the document uses are known."""
+    words = shlex.split(command.replace("\\\n", " "))
+    assert words[:2] == ["curl", "-s"]
+    headers, body, url = {}, None, ""
+    rest = iter(words[2:])
+    for word in rest:
+        if word == "-H":
+            name, _, value = next(rest).partition(": ")
+            headers[name] = value
+        elif word == "-d":
+            body = (ROOT / next(rest).removeprefix("@")).read_bytes()
+        else:
+            url = word
+    assert url.startswith(DOCUMENTED_BASE)
+    method = "POST" if body else "GET"
+    answer = requests.request(method, url.replace(DOCUMENTED_BASE, base_url), data=body, headers=headers, timeout=20)
+    answer.raise_for_status()
+    return answer.json()
+
+
+@pytest.mark.parametrize("block", [b for b in blocks() if b.text.startswith("curl")], ids=lambda block: block.text[:60])
+def test_documented_call_gets_the_documented_answer(block: Block, base_url: str) -> None:
+    answer = curl(block.text, base_url)
+    assert answer
+    if block.answer is not None:
+        assert matches(block.answer, answer), json.dumps(answer, ensure_ascii=False, indent=2)
+
+
+def test_an_answer_is_documented() -> None:
+    assert [block.answer is not None for block in blocks()].count(True) >= 1
+
+
+def test_documented_fixture_command_prints_a_request(base_url: str) -> None:
+    commands = [b.text.strip() for b in blocks() if "-m fhir_fixtures" in b.text]
+    assert len(commands) == 1
+    words = shlex.split(commands[0])
+    assert words[0] == ".venv/bin/python"
+    output = subprocess.run([sys.executable, *words[1:], base_url], cwd=ROOT, capture_output=True, check=True).stdout
+    assert json.loads(output)["context"]["patientId"] == words[-1]
+
+
+def test_no_shell_block_is_left_unchecked() -> None:
+    checked = ("curl ", "make ", ".venv/bin/")
+    assert [block.text for block in blocks() if not block.text.startswith(checked)] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_named_make_targets_exist(document: str) -> None:
+    targets = set(re.findall(r"^(\w[\w-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = re.findall(r"(?:`|^)make ([a-z-]+)", text_of(document), re.MULTILINE)
+    assert set(named) <= targets
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_named_paths_and_links_exist(document: str) -> None:
+    text = text_of(document)
+    links = [target for target in re.findall(r"\]\(([^)]+)\)", text) if "://" not in target]
+    spans = re.findall(
+        r"`((?:cds_service|cards|fhir_fixtures|tests|scripts|\.ci)/[\w./-]*|[\w-]+\.(?:md|toml|yml))`", text
+    )
+    here = (ROOT / document).parent
+    missing = [p for p in [*links, *spans] if not (ROOT / p).exists() and not (here / p).exists()]
+    templates = {"bundle.json", "context.json", "expected.toml"}
+    assert [p for p in missing if p not in templates] == []
+
+
+def test_every_setting_is_documented() -> None:
+    documented = set(re.findall(r"MARROW_[A-Z_]+[A-Z]", text_of("README.md")))
+    assert documented == {f"MARROW_{field.name.upper()}" for field in dataclasses.fields(Settings)}
+
+
+def test_every_service_is_documented() -> None:
+    rows = re.findall(r"^\| `([\w-]+)` \| `([\w-]+)` \| `(/[\w/-]+)` \|$", text_of("README.md"), re.MULTILINE)
+    assert rows == [(s.id, s.hook.value, f"/cds-services/{s.id}") for s in SERVICES]
+
+
+def test_ellipsis_matches_only_where_it_stands() -> None:
+    assert matches({"a": "begin…", "b": [1, "…"]}, {"a": "beginning", "b": [1, 2, 3]})
+    assert not matches({"a": "…"}, {"a": 1, "b": 2})
+    assert not matches([1, 2], [1, 2, 3])
+    assert not matches("begin…", "end")
