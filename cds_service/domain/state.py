@@ -192,4 +192,7 @@ class LaneState:
     whole_spine_contrast_done: bool = False
     male: bool = False
     age_50_or_more: bool = False
+    age_under_50: bool = False
+    pregnant: bool = False
+    augmentation_offered: bool = True
     conflict: bool = False
