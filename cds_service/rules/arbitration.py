@@ -43,7 +43,9 @@ class Decision:
     cards: tuple[LaneCard, ...] = ()
 
 
-CONFLICT_CARD = LaneCard("C90", "C90", Lane.CONFLICT, "S5", Indicator.INFO)
+CONFLICT_CARD = LaneCard(
+    "C90", "C90", Lane.CONFLICT, "S5", Indicator.INFO, drafts=drafts("C90", LaneState(), Indicator.INFO)
+)
 UNCLEAR_CAUSE = TABLES.benign[-1].outcome(LaneState())
 EVIDENCE = MappingProxyType({entry.id: entry.evidence for entry in row_catalogue()})
 

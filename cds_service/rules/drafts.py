@@ -84,16 +84,17 @@ def _markers(state: LaneState, priority: Priority) -> Drafts:
 
 
 def _cultures(priority: Priority, due: Due = Due.NOW) -> LaneDraft:
-    return LaneDraft(DraftKind.BLOOD_CULTURE, priority, quantity=2, due=due)
+    return LaneDraft(DraftKind.BLOOD_CULTURE, priority, quantity=2, due=due, note="two-sets")
 
 
-def _contrast_mri(state: LaneState, priority: Priority) -> Drafts:
-    return _when(not state.whole_spine_contrast_done, LaneDraft(DraftKind.MRI_WHOLE_SPINE_CONTRAST, priority))
+def _contrast_mri(state: LaneState, priority: Priority, note: str = "abscess") -> Drafts:
+    draft = LaneDraft(DraftKind.MRI_WHOLE_SPINE_CONTRAST, priority, note=note)
+    return _when(not state.whole_spine_contrast_done, draft)
 
 
-def _pet(state: LaneState, priority: Priority = Priority.ROUTINE) -> Drafts:
+def _pet(state: LaneState, priority: Priority = Priority.ROUTINE, note: str = "foci") -> Drafts:
     """No FDG in pregnancy or lactation: the service's own order rule would warn against the draft."""
-    return _when(state.metabolic is not Metabolic.PREGNANCY, LaneDraft(DraftKind.FDG_PET_CT, priority))
+    return _when(state.metabolic is not Metabolic.PREGNANCY, LaneDraft(DraftKind.FDG_PET_CT, priority, note=note))
 
 
 def _follow_up_mri(state: LaneState) -> DraftKind:
@@ -105,7 +106,7 @@ def _neurology(state: LaneState, indicator: Indicator) -> Drafts:
     infection = infection_on_images(state) or state.culture
     return (
         LaneDraft(DraftKind.SPINE_SURGERY_REFERRAL, priority),
-        *_contrast_mri(state, priority),
+        *_contrast_mri(state, priority, "abscess" if infection else ""),
         *_when(infection, _cultures(priority)),
         *(_markers(state, priority) if infection else ()),
     )
@@ -124,7 +125,7 @@ def _sepsis(state: LaneState, _indicator: Indicator) -> Drafts:
 def _instability(_state: LaneState, _indicator: Indicator) -> Drafts:
     return (
         LaneDraft(DraftKind.SPINE_SURGERY_REFERRAL, Priority.URGENT),
-        LaneDraft(DraftKind.CT_REGION, Priority.URGENT, note="fracture-stability"),
+        LaneDraft(DraftKind.CT_REGION, Priority.URGENT, note="stability"),
     )
 
 
@@ -190,7 +191,7 @@ def _markers_not_raised(state: LaneState, _indicator: Indicator) -> Drafts:
     """Repeat images and markers first. Biopsy only with imaging evidence: without it the needle has no target."""
     target = state.imaging_infection >= ImagingInfection.M
     return (
-        LaneDraft(_follow_up_mri(state), due=Due.MRI_EARLY),
+        LaneDraft(_follow_up_mri(state), due=Due.MRI_EARLY, note="abscess"),
         LaneDraft(DraftKind.CRP_ESR_RECHECK, due=Due.CRP_RECHECK),
         *_pet(state),
         *_when(target, LaneDraft(DraftKind.SPINE_BIOPSY, note="histology-and-culture")),
@@ -217,9 +218,9 @@ def _staging(state: LaneState, _indicator: Indicator) -> Drafts:
     )
     priority = Priority.URGENT if hasty else Priority.ROUTINE
     return (
-        *_contrast_mri(state, priority),
-        *_when(not state.pregnant, LaneDraft(DraftKind.STAGING_CT, priority)),
-        *_pet(state, priority),
+        *_contrast_mri(state, priority, "dwi"),
+        *_when(not state.pregnant, LaneDraft(DraftKind.STAGING_CT, priority, note="staging")),
+        *_pet(state, priority, "staging"),
         LaneDraft(DraftKind.ONCOLOGY_REFERRAL, priority),
         LaneDraft(DraftKind.SPINE_BIOPSY, priority, note="histology-and-culture"),
     )
@@ -230,7 +231,7 @@ def _low_t1(_state: LaneState, _indicator: Indicator) -> Drafts:
         LaneDraft(DraftKind.CBC),
         LaneDraft(DraftKind.SPEP),
         LaneDraft(DraftKind.FREE_LIGHT_CHAINS),
-        LaneDraft(DraftKind.MRI_DWI_OPPOSED_PHASE),
+        LaneDraft(DraftKind.MRI_DWI_OPPOSED_PHASE, note="dwi"),
     )
 
 
@@ -263,13 +264,13 @@ def _tumour_work_up(state: LaneState, indicator: Indicator) -> Drafts:
 
 
 def _comparison(state: LaneState, _indicator: Indicator) -> Drafts:
-    return (LaneDraft(_follow_up_mri(state), due=Due.MRI_FOLLOW_UP),)
+    return (LaneDraft(_follow_up_mri(state), due=Due.MRI_FOLLOW_UP, note="dwi"),)
 
 
 def _bone(state: LaneState, *, density: bool) -> Drafts:
     """CT and bone-health tests. CT and densitometry wait in pregnancy; stability there is judged by the spine team."""
     return (
-        *_when(not state.pregnant, LaneDraft(DraftKind.CT_REGION, note="fracture-stability")),
+        *_when(not state.pregnant, LaneDraft(DraftKind.CT_REGION, note="stability")),
         LaneDraft(DraftKind.VITAMIN_D),
         LaneDraft(DraftKind.CALCIUM),
         LaneDraft(DraftKind.ALP),
@@ -316,7 +317,8 @@ def _plan(state: LaneState, _indicator: Indicator) -> Drafts:
     long_history = state.time in (TimeCourse.SUBACUTE, TimeCourse.PERSISTENT)
     return (
         LaneDraft(DraftKind.FOLLOW_UP_VISIT, due=Due.VISIT_EARLY if long_history else Due.VISIT),
-        LaneDraft(_follow_up_mri(state), due=Due.MRI_FOLLOW_UP),
+        LaneDraft(_follow_up_mri(state), due=Due.MRI_FOLLOW_UP, note="not-improving"),
+        LaneDraft(DraftKind.CONSERVATIVE_CARE_PLAN),
     )
 
 
@@ -325,13 +327,18 @@ def _re_evaluation(state: LaneState, indicator: Indicator) -> Drafts:
     return (
         LaneDraft(DraftKind.CRP, priority),
         LaneDraft(DraftKind.ESR, priority),
-        LaneDraft(_follow_up_mri(state), priority),
+        LaneDraft(_follow_up_mri(state), priority, note="dwi"),
     )
+
+
+def _clarification(_state: LaneState, _indicator: Indicator) -> Drafts:
+    return (LaneDraft(DraftKind.RADIOLOGY_CLARIFICATION_TASK, Priority.URGENT),)
 
 
 PLANNERS: Mapping[str, Planner] = MappingProxyType(
     {
         "C01": _neurology,
+        "C01-W": _neurology,
         "C02": _sepsis,
         "C03": _instability,
         "C03-A": _instability,
@@ -361,6 +368,7 @@ PLANNERS: Mapping[str, Planner] = MappingProxyType(
         "C61": _metabolic,
         "C80": _plan,
         "C81": _re_evaluation,
+        "C90": _clarification,
     }
 )
 

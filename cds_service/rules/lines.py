@@ -67,27 +67,40 @@ def crp_missing(state: LaneState) -> bool:
     return state.labs is Labs.U or state.esr_only
 
 
-def text_id(outcome: LaneOutcome, state: LaneState, *, question_open: bool) -> str:
-    """Text variant of the card that a lane gives."""
-    card = outcome.card
-    if card == "C10" and outcome.indicator is Indicator.WARNING:
-        # Row B11a is not named for this wording, but "infection not excluded" is what its warning means.
-        return "C10-W"
-    if card == "C11":
-        return _suspected_infection_text(outcome, state)
-    if card == "C30" and (question_open or tumour_at_fracture(state)):
-        return "C30-P"
-    if card == "C31":
-        return _OCCULT_TEXT[state.occult_kind]
-    if card == "C03" and state.ankylosed_unstable:
-        return "C03-A"
-    return "C50-F" if card == "C50" and state.degenerative_facet_only else card
+def _by_urgency(outcome: LaneOutcome, _state: LaneState) -> str:
+    # Row B11a is not named for the warning words of C10, but "infection not excluded" is what its warning means.
+    return f"{outcome.card}-W" if outcome.indicator is Indicator.WARNING else outcome.card
 
 
-def _suspected_infection_text(outcome: LaneOutcome, state: LaneState) -> str:
+def _suspected_infection(outcome: LaneOutcome, state: LaneState) -> str:
     if infection_emergency(state):
         return "C11-E"
     return "C11-EDEMA" if outcome.row in EDEMA_ONLY_ROWS else "C11"
+
+
+def _fracture(_outcome: LaneOutcome, state: LaneState) -> str:
+    return "C30-P" if tumour_at_fracture(state) else "C30"
+
+
+_VARIANTS: Mapping[str, Callable[[LaneOutcome, LaneState], str]] = MappingProxyType(
+    {
+        "C01": _by_urgency,
+        "C03": lambda _outcome, state: "C03-A" if state.ankylosed_unstable else "C03",
+        "C10": _by_urgency,
+        "C11": _suspected_infection,
+        "C30": _fracture,
+        "C31": lambda _outcome, state: _OCCULT_TEXT[state.occult_kind],
+        "C50": lambda _outcome, state: "C50-F" if state.degenerative_facet_only else "C50",
+    }
+)
+
+
+def text_id(outcome: LaneOutcome, state: LaneState, *, question_open: bool) -> str:
+    """Text variant of the card that a lane gives. A fracture beside an open serious question is never plain."""
+    if outcome.card == "C30" and question_open:
+        return "C30-P"
+    variant = _VARIANTS.get(outcome.card)
+    return variant(outcome, state) if variant else outcome.card
 
 
 def _neurology_lines(state: LaneState) -> tuple[str, ...]:
@@ -135,6 +148,7 @@ def _plan_lines(state: LaneState) -> tuple[str, ...]:
 _LINES: Mapping[str, tuple[Callable[[LaneState], tuple[str, ...]], ...]] = MappingProxyType(
     {
         "C01": (_neurology_lines,),
+        "C01-W": (_neurology_lines,),
         "C02": (_native_lines,),
         "C10": (_missing_marker_lines, _native_lines, _exposure_lines),
         "C10-W": (_missing_marker_lines, _native_lines, _exposure_lines),
