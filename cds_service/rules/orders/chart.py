@@ -1,0 +1,149 @@
+"""Questions to the chart that several order rules ask; each answer keeps the facts it rests on."""
+
+from datetime import date, datetime, timedelta
+from typing import TypeAlias
+
+from cds_service.domain.assessment import (
+    Cause,
+    ChartCause,
+    ConditionCause,
+    LabCause,
+    MedicationCause,
+    OrderCause,
+    StatedCause,
+)
+from cds_service.domain.facts import LabValue, Medication, OrderFact, PatientFacts, Report
+from cds_service.domain.vocabulary import (
+    Analyte,
+    BodyRegion,
+    ConditionGroup,
+    DeviceGroup,
+    DrugGroup,
+    Modality,
+    ProcedureGroup,
+    Status,
+)
+
+DrugCause: TypeAlias = MedicationCause | OrderCause
+
+
+def days_since(facts: PatientFacts, day: date | None) -> int | None:
+    """Whole days between a date and now; ``None`` without a date."""
+    if day is None:
+        return None
+    return (facts.as_of.date() - (day.date() if isinstance(day, datetime) else day)).days
+
+
+def within(facts: PatientFacts, day: date | None, limit: timedelta) -> bool:
+    """Whether a date is known and lies in the past, at most ``limit`` before now."""
+    days = days_since(facts, day)
+    return days is not None and 0 <= days <= limit.days
+
+
+def newest(facts: PatientFacts, analyte: Analyte, limit: timedelta | None = None) -> LabValue | None:
+    """The newest dated numeric result of one analyte, at most ``limit`` old."""
+    dated = [
+        (lab.collected, lab)
+        for lab in facts.labs
+        if lab.analyte is analyte and lab.value is not None and lab.collected is not None
+    ]
+    fresh = [pair for pair in dated if pair[0] <= facts.as_of and (limit is None or facts.as_of - pair[0] <= limit)]
+    return max(fresh, key=lambda pair: pair[0])[1] if fresh else None
+
+
+def seen(lab: LabValue | None) -> tuple[LabCause, ...]:
+    """A result as cause."""
+    return () if lab is None else (LabCause(lab),)
+
+
+def charted(facts: PatientFacts, *groups: ConditionGroup) -> tuple[Cause, ...]:
+    """Problems of the groups that are not over, from the problem list and from the history in the reports."""
+    wanted = frozenset(groups)
+    problems = (
+        ConditionCause(condition)
+        for condition in facts.conditions
+        if condition.groups & wanted and condition.active is not False and condition.status is Status.PRESENT
+    )
+    told = (
+        StatedCause(fact, report.provenance)
+        for report in facts.reports
+        for fact in report.reading.stated
+        if fact.group in wanted and fact.status is Status.PRESENT
+    )
+    return (*problems, *told)
+
+
+def charted_since(facts: PatientFacts, limit: timedelta, *groups: ConditionGroup) -> tuple[Cause, ...]:
+    """Problems of the groups that are active, at most ``limit`` past, or without any date and end."""
+    wanted = frozenset(groups)
+    return tuple(
+        ConditionCause(condition)
+        for condition in facts.conditions
+        if condition.groups & wanted
+        and condition.status in {Status.PRESENT, Status.HISTORICAL}
+        and (
+            condition.active is True
+            or within(facts, condition.abated or condition.onset or condition.recorded, limit)
+            or (condition.active is None and not (condition.abated or condition.onset or condition.recorded))
+        )
+    )
+
+
+def taken(facts: PatientFacts, *groups: DrugGroup) -> tuple[Medication, ...]:
+    """Drugs of the groups that are not known to be stopped."""
+    wanted = frozenset(groups)
+    return tuple(drug for drug in facts.medications if drug.groups & wanted and drug.running is not False)
+
+
+def taking(facts: PatientFacts, *groups: DrugGroup, besides: OrderFact | None = None) -> tuple[DrugCause, ...]:
+    """Drugs of the groups that the patient takes, and drafts of such drugs other than ``besides``."""
+    wanted = frozenset(groups)
+    drafts = (OrderCause(order) for order in facts.orders if order.drug_groups & wanted and order != besides)
+    return (*(MedicationCause(drug) for drug in taken(facts, *groups)), *drafts)
+
+
+def taken_since(facts: PatientFacts, limit: timedelta, *groups: DrugGroup) -> tuple[Medication, ...]:
+    """Drugs of the groups that run, or whose last known day is at most ``limit`` ago."""
+    wanted = frozenset(groups)
+    return tuple(
+        drug
+        for drug in facts.medications
+        if drug.groups & wanted and (drug.running is not False or within(facts, drug.end or drug.start, limit))
+    )
+
+
+def drug_text(cause: DrugCause) -> str:
+    """Name of the drug as charted or drafted."""
+    return cause.medication.text if isinstance(cause, MedicationCause) else cause.order.text
+
+
+def implanted(facts: PatientFacts, *groups: DeviceGroup) -> tuple[ChartCause, ...]:
+    """Devices of the groups."""
+    wanted = frozenset(groups)
+    return tuple(
+        ChartCause("device", device.text, None, device.provenance) for device in facts.devices if device.groups & wanted
+    )
+
+
+def operated_since(facts: PatientFacts, limit: timedelta, *groups: ProcedureGroup) -> tuple[ChartCause, ...]:
+    """Procedures of the groups at most ``limit`` ago, newest first."""
+    wanted = frozenset(groups)
+    done = [
+        ChartCause("procedure", procedure.text, procedure.performed, procedure.provenance)
+        for procedure in facts.procedures
+        if procedure.groups & wanted and within(facts, procedure.performed, limit)
+    ]
+    return tuple(sorted(done, key=lambda cause: cause.on or date.min, reverse=True))
+
+
+def spine_mri(facts: PatientFacts) -> tuple[Report, ...]:
+    """MRI reports that are not known to be about another part of the body, newest first, undated ones last."""
+    reports = [r for r in facts.reports if r.modality is Modality.MR and r.region is not BodyRegion.OTHER]
+    return tuple(sorted(reports, key=lambda report: (report.date is None, days_since(facts, report.date) or 0)))
+
+
+def pregnant(facts: PatientFacts) -> bool | None:
+    """Whether the patient is pregnant; ``None`` when nothing says so."""
+    if facts.pregnancy.pregnant is None and charted(facts, ConditionGroup.PREGNANCY):
+        return True
+    return facts.pregnancy.pregnant

@@ -1,0 +1,162 @@
+"""Runs the order rules over the drafts: one answer for each row and order, one card for several alike drafts."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from cds_service.domain.assessment import (
+    Cause,
+    OrderCause,
+    ParamValue,
+    PlannedCard,
+    RuleResult,
+    StateVariable,
+)
+from cds_service.domain.facts import PatientFacts, Report
+from cds_service.domain.state import LaneState
+from cds_service.domain.vocabulary import Lane
+from cds_service.knowledge.thresholds import Thresholds
+from cds_service.rules.orders.catalogue import ROWS
+from cds_service.rules.orders.order_rule import (
+    Advice,
+    LaneDecision,
+    OrderContext,
+    OrderOutcome,
+    OrderRow,
+    OrderRule,
+    Window,
+)
+from cds_service.rules.reports import in_window, is_readable, passes_gate
+
+
+@dataclass(frozen=True, slots=True)
+class _Fired:
+    rule: OrderRule
+    advice: Advice
+
+
+def evaluate_orders(
+    facts: PatientFacts,
+    state: LaneState,
+    decision: LaneDecision,
+    thresholds: Thresholds,
+    *,
+    lead: Report | None = None,
+    variables: Iterable[StateVariable] = (),
+    rows: tuple[OrderRow, ...] = ROWS,
+) -> tuple[OrderOutcome, ...]:
+    """What each row says about each chosen draft order.
+
+    ``lead`` is the report that opened the spine episode (else any spine MRI report is taken), ``variables`` give the
+    facts behind the state. Inside a row the most urgent rule that fires decides, of equals the first: a condition that
+    only informs must not hide one that warns.
+    """
+    cards = frozenset(
+        (*(outcome.card for outcome in decision.lanes if outcome.card), *(card.text_id for card in decision.cards))
+    )
+    grounds = _grounds(variables)
+    open_windows = _open_windows(facts, state, thresholds, lead)
+    outcomes = [
+        _ask(row, OrderContext(order, facts, state, cards, thresholds, grounds))
+        for order in facts.orders
+        if order.selected
+        for row in rows
+        if row.window in open_windows and row.concerns(order)
+    ]
+    return _once(outcomes)
+
+
+def _grounds(variables: Iterable[StateVariable]) -> Mapping[str, tuple[Cause, ...]]:
+    return MappingProxyType(
+        {
+            variable.name: tuple(dict.fromkeys(cause for signal in variable.signals for cause in signal.causes))
+            for variable in variables
+        }
+    )
+
+
+def _open_windows(
+    facts: PatientFacts, state: LaneState, thresholds: Thresholds, lead: Report | None
+) -> frozenset[Window]:
+    """Windows that the spine episode lies in; without a date a report might be recent and counts."""
+    opened = {Window.ALWAYS}
+    if not state.trigger:
+        return frozenset(opened)
+    reports = [lead] if lead else [report for report in facts.reports if is_readable(report) and passes_gate(report)]
+    for window, span in (
+        (Window.EPISODE, thresholds.order_episode_days.span),
+        (Window.AUGMENTATION, thresholds.order_episode_augmentation_days.span),
+    ):
+        if any(in_window(report, facts.as_of, span) for report in reports):
+            opened.add(window)
+    return frozenset(opened)
+
+
+def _ask(row: OrderRow, context: OrderContext) -> OrderOutcome:
+    fired: list[_Fired] = []
+    results: list[RuleResult] = []
+    for rule in row.rules:
+        answer = rule.check(context)
+        is_advice = isinstance(answer, Advice)
+        results.append(RuleResult(rule.id, is_advice, answer.why, answer.missing, _causes(answer, context)))
+        if isinstance(answer, Advice):
+            fired.append(_Fired(rule, answer))
+    if not fired:
+        return OrderOutcome(context.order, row.id, None, tuple(results))
+    chosen = max(fired, key=lambda each: each.advice.indicator.rank)
+    others = [each for each in fired if each is not chosen]
+    return OrderOutcome(context.order, row.id, _card(chosen, others, context), tuple(results))
+
+
+def _causes(answer: object, context: OrderContext) -> tuple[Cause, ...]:
+    return (*answer.causes, OrderCause(context.order)) if isinstance(answer, Advice) else ()
+
+
+def _card(chosen: _Fired, others: list[_Fired], context: OrderContext) -> PlannedCard:
+    rule, advice = chosen.rule, chosen.advice
+    text = advice.text_id or rule.text_id
+    params: dict[str, ParamValue] = dict(advice.params)
+    also = tuple(dict.fromkeys(each.advice.reason for each in others if each.advice.reason not in {"", advice.reason}))
+    if advice.reason:
+        params["reason"] = advice.reason
+    if also:
+        params["also"] = also
+    return PlannedCard(
+        card_id=text,
+        text_id=text,
+        lane=Lane.ORDER,
+        row=rule.id,
+        indicator=advice.indicator,
+        causes=advice.causes,
+        params=params,
+        add_lines=advice.add_lines,
+        drafts=advice.drafts,
+        evidence=rule.evidence,
+        missing=advice.missing,
+        rule_ids=(rule.id,),
+        order=context.order,
+    )
+
+
+def _once(outcomes: list[OrderOutcome]) -> tuple[OrderOutcome, ...]:
+    """Leave one card of those that say the same for several drafts; it offers what any of them offered."""
+    first: dict[tuple[str, ParamValue], int] = {}
+    kept: list[OrderOutcome] = []
+    for outcome in outcomes:
+        card = outcome.card
+        key = (card.text_id, card.params.get("reason", "")) if card else None
+        if card is None or key is None or key not in first:
+            if key is not None:
+                first[key] = len(kept)
+            kept.append(outcome)
+            continue
+        kept[first[key]] = _merged(kept[first[key]], card)
+        kept.append(replace(outcome, card=None))
+    return tuple(kept)
+
+
+def _merged(outcome: OrderOutcome, card: PlannedCard) -> OrderOutcome:
+    shown = outcome.card or card
+    drafts = tuple(dict.fromkeys((*shown.drafts, *card.drafts)))
+    indicator = max(shown.indicator, card.indicator, key=lambda each: each.rank)
+    return replace(outcome, card=replace(shown, drafts=drafts, indicator=indicator))
