@@ -1,0 +1,58 @@
+"""JSON in and out: strict about what is JSON, bounded in size, never cached by anybody."""
+
+from typing import Any
+
+import orjson
+from flask import Request, Response
+from werkzeug.exceptions import UnsupportedMediaType
+
+from cds_service.errors import RequestError
+
+_IDENTITY = {"", "identity"}
+
+
+def json_response(body: object, status: int = 200) -> Response:
+    """Return ``body`` as JSON that nobody may store, because answers hold patient data."""
+    response = Response(orjson.dumps(body), status=status, mimetype="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def is_json(request: Request) -> bool:
+    """Whether the body is labelled as JSON, in any letter case, with or without parameters."""
+    return request.mimetype == "application/json" or request.mimetype.endswith("+json")
+
+
+def _check_shape(body: Any, max_depth: int, max_entries: int) -> None:
+    """Refuse nesting and lists that no chart has, level by level, without recursion of our own."""
+    level = [body] if isinstance(body, dict | list) else []
+    depth = 0
+    while level:
+        depth += 1
+        if depth > max_depth:
+            raise RequestError(f"is nested deeper than {max_depth} levels", field="body", code="structure")
+        if any(len(one) > max_entries for one in level):
+            raise RequestError(
+                f"has a list of more than {max_entries} entries", field="body", status=413, code="too-long"
+            )
+        children = [one.values() if isinstance(one, dict) else one for one in level]
+        level = [child for group in children for child in group if isinstance(child, dict | list)]
+
+
+def read_json(request: Request, *, max_depth: int, max_entries: int) -> Any:
+    """Return the JSON value of the request body.
+
+    Raises RequestError naming line and column when it is not JSON, the framework's errors for 413 and 415.
+    """
+    if not is_json(request) or request.headers.get("Content-Encoding", "").lower() not in _IDENTITY:
+        raise UnsupportedMediaType
+    raw = request.get_data(cache=False)
+    if not raw:
+        raise RequestError("is empty, a JSON object is expected", field="body", code="structure")
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise RequestError(f"is not JSON: {error.msg} ({place})", field="body", code="structure") from None
+    _check_shape(body, max_depth, max_entries)
+    return body

@@ -1,0 +1,39 @@
+"""Cross-origin headers for browser clients: listed origins and this machine, on every answer, errors included."""
+
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, request
+
+from cds_service.config import is_loopback, origin_of
+
+_METHODS = "GET, POST, OPTIONS"
+_HEADERS = "Authorization, Content-Type, Accept-Language"
+_PREFLIGHT_SECONDS = "600"
+
+
+def _allowed(origin: str, listed: frozenset[str]) -> bool:
+    if not origin or origin_of(origin) != origin:
+        return False
+    return origin in listed or is_loopback(urlsplit(origin).hostname or "")
+
+
+def register_cors(app: Flask, origins: tuple[str, ...]) -> None:
+    """Let pages of ``origins`` and of this machine read the answers. It grants reading in a browser, not access."""
+    listed = frozenset(origins)
+
+    def add_headers(response: Response) -> Response:
+        response.vary.add("Origin")
+        origin = request.headers.get("Origin", "")
+        if not _allowed(origin, listed):
+            return response
+        response.headers["Access-Control-Allow-Origin"] = origin
+        if request.method == "OPTIONS":
+            response.headers["Access-Control-Allow-Methods"] = _METHODS
+            response.headers["Access-Control-Allow-Headers"] = _HEADERS
+            response.headers["Access-Control-Max-Age"] = _PREFLIGHT_SECONDS
+            if request.headers.get("Access-Control-Request-Private-Network"):
+                # A page on the web that calls a service on the user's own machine asks for this as well.
+                response.headers["Access-Control-Allow-Private-Network"] = "true"
+        return response
+
+    app.after_request(add_headers)

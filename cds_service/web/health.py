@@ -1,0 +1,44 @@
+"""Liveness and readiness for whoever runs the service."""
+
+from flask import Blueprint, Response
+
+from cds_service.store.records import StoreError
+from cds_service.web.backend import Backend
+from cds_service.web.bodies import json_response
+from cds_service.web.problems import RETRY_SECONDS
+
+
+def health_blueprint(backend: Backend) -> Blueprint:
+    """Answer ``/livez`` (the process answers), ``/readyz`` (it can do its work) and ``/health`` (both, in words)."""
+    blueprint = Blueprint("health", __name__)
+
+    def state() -> dict[str, object]:
+        try:
+            backend.store.check()
+            store = "ok"
+        except StoreError:
+            store = "failed"
+        return {
+            "status": "ok" if store == "ok" else "degraded",
+            "store": store,
+            "knowledge": backend.knowledge_version,
+            "unrecordedCards": backend.hooks.unrecorded,
+        }
+
+    @blueprint.get("/livez")
+    def live() -> Response:
+        return json_response({"status": "ok"})
+
+    @blueprint.get("/readyz")
+    def ready() -> Response:
+        found = state()
+        response = json_response(found, 200 if found["status"] == "ok" else 503)
+        if response.status_code != 200:  # noqa: PLR2004 - HTTP
+            response.headers["Retry-After"] = RETRY_SECONDS
+        return response
+
+    @blueprint.get("/health")
+    def health() -> Response:
+        return json_response(state())
+
+    return blueprint

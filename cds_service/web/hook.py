@@ -1,0 +1,52 @@
+"""The hook endpoint: one POST, one list of cards."""
+
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import NotFound
+
+from cds_service.hooks.answer import Answer
+from cds_service.hooks.request import read_request
+from cds_service.hooks.services import Service, service_by_id
+from cds_service.web.access_log import instance_for_log, note
+from cds_service.web.backend import Backend
+from cds_service.web.bodies import json_response, read_json
+from cds_service.web.languages import choose_language, mark_language
+
+
+def known_service(service_id: str) -> Service:
+    """Return the service of a path. Raises the framework's 404."""
+    service = service_by_id(service_id)
+    if service is None:
+        raise NotFound
+    note(service=service.id, hook=service.hook.value)
+    return service
+
+
+def _note_answer(answer: Answer) -> None:
+    note(
+        cards=[written.card.uuid for written in answer.written],
+        rules=sorted({rule for written in answer.written for rule in written.plan.rule_ids}),
+        missing=list(answer.chart.missing) if answer.chart else [],
+        fetched=list(answer.chart.fetched) if answer.chart else [],
+        recorded=answer.recorded,
+    )
+
+
+def hook_blueprint(backend: Backend) -> Blueprint:
+    """Answer ``POST /cds-services/{id}``; a client that was given the address with a slash doubles it."""
+    blueprint = Blueprint("hook", __name__)
+    settings = backend.settings
+
+    @blueprint.post("/cds-services/<service_id>")
+    @blueprint.post("/cds-services//<service_id>")
+    def call(service_id: str) -> Response:
+        service = known_service(service_id)
+        client = backend.caller(request)
+        language = choose_language(request, client, settings.language)
+        body = read_json(request, max_depth=settings.max_depth, max_entries=settings.max_entries)
+        hook_request = read_request(service, body)
+        note(instance=instance_for_log(hook_request.hook_instance), language=language.value)
+        answer = backend.hooks.answer(hook_request, language, backend.clock())
+        _note_answer(answer)
+        return mark_language(json_response(answer.wire), language)
+
+    return blueprint

@@ -1,0 +1,55 @@
+"""The Flask application over a given backend: blueprints, error forms, cross-origin headers, access log."""
+
+from flask import Flask, Response
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from cds_service.web.access_log import register_access_log
+from cds_service.web.backend import Backend
+from cds_service.web.cors import register_cors
+from cds_service.web.discovery import discovery_blueprint
+from cds_service.web.feedback import feedback_blueprint
+from cds_service.web.health import health_blueprint
+from cds_service.web.hook import hook_blueprint
+from cds_service.web.knowledge import knowledge_blueprint
+from cds_service.web.preview import preview_blueprint
+from cds_service.web.problems import register_problems
+
+_markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+
+
+def _rendered(text: str) -> Markup:
+    # The renderer lets no HTML of the text through (html is off), so its output is safe to show.
+    return Markup(_markdown.render(text))  # noqa: S704 - see above
+
+
+def _harden(response: Response) -> Response:
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def build_site(backend: Backend) -> Flask:
+    """Return the application that answers for ``backend``."""
+    app = Flask("cds_service.web")
+    # A doubled or missing slash is answered, never redirected: clients do not repeat a POST after a redirect.
+    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = False
+    app.config["MAX_CONTENT_LENGTH"] = backend.settings.max_body_bytes
+    app.config["MAX_FORM_MEMORY_SIZE"] = backend.settings.max_body_bytes
+    app.jinja_env.filters["markdown"] = _rendered
+    # Answers are logged last, so this is registered first: Flask runs these in reverse order.
+    register_access_log(app)
+    app.after_request(_harden)
+    register_cors(app, backend.settings.cors_origins)
+    register_problems(app)
+    for build in (
+        discovery_blueprint,
+        hook_blueprint,
+        feedback_blueprint,
+        preview_blueprint,
+        health_blueprint,
+        knowledge_blueprint,
+    ):
+        app.register_blueprint(build(backend))
+    return app
