@@ -61,10 +61,12 @@ def test_clinical_rules_are_short_and_have_a_sentence() -> None:
     assert [name for name, function in rules.items() if not ast.get_docstring(function)] == []
 
 
-def rules_of(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+def rules_of(path: Path) -> Iterator[ast.FunctionDef]:
     """Functions of ``rules`` that are known as rules by what they return."""
     if path.is_relative_to(ROOT / "cds_service/rules"):
-        for function in functions(ast.parse(path.read_text(encoding="utf-8"))):
+        for function in ast.parse(path.read_text(encoding="utf-8")).body:
+            if not isinstance(function, ast.FunctionDef):
+                continue
             returned = function.returns.id if isinstance(function.returns, ast.Name) else ""
             if returned in RULE_ANSWERS and [argument.arg for argument in function.args.args] == ["context"]:
                 yield function
