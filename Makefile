@@ -5,11 +5,12 @@
 HOST ?= 127.0.0.1
 PORT ?= 8000
 WORKERS ?= 2
+CORPUS ?= ../shared/corpus
 COVERAGE_FLOOR ?= 95
 PYTHON_FILES := cds_service cards fhir_fixtures scripts tests
 IN_VENV := .venv/bin/python -m
 
-.PHONY: run setup test lint format types imports unit full hooks lock clean
+.PHONY: run setup test lint format types imports unit full bench accuracy hooks lock clean
 
 run: setup
 	@$(IN_VENV) cds_service serve --demo --host "$(HOST)" --port "$(PORT)"
@@ -38,6 +39,15 @@ full: setup
 format: setup
 	$(IN_VENV) ruff format $(PYTHON_FILES)
 	$(IN_VENV) ruff check --fix $(PYTHON_FILES)
+
+bench: setup
+	.venv/bin/python scripts/bench.py
+
+# Score the reading against annotated reports; the corpus is not part of this repository.
+accuracy: setup
+	@mkdir -p build
+	.venv/bin/marrow-cds read <"$(CORPUS)/reports-dev.jsonl" >build/predictions.jsonl
+	.venv/bin/python "$(CORPUS)/score.py" "$(CORPUS)/reports-dev.jsonl" build/predictions.jsonl
 
 hooks: setup
 	.venv/bin/python scripts/write_hooks.py
