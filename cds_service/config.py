@@ -109,7 +109,7 @@ class Settings:
     """
 
     host: str = "127.0.0.1"
-    port: int = 8080
+    port: int = 8000
     public_url: str = ""
     state_dir: Path | None = None
     database_url: str = ""
