@@ -7,6 +7,7 @@ from cds_service.rules.measured import below
 from cds_service.rules.orders.chart import newest, seen, within
 from cds_service.rules.orders.order_rule import Advice, Answer, OrderContext, OrderRow, OrderRule, Silence
 from cds_service.rules.orders.words import BACK_PAIN, mentions
+from cds_service.rules.variables import CLIN_INF, DEG, EMERG, IMG_INF, LAB
 
 
 def _infection_suspected(context: OrderContext) -> bool:
@@ -43,7 +44,7 @@ def start_now(context: OrderContext) -> Answer:
         Draft(DraftKind.INFECTIOUS_DISEASE_REFERRAL, Priority.STAT),
         *context.offer(Draft(DraftKind.SPINE_SURGERY_REFERRAL, Priority.STAT)),
     )
-    causes = (*context.causes("EMERG", "IMG_INF", "CLIN_INF"), *_hypotension(context))
+    causes = (*context.causes(EMERG, IMG_INF, CLIN_INF), *_hypotension(context))
     return Advice(Indicator.INFO, "unstable with suspected spine infection", causes=causes, drafts=drafts)
 
 
@@ -58,7 +59,7 @@ def sample_first(context: OrderContext) -> Answer:
     if _organism_known(context) or state.known_infection:
         return Silence("the organism is known or the infection is under treatment")
     drafts = (*context.cultures(), *context.offer(Draft(DraftKind.SPINE_BIOPSY, Priority.URGENT)))
-    causes = context.causes("IMG_INF", "CLIN_INF", "LAB")
+    causes = context.causes(IMG_INF, CLIN_INF, LAB)
     why = "stable, spine infection suspected, no organism known in the last 90 days"
     return Advice(Indicator.WARNING, why, causes=causes, drafts=drafts)
 
@@ -77,7 +78,7 @@ def modic_pain(context: OrderContext) -> Answer:
     if not order.reason_text:
         return Silence("the order states no reason", ("indication",))
     if mentions(order.reason_text, BACK_PAIN):
-        return Advice(Indicator.WARNING, "antibiotic for back pain with Modic change", causes=context.causes("DEG"))
+        return Advice(Indicator.WARNING, "antibiotic for back pain with Modic change", causes=context.causes(DEG))
     return Silence("the order states another reason")
 
 

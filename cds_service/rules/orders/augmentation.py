@@ -3,16 +3,25 @@
 from cds_service.domain.assessment import Draft, DraftKind, Priority
 from cds_service.domain.state import Emergency, Fracture, ImagingInfection, Labs, MarkerMask, TimeCourse
 from cds_service.domain.vocabulary import Analyte, DrugGroup, Indicator, OrderKind
-from cds_service.rules.orders.chart import drug_text, newest, taking
+from cds_service.rules.orders.chart import newest, taking
 from cds_service.rules.orders.coagulation import antithrombotics, coagulation
+from cds_service.rules.orders.masking import masking_drugs
 from cds_service.rules.orders.order_rule import Advice, Answer, OrderContext, OrderRow, OrderRule, Silence, Window
-
-MASKING_DRUGS = (
-    DrugGroup.GLUCOCORTICOID,
-    DrugGroup.IL6_BLOCKER,
-    DrugGroup.JAK_INHIBITOR,
-    DrugGroup.ANTIBIOTIC,
+from cds_service.rules.variables import (
+    ABSCESS,
+    CLIN_INF,
+    CRP_MASK,
+    CULTURE,
+    EMERG,
+    IMG_INF,
+    KNOWN_INF,
+    LAB,
+    MAL_CLIN,
+    MAL_HIST,
+    MAL_IMG,
+    MAL_LAB,
 )
+
 _ANALGESICS = (DrugGroup.NSAID, DrugGroup.OPIOID, DrugGroup.PARACETAMOL, DrugGroup.METAMIZOLE)
 _UNSTABLE = frozenset({Emergency.UNSTABLE, Emergency.UNSTABLE_CANAL})
 
@@ -33,7 +42,7 @@ def infection_open(context: OrderContext) -> Answer:
         *context.cultures(),
         *context.offer(*contrast, *tissue),
     )
-    causes = context.causes("IMG_INF", "CLIN_INF", "LAB", "KNOWN_INF")
+    causes = context.causes(IMG_INF, ABSCESS, CLIN_INF, CULTURE, LAB, KNOWN_INF)
     return Advice(Indicator.CRITICAL, "infection is not excluded", causes=causes, drafts=drafts)
 
 
@@ -44,13 +53,13 @@ def markers_missing(context: OrderContext) -> Answer:
     current = newest(facts, Analyte.CRP, context.thresholds.labs_augmentation_days.span)
     if state.labs is not Labs.U and current is not None and not masked:
         return Silence("a current CRP is known and no drug masks it")
-    drugs = tuple(drug_text(drug) for drug in taking(facts, *MASKING_DRUGS)) if masked else ()
+    drugs = masking_drugs(context) if masked else ()
     missing = () if current else ("crp_esr",)
     return Advice(
         Indicator.WARNING,
         "no trustworthy CRP of the last 14 days",
         params={"mask": drugs} if drugs else {},
-        causes=context.causes("CRP_MASK"),
+        causes=context.causes(CRP_MASK),
         drafts=context.markers(),
         missing=missing,
     )
@@ -60,7 +69,7 @@ def tumor_open(context: OrderContext) -> Answer:
     """While a tumor is not clarified a biopsy and oncology come first or with the procedure."""
     if context.lane_shows("C20", "C21"):
         drafts = context.offer(Draft(DraftKind.SPINE_BIOPSY), Draft(DraftKind.ONCOLOGY_REFERRAL))
-        causes = context.causes("MAL_IMG", "MAL_HIST", "MAL_LAB", "MAL_CLIN")
+        causes = context.causes(MAL_IMG, MAL_HIST, MAL_LAB, MAL_CLIN)
         return Advice(Indicator.WARNING, "a tumor is not clarified", causes=causes, drafts=drafts)
     return Silence("no open tumor question")
 
@@ -77,7 +86,7 @@ def surgical_opinion(context: OrderContext) -> Answer:
     """With a neurological deficit, compression or instability a spine surgeon decides first."""
     emergency = context.state.emergency
     referral = context.offer(Draft(DraftKind.SPINE_SURGERY_REFERRAL, Priority.STAT))
-    causes = context.causes("EMERG")
+    causes = context.causes(EMERG)
     if emergency in {Emergency.NEURO, Emergency.NEURO_WARNING}:
         return Advice(Indicator.CRITICAL, "neurology is open", causes=causes, drafts=referral, text_id="C01")
     if emergency in _UNSTABLE:

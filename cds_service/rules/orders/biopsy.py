@@ -10,6 +10,7 @@ from cds_service.rules.orders.chart import days_since, taken_since, within
 from cds_service.rules.orders.coagulation import antithrombotics, coagulation, coagulation_unknown
 from cds_service.rules.orders.order_rule import Advice, Answer, OrderContext, OrderRow, OrderRule, Silence
 from cds_service.rules.orders.words import TISSUE_REQUEST, mentions
+from cds_service.rules.variables import BENIGN_LESION, CULTURE, DEG, INFL, MAL_IMG, MAL_LAB
 
 
 def _last_day(context: OrderContext, drug: Medication) -> date | None:
@@ -30,7 +31,7 @@ def recent_antibiotic(context: OrderContext) -> Answer:
     return Advice(Indicator.INFO, "antibiotic in the last 14 days", "", params, causes)
 
 
-def _proof(context: OrderContext) -> LabValue | None:
+def _proof(context: OrderContext) -> tuple[datetime, LabValue] | None:
     """The newest result that names an organism: blood when plausible, tissue, or Brucella serology."""
     facts, limit = context.facts, context.thresholds.culture_days.span
     sources = {Analyte.OTHER_CULTURE, Analyte.BRUCELLA} | ({Analyte.BLOOD_CULTURE} if context.state.culture else set())
@@ -39,7 +40,7 @@ def _proof(context: OrderContext) -> LabValue | None:
         for lab in facts.labs
         if lab.analyte in sources and lab.positive is True and lab.collected and within(facts, lab.collected, limit)
     ]
-    return max(proofs, key=lambda pair: pair[0])[1] if proofs else None
+    return max(proofs, key=lambda pair: pair[0], default=None)
 
 
 def organism_known(context: OrderContext) -> Answer:
@@ -48,14 +49,13 @@ def organism_known(context: OrderContext) -> Answer:
     if proof is None and not context.state.culture:
         return Silence("no organism is proven")
     if proof is None:
-        return Advice(Indicator.INFO, "plausible organism in blood", causes=context.causes("CULT"))
-    named = proof.text or ("Brucella" if proof.analyte is Analyte.BRUCELLA else "")
-    params: dict[str, ParamValue] = {"source": proof.analyte.value}
+        return Advice(Indicator.INFO, "plausible organism in blood", causes=context.causes(CULTURE))
+    day, lab = proof
+    named = lab.text or ("Brucella" if lab.analyte is Analyte.BRUCELLA else "")
+    params: dict[str, ParamValue] = {"source": lab.analyte.value, "date": day.date()}
     if named:
         params["organism"] = named
-    if isinstance(proof.collected, datetime):
-        params["date"] = proof.collected.date()
-    return Advice(Indicator.INFO, "an organism is proven", "", params, (LabCause(proof),))
+    return Advice(Indicator.INFO, "an organism is proven", "", params, (LabCause(lab),))
 
 
 def typical_benign(context: OrderContext) -> Answer:
@@ -68,7 +68,7 @@ def typical_benign(context: OrderContext) -> Answer:
     )
     opened = context.infection_seen or state.labs is Labs.R or context.lane_shows("C11", "C12", "C14", "C20", "C21")
     if typical and not opened and state.imaging_infection < ImagingInfection.M:
-        causes = context.causes("DEG", "INFL", "BEN")
+        causes = context.causes(DEG, INFL, BENIGN_LESION)
         return Advice(Indicator.INFO, "typical benign or CNO pattern", causes=causes)
     return Silence("no typical benign pattern, or infection or a tumor is open")
 
@@ -92,7 +92,7 @@ def steroid_before_tissue(context: OrderContext) -> Answer:
         if days_since(context.facts, drug.start) is None or within(context.facts, drug.start, limit)
     ]
     if started:
-        causes = (*(MedicationCause(drug) for drug in started), *context.causes("MAL_IMG", "MAL_LAB"))
+        causes = (*(MedicationCause(drug) for drug in started), *context.causes(MAL_IMG, MAL_LAB))
         return Advice(Indicator.WARNING, "glucocorticoid started within seven days", causes=causes)
     return Silence("no glucocorticoid was started in the last seven days")
 

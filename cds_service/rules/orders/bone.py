@@ -7,12 +7,10 @@ from cds_service.domain.vocabulary import Analyte, ConditionGroup, DrugGroup, Fi
 from cds_service.rules.measured import below
 from cds_service.rules.orders import cautions
 from cds_service.rules.orders.chart import charted, newest, pregnant, seen
+from cds_service.rules.orders.filtration import filtration
 from cds_service.rules.orders.order_rule import Advice, Answer, OrderContext, OrderRow, OrderRule, Silence
 from cds_service.rules.orders.words import DENTAL, mentions
 
-# Albumin-corrected calcium: 0.02 mmol/L for each g/L of albumin under 40.
-_ALBUMIN_NORMAL = 40.0
-_CALCIUM_PER_ALBUMIN = 0.02
 _BONE_DISEASE = (
     ConditionGroup.OSTEOPOROSIS,
     ConditionGroup.FRAGILITY_FRACTURE,
@@ -27,27 +25,28 @@ def kidney(context: OrderContext) -> Answer:
     """Zoledronate is not given with an eGFR below 35."""
     if DrugGroup.ZOLEDRONATE not in context.order.drug_groups:
         return Silence("not zoledronate")
-    egfr = newest(context.facts, Analyte.EGFR)
-    if egfr is not None and below(egfr, context.thresholds.egfr_zoledronate.value):
-        params = {"egfr": cautions.shown(egfr.value)}
-        return Advice(Indicator.WARNING, "eGFR below 35", "egfr", params, seen(egfr))
+    now = filtration(context.facts)
+    if now is not None and now.below(context.thresholds.egfr_zoledronate.value):
+        params = {"egfr": cautions.shown(now.egfr.value)}
+        return Advice(Indicator.WARNING, "eGFR below 35", "egfr", params, now.causes)
     dialysis = (*charted(context.facts, ConditionGroup.DIALYSIS), *cautions.dialysis_procedures(context.facts))
     if dialysis:
         return Advice(Indicator.WARNING, "dialysis", "dialysis", {}, dialysis)
-    current = newest(context.facts, Analyte.EGFR, context.thresholds.kidney_labs_days.span)
+    current = filtration(context.facts, context.thresholds.kidney_labs_days.span)
     return Silence("the eGFR is not known to be low", () if current else ("egfr",))
 
 
 def _low_calcium(context: OrderContext) -> LabValue | None:
-    """A calcium below the limit of its laboratory; total calcium is corrected for albumin where albumin is known."""
-    facts, numbers = context.facts, context.thresholds
+    """A calcium below the limit of its laboratory; an ionised one with its limit says more than a total one."""
+    # No correction for albumin: laboratories report corrected values under the same name.
+    numbers = context.thresholds
     limit = numbers.malignancy_labs_days.span
-    calcium, albumin = newest(facts, Analyte.CALCIUM, limit), newest(facts, Analyte.ALBUMIN, limit)
-    if calcium is None or calcium.value is None:
-        return None
-    missing_albumin = 0.0 if albumin is None or albumin.value is None else max(0.0, _ALBUMIN_NORMAL - albumin.value)
-    lowest = calcium.lower_normal or numbers.calcium_lower_normal.value
-    return calcium if below(calcium, lowest - _CALCIUM_PER_ALBUMIN * missing_albumin) else None
+    ionised = newest(context.facts, Analyte.CALCIUM_IONISED, limit)
+    if ionised is not None and ionised.lower_normal is not None:
+        return ionised if below(ionised, ionised.lower_normal) else None
+    total = newest(context.facts, Analyte.CALCIUM, limit)
+    lowest = (total.lower_normal if total else None) or numbers.calcium_lower_normal.value
+    return total if below(total, lowest) else None
 
 
 def calcium(context: OrderContext) -> Answer:

@@ -4,6 +4,7 @@ from cds_service.domain.assessment import Draft, DraftKind, Priority
 from cds_service.domain.state import ImagingInfection, Labs
 from cds_service.domain.vocabulary import Indicator, OrderKind
 from cds_service.rules.orders.order_rule import Advice, Answer, OrderContext, OrderRow, OrderRule, Silence, Window
+from cds_service.rules.variables import EMERG
 
 _URGENT = frozenset({"urgent", "asap", "stat"})
 _ANSWERS = frozenset({OrderKind.SPINE_REFERRAL, OrderKind.MRI_SPINE, OrderKind.MRI_CONTRAST})
@@ -26,7 +27,7 @@ def urgent_order_missing(context: OrderContext) -> Answer:
     )
     lines = ("c01-infection",) if infection else ()
     why = "neurological emergency without an urgent referral or MRI among the drafts"
-    return Advice(Indicator.CRITICAL, why, causes=context.causes("EMERG"), drafts=drafts, add_lines=lines)
+    return Advice(Indicator.CRITICAL, why, causes=context.causes(EMERG), drafts=drafts, add_lines=lines)
 
 
 ROW = OrderRow(

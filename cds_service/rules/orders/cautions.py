@@ -9,18 +9,16 @@ from dataclasses import dataclass, field
 from cds_service.domain.assessment import Cause, ChartCause, ParamValue
 from cds_service.domain.facts import PatientFacts
 from cds_service.domain.state import Fracture
-from cds_service.domain.vocabulary import Analyte, ConditionGroup, DeviceGroup, DrugGroup, Indicator, ProcedureGroup
+from cds_service.domain.vocabulary import ConditionGroup, DeviceGroup, DrugGroup, Indicator, ProcedureGroup
 from cds_service.knowledge.thresholds import Thresholds
-from cds_service.rules.measured import below
 from cds_service.rules.orders.chart import (
     charted,
     charted_since,
     implanted,
-    newest,
     pregnant,
-    seen,
     taking,
 )
+from cds_service.rules.orders.filtration import filtration
 
 MR_HAZARDS = (
     DeviceGroup.PACEMAKER_ICD,
@@ -95,10 +93,10 @@ def nsaid_in_pregnancy(facts: PatientFacts, thresholds: Thresholds) -> Caution |
 
 def kidney_failure(facts: PatientFacts, thresholds: Thresholds) -> Caution | None:
     """An eGFR below 30, dialysis, or acute kidney injury."""
-    egfr = newest(facts, Analyte.EGFR)
+    kidney = filtration(facts)
     # A low value stays a warning however old it is; only a good value goes stale.
-    if egfr is not None and below(egfr, thresholds.egfr_severe.value):
-        return Caution("egfr", Indicator.WARNING, {"egfr": shown(egfr.value)}, seen(egfr))
+    if kidney is not None and kidney.below(thresholds.egfr_severe.value):
+        return Caution("egfr", Indicator.WARNING, {"egfr": shown(kidney.egfr.value)}, kidney.causes)
     dialysed = (*charted(facts, ConditionGroup.DIALYSIS), *dialysis_procedures(facts))
     if dialysed:
         return Caution("dialysis", Indicator.WARNING, {}, dialysed)
@@ -108,11 +106,11 @@ def kidney_failure(facts: PatientFacts, thresholds: Thresholds) -> Caution | Non
 
 def kidney_reduced(facts: PatientFacts, thresholds: Thresholds) -> Caution | None:
     """An eGFR from 30 to 59, or charted chronic kidney disease without a current eGFR."""
-    egfr = newest(facts, Analyte.EGFR)
-    if egfr is not None and below(egfr, thresholds.egfr_mild.value):
-        return Caution("egfr", Indicator.INFO, {"egfr": shown(egfr.value)}, seen(egfr))
+    kidney = filtration(facts)
+    if kidney is not None and kidney.below(thresholds.egfr_mild.value):
+        return Caution("egfr", Indicator.INFO, {"egfr": shown(kidney.egfr.value)}, kidney.causes)
     disease = charted(facts, ConditionGroup.CHRONIC_KIDNEY_DISEASE)
-    if disease and newest(facts, Analyte.EGFR, thresholds.kidney_labs_days.span) is None:
+    if disease and filtration(facts, thresholds.kidney_labs_days.span) is None:
         return Caution("kidney-disease", Indicator.INFO, {}, disease)
     return None
 

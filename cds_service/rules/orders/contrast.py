@@ -1,9 +1,10 @@
 """O-GAD: gadolinium contrast after a reaction, in kidney disease, in pregnancy, and as the first study."""
 
 from cds_service.domain.state import Emergency, ImagingInfection, ImagingMalignancy
-from cds_service.domain.vocabulary import Analyte, ConditionGroup, DrugGroup, Indicator, OrderKind
+from cds_service.domain.vocabulary import ConditionGroup, DrugGroup, Indicator, OrderKind
 from cds_service.rules.orders import cautions
-from cds_service.rules.orders.chart import charted, newest, pregnant, spine_mri
+from cds_service.rules.orders.chart import charted, pregnant, spine_mri
+from cds_service.rules.orders.filtration import filtration
 from cds_service.rules.orders.order_rule import Advice, Answer, OrderContext, OrderRow, OrderRule, Silence
 
 
@@ -25,7 +26,7 @@ def kidney(context: OrderContext) -> Answer:
     if caution is not None:
         why = "eGFR below 30, dialysis or acute kidney injury"
         return Advice(Indicator.INFO, why, caution.reason, caution.params, caution.causes)
-    current = newest(context.facts, Analyte.EGFR, context.thresholds.kidney_labs_days.span)
+    current = filtration(context.facts, context.thresholds.kidney_labs_days.span)
     return Silence("no severe kidney impairment is known", () if current else ("egfr",))
 
 

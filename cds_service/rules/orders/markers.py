@@ -6,9 +6,10 @@ from cds_service.domain.assessment import Draft, DraftKind, LabCause
 from cds_service.domain.facts import LabValue
 from cds_service.domain.state import ClinicalInfection, MarkerMask
 from cds_service.domain.vocabulary import Analyte, DrugGroup, Indicator, OrderKind
-from cds_service.rules.orders.augmentation import MASKING_DRUGS
-from cds_service.rules.orders.chart import drug_text, newest, taken, taking
+from cds_service.rules.orders.chart import newest, taken
+from cds_service.rules.orders.masking import masking_drugs
 from cds_service.rules.orders.order_rule import Advice, Answer, OrderContext, OrderRow, OrderRule, Silence
+from cds_service.rules.variables import CRP_MASK
 
 _ANALYTES = ((OrderKind.CRP, Analyte.CRP, "O-CRP-dup"), (OrderKind.ESR, Analyte.ESR, "O-ESR-dup"))
 
@@ -66,9 +67,9 @@ def masked(context: OrderContext) -> Answer:
     """Under a glucocorticoid, IL-6 or JAK inhibitor, recent antibiotic or liver failure markers may be falsely low."""
     if context.state.mask is MarkerMask.NONE:
         return Silence("nothing is known to mask the markers")
-    drugs = tuple(drug_text(drug) for drug in taking(context.facts, *MASKING_DRUGS, besides=context.order))
+    drugs = masking_drugs(context)
     params = {"mask": drugs} if drugs else {}
-    return Advice(Indicator.INFO, "markers may be falsely low", "", params, context.causes("CRP_MASK"))
+    return Advice(Indicator.INFO, "markers may be falsely low", "", params, context.causes(CRP_MASK))
 
 
 ROW = OrderRow(

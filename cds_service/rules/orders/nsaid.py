@@ -2,12 +2,14 @@
 
 from cds_service.domain.assessment import Draft, DraftKind, MedicationCause
 from cds_service.domain.state import ImagingInfection
-from cds_service.domain.vocabulary import Analyte, ConditionGroup, DrugGroup, Indicator, OrderKind
+from cds_service.domain.vocabulary import ConditionGroup, DrugGroup, Indicator, OrderKind
 from cds_service.rules.orders import cautions
 from cds_service.rules.orders.cautions import Caution
-from cds_service.rules.orders.chart import charted, drug_text, newest, pregnant, taking
+from cds_service.rules.orders.chart import charted, drug_text, pregnant, taking
+from cds_service.rules.orders.filtration import filtration
 from cds_service.rules.orders.order_rule import Advice, Answer, OrderContext, OrderRow, OrderRule, Silence
 from cds_service.rules.orders.words import same_drug
+from cds_service.rules.variables import IMG_INF
 
 
 def _alternative(context: OrderContext) -> tuple[Draft, ...]:
@@ -40,7 +42,7 @@ def kidney_failure(context: OrderContext) -> Answer:
     caution = cautions.kidney_failure(context.facts, context.thresholds)
     if caution is not None:
         return _advice(context, caution, "eGFR below 30, dialysis or acute kidney injury")
-    current = newest(context.facts, Analyte.EGFR, context.thresholds.kidney_labs_days.span)
+    current = filtration(context.facts, context.thresholds.kidney_labs_days.span)
     return Silence("no severe kidney impairment is known", () if current else ("egfr",))
 
 
@@ -63,7 +65,7 @@ def kidney_reduced(context: OrderContext) -> Answer:
     caution = cautions.kidney_reduced(context.facts, context.thresholds)
     if caution is not None:
         return _advice(context, caution, "eGFR from 30 to 59, or kidney disease without a current eGFR")
-    current = newest(context.facts, Analyte.EGFR, context.thresholds.kidney_labs_days.span)
+    current = filtration(context.facts, context.thresholds.kidney_labs_days.span)
     return Silence("no reduced kidney function is known", () if current else ("egfr",))
 
 
@@ -112,7 +114,7 @@ def second_nsaid(context: OrderContext) -> Answer:
 def masked_fever(context: OrderContext) -> Answer:
     """When imaging suggests infection an NSAID may hide fever; the work-up is not delayed."""
     if context.state.imaging_infection >= ImagingInfection.M:
-        causes = context.causes("IMG_INF")
+        causes = context.causes(IMG_INF)
         return Advice(Indicator.INFO, "imaging suggests infection", "infection-fever", {}, causes)
     return Silence("imaging does not suggest infection")
 

@@ -3,10 +3,11 @@
 from datetime import timedelta
 
 from cds_service.domain.state import Emergency, Fracture, ImagingInfection, ImagingMalignancy
-from cds_service.domain.vocabulary import Analyte, ConditionGroup, DrugGroup, Indicator, OrderKind
+from cds_service.domain.vocabulary import ConditionGroup, DrugGroup, Indicator, OrderKind
 from cds_service.rules.orders import cautions
 from cds_service.rules.orders.cautions import Caution
-from cds_service.rules.orders.chart import days_since, newest
+from cds_service.rules.orders.chart import days_since
+from cds_service.rules.orders.filtration import filtration
 from cds_service.rules.orders.order_rule import Advice, Answer, OrderContext, OrderRow, OrderRule, Silence
 from cds_service.rules.orders.words import MORPHINE, mentions
 
@@ -38,9 +39,6 @@ def sedation(context: OrderContext) -> Answer:
     caution = cautions.sedation(context.facts)
     if caution is not None:
         return _advice(caution, "sedative drug, alcohol or sleep apnea")
-    drafts = context.others_taken(DrugGroup.BENZODIAZEPINE_GABAPENTINOID)
-    if drafts:
-        return Advice(Indicator.WARNING, "a sedative is drafted beside it", "sedative", {}, drafts)
     return Silence("no sedative, alcohol dependence or sleep apnea is charted")
 
 
@@ -51,7 +49,7 @@ def kidney(context: OrderContext) -> Answer:
     caution = cautions.opioid_kidney(context.facts, context.thresholds)
     if caution is not None:
         return _advice(caution, "eGFR below 30 or dialysis with tramadol or morphine")
-    current = newest(context.facts, Analyte.EGFR, context.thresholds.kidney_labs_days.span)
+    current = filtration(context.facts, context.thresholds.kidney_labs_days.span)
     return Silence("no severe kidney impairment is known", () if current else ("egfr",))
 
 

@@ -27,6 +27,7 @@ from cds_service.rules.orders.chart import (
 )
 from cds_service.rules.orders.order_rule import Advice, Answer, OrderContext, OrderRow, OrderRule, Silence
 from cds_service.rules.orders.words import STAGING, mentions
+from cds_service.rules.variables import FX
 
 _GLUCOSE_SPAN = timedelta(days=1)  # glucose of the day of the order; it is measured again before the scan
 _OPERATIONS = (ProcedureGroup.SPINE_SURGERY, ProcedureGroup.VERTEBRAL_AUGMENTATION)
@@ -90,7 +91,7 @@ def _recent_event(context: OrderContext) -> _Event | None:
         return _Event(max(day for day, _ in injuries), tuple(cause for _, cause in injuries))
     fractured = context.state.fracture in {Fracture.FRACTURE, Fracture.AVN}
     if fractured and context.state.time is not TimeCourse.PERSISTENT:
-        return _Event(None, context.causes("FX"))
+        return _Event(None, context.causes(FX))
     return None
 
 

@@ -4,6 +4,7 @@ from cds_service.domain.state import ImagingInfection, Inflammatory
 from cds_service.domain.vocabulary import Indicator, OrderKind
 from cds_service.rules.orders.order_rule import Advice, Answer, OrderContext, OrderRow, OrderRule, Silence
 from cds_service.rules.orders.words import STAGING, mentions
+from cds_service.rules.variables import IMG_INF
 
 
 def infection_question(context: OrderContext) -> Answer:
@@ -14,7 +15,7 @@ def infection_question(context: OrderContext) -> Answer:
         return Silence("mapping of a CNO pattern is a good use")
     if mentions(f"{context.order.text} {context.order.reason_text}", STAGING):
         return Silence("a tumor is staged")
-    return Advice(Indicator.INFO, "scintigraphy while infection is suspected", causes=context.causes("IMG_INF"))
+    return Advice(Indicator.INFO, "scintigraphy while infection is suspected", causes=context.causes(IMG_INF))
 
 
 ROW = OrderRow(

@@ -4,6 +4,7 @@ from cds_service.domain.state import Emergency, ImagingInfection, ImagingMaligna
 from cds_service.domain.vocabulary import ConditionGroup, Indicator, OrderKind
 from cds_service.rules.orders.chart import charted
 from cds_service.rules.orders.order_rule import Advice, Answer, OrderContext, OrderRow, OrderRule, Silence
+from cds_service.rules.variables import CLIN_INF, EMERG, IMG_INF, LAB, MAL_CLIN, MAL_HIST, MAL_IMG, MAL_LAB
 
 
 def before_tissue(context: OrderContext) -> Answer:
@@ -11,7 +12,7 @@ def before_tissue(context: OrderContext) -> Answer:
     if context.state.emergency in {Emergency.NEURO, Emergency.SEPSIS}:
         return Silence("an emergency decides")
     if context.marrow_tumor_suspected:
-        causes = context.causes("MAL_IMG", "MAL_LAB", "MAL_CLIN", "MAL_HIST")
+        causes = context.causes(MAL_IMG, MAL_LAB, MAL_CLIN, MAL_HIST)
         return Advice(Indicator.WARNING, "tumor of unknown tissue, stable, no neurology", causes=causes)
     return Silence("no lymphoma, myeloma or unknown tumor is suspected")
 
@@ -19,7 +20,7 @@ def before_tissue(context: OrderContext) -> Answer:
 def possible_infection(context: OrderContext) -> Answer:
     """In possible spine infection a glucocorticoid may worsen it and mask markers; no epidural injection."""
     if context.state.imaging_infection >= ImagingInfection.M or context.lane_shows("C11", "C12", "C14"):
-        causes = context.causes("IMG_INF", "CLIN_INF", "LAB")
+        causes = context.causes(IMG_INF, CLIN_INF, LAB)
         return Advice(Indicator.WARNING, "spine infection is possible", causes=causes)
     return Silence("no spine infection is suspected")
 
@@ -28,7 +29,7 @@ def cord_compression(context: OrderContext) -> Answer:
     """In metastatic cord compression with a deficit dexamethasone follows the specialist pathway, with a PPI."""
     seen = context.state.imaging_malignancy in {ImagingMalignancy.S, ImagingMalignancy.M}
     if context.neurology and (seen or context.tumor_known_or_seen):
-        causes = context.causes("EMERG", "MAL_IMG", "MAL_HIST")
+        causes = context.causes(EMERG, MAL_IMG, MAL_HIST)
         return Advice(Indicator.INFO, "neurology with suspected metastatic compression", causes=causes)
     return Silence("no neurology together with a tumor")
 

@@ -47,6 +47,8 @@ _PARTS = MappingProxyType(
 _PARTS_OF = MappingProxyType(
     {
         BodyRegion.THORACOLUMBAR: frozenset({BodyRegion.THORACIC, BodyRegion.LUMBAR}),
+        BodyRegion.SACROILIAC: frozenset({BodyRegion.SACRUM, BodyRegion.SACROILIAC}),
+        BodyRegion.PELVIS: frozenset({BodyRegion.SACRUM, BodyRegion.SACROILIAC}),
         BodyRegion.WHOLE_SPINE: frozenset(_PARTS),
         BodyRegion.SPINE: frozenset(_PARTS),
         BodyRegion.UNKNOWN: frozenset(_PARTS),

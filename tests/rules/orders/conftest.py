@@ -28,6 +28,7 @@ from cds_service.domain.facts import (
     Reading,
     Report,
     ReportText,
+    Sex,
     Span,
     StatedFact,
     TextFinding,
@@ -224,7 +225,7 @@ def order(raw: Mapping[str, Any], number: int) -> OrderFact:
 def facts_from(raw: Mapping[str, Any]) -> PatientFacts:
     return PatientFacts(
         AS_OF,
-        Demographics(raw.get("age"), None),
+        Demographics(raw.get("age"), Sex(raw["sex"]) if "sex" in raw else None),
         reports=tuple(report(each, index) for index, each in enumerate(raw.get("reports", [{}]))),
         labs=tuple(map(lab, raw.get("labs", []))),
         conditions=tuple(map(problem, raw.get("problems", []))),
