@@ -1,0 +1,125 @@
+"""Writes the planned cards of an assessment as CDS Hooks cards in the language asked for."""
+
+import re
+from collections.abc import Callable
+
+from cards.catalogue import TOPIC_SYSTEM, catalogue, override_reasons
+from cards.detail import Writing, write_detail
+from cards.model import SUMMARY_LIMIT, Card, Link, Source, Topic
+from cards.orders import OrderWriting, orders, suggestions
+from cards.phrases import placeholder_values
+from cards.template import Template
+from cards.wording import Wording, wordings
+from cds_service.domain.assessment import Assessment, PlannedCard
+from cds_service.domain.vocabulary import Indicator, Language
+
+SOURCE_LABEL = "Marrow CDS"
+_NOT_ALPHANUMERIC = re.compile(r"[^A-Za-z0-9]")
+_UNSAFE_FRAGMENT = re.compile(r"[^A-Za-z0-9._-]")
+
+
+def _length(text: str) -> int:
+    """Code points or UTF-16 units, whichever is more."""
+    return max(len(text), len(text.encode("utf-16-le")) // 2)
+
+
+def compose_summary(template: Template, values: dict[str, str]) -> str:
+    """Return the summary with as many of its optional parts as fit; a sentence is never cut."""
+    optional = sum(part.optional for part in template.parts)
+    texts = (template.fill(values, skip_optional=skipped) or "" for skipped in range(optional + 1))
+    return next((text for text in texts if text and _length(text) <= SUMMARY_LIMIT), texts_without_values(template))
+
+
+def texts_without_values(template: Template) -> str:
+    """Return the bare sentence, for values so long that no part fits."""
+    return template.fill(dict.fromkeys(template.required, "…"), skip_optional=len(template.parts)) or ""
+
+
+class CardWriter:
+    """Writes cards. All words are loaded and checked when it is made."""
+
+    def __init__(self) -> None:
+        self._wordings = wordings()
+        self._catalogue = catalogue()
+        self._orders = orders()
+        self._reasons = override_reasons()
+
+    def write(
+        self,
+        assessment: Assessment,
+        language: Language,
+        *,
+        patient_id: str,
+        base_url: str = "",
+        new_uuid: Callable[[], str],
+    ) -> tuple[Card, ...]:
+        """Return the cards in the order in which they were planned.
+
+        ``base_url`` is the public address of the service; without it a card has no link to its rule. ``new_uuid``
+        gives a fresh UUID for each card and suggestion. Raises KeyError for a text, line or note id that no language
+        knows: an answer without words must fail rather than look complete.
+        """
+        return tuple(
+            self._card(card, assessment, language, patient_id=patient_id, base_url=base_url, new_uuid=new_uuid)
+            for card in assessment.cards
+        )
+
+    def _text_id(self, card: PlannedCard) -> str:
+        """Choose the words: a warning may have words of its own."""
+        warning = card.indicator is Indicator.WARNING
+        return self._catalogue.warning_variant.get(card.text_id, card.text_id) if warning else card.text_id
+
+    def _card(
+        self,
+        card: PlannedCard,
+        assessment: Assessment,
+        language: Language,
+        *,
+        patient_id: str,
+        base_url: str,
+        new_uuid: Callable[[], str],
+    ) -> Card:
+        wording = self._wordings[language]
+        text_id = self._text_id(card)
+        uuid = new_uuid()
+        steps = suggestions(
+            OrderWriting(
+                card=card,
+                text_id=text_id,
+                wording=wording,
+                specs=self._orders,
+                recommended=self._catalogue.recommended.get(text_id, frozenset()),
+                patient_id=patient_id,
+            ),
+            new_uuid,
+        )
+        return Card(
+            uuid=uuid,
+            summary=self._summary(card, text_id, assessment, wording),
+            indicator=card.indicator.value,
+            detail=write_detail(Writing(card, text_id, assessment, wording, self._catalogue)),
+            source=_source(text_id, wording, base_url),
+            suggestions=steps or None,
+            selection_behavior="any" if steps else None,
+            override_reasons=self._reasons[language],
+            links=_links(card, wording, base_url),
+        )
+
+    def _summary(self, card: PlannedCard, text_id: str, assessment: Assessment, wording: Wording) -> str:
+        """Beside an open serious question the summary gives no conservative advice either."""
+        words = wording.cards[text_id]
+        template = words.open_summary if "plan" in card.drop_lines else words.summary
+        return compose_summary(template, placeholder_values(card, assessment, wording, self._catalogue, plain=True))
+
+
+def _source(text_id: str, wording: Wording, base_url: str) -> Source:
+    topic = Topic(system=TOPIC_SYSTEM, code=_NOT_ALPHANUMERIC.sub("", text_id), display=wording.cards[text_id].title)
+    return Source(label=SOURCE_LABEL, url=f"{base_url.rstrip('/')}/about" if base_url else None, topic=topic)
+
+
+def _links(card: PlannedCard, wording: Wording, base_url: str) -> tuple[Link, ...] | None:
+    """Return a link to the rule in the published knowledge; no address is made up when the public one is unknown."""
+    row = _UNSAFE_FRAGMENT.sub("", card.row)
+    if not base_url or not row:
+        return None
+    return (Link(label=wording.phrase("why_link", row=row), url=f"{base_url.rstrip('/')}/about/knowledge#{row}"),)

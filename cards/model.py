@@ -1,0 +1,128 @@
+"""Strict wire objects of CDS Hooks cards: what is not allowed by the protocol cannot be built."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+SUMMARY_LIMIT = 139
+
+
+def _fits(text: str) -> str:
+    """CDS Hooks wants fewer than 140 characters; clients count code points or UTF-16 units, so both must fit."""
+    if max(len(text), len(text.encode("utf-16-le")) // 2) > SUMMARY_LIMIT:
+        raise ValueError(f"longer than {SUMMARY_LIMIT} characters")
+    return text
+
+
+Filled = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
+OneLine = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\r\n\t]*\S[^\r\n\t]*$")]
+Summary = Annotated[OneLine, AfterValidator(_fits)]
+AbsoluteUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+[^\s]*$")]
+AlphaNumeric = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,100}$")]
+ReferenceText = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}$")]
+
+
+class _Wire(BaseModel):
+    """Base of every wire object: no unknown member, no change after building, no empty member."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    def to_wire(self) -> dict[str, Any]:
+        """JSON object as sent: members without a value are left out."""
+        return self.model_dump(by_alias=True, exclude_none=True)
+
+
+class Coding(_Wire):
+    """A Coding whose system and code are both present."""
+
+    system: AbsoluteUrl
+    code: Filled
+    display: Filled | None = None
+
+
+class Topic(Coding):
+    """What the card is about; the code is stable and alphanumeric, clients remember acknowledgements by it."""
+
+    code: AlphaNumeric
+
+
+class OverrideReason(Coding):
+    """A coded reason for not following a card; here the display is required."""
+
+    display: Filled
+
+
+class Source(_Wire):
+    """Where the guidance comes from."""
+
+    label: Filled
+    url: AbsoluteUrl | None = None
+    topic: Topic | None = None
+
+
+class Link(_Wire):
+    """A link that opens in a browser. SMART launches are not offered."""
+
+    label: Filled
+    url: AbsoluteUrl
+    type: Literal["absolute"] = "absolute"
+
+
+class Action(_Wire):
+    """One change to the chart that a clinician may accept: a new resource, or a draft order to take back."""
+
+    type: Literal["create", "delete"]
+    description: Filled
+    resource: dict[str, Any] | None = None
+    resource_id: ReferenceText | None = Field(default=None, serialization_alias="resourceId")
+
+    @model_validator(mode="after")
+    def _target_matches_type(self) -> Self:
+        """Check that a create carries a resource and nothing else, a delete names its target and nothing else."""
+        if (self.resource is not None) != (self.type == "create") or (self.resource_id is None) != (
+            self.type == "create"
+        ):
+            raise ValueError("create needs a resource, delete needs a resourceId, and neither takes both")
+        return self
+
+
+class Suggestion(_Wire):
+    """One coherent step with its actions."""
+
+    label: Annotated[OneLine, StringConstraints(max_length=100)]
+    uuid: Filled
+    is_recommended: Literal[True] | None = Field(default=None, serialization_alias="isRecommended")
+    actions: Annotated[tuple[Action, ...], Field(min_length=1)]
+
+
+class Card(_Wire):
+    """One CDS Hooks card."""
+
+    uuid: Filled
+    summary: Summary
+    indicator: Literal["info", "warning", "critical"]
+    detail: Filled
+    source: Source
+    suggestions: Annotated[tuple[Suggestion, ...], Field(min_length=1)] | None = None
+    selection_behavior: Literal["any", "at-most-one"] | None = Field(
+        default=None, serialization_alias="selectionBehavior"
+    )
+    override_reasons: Annotated[tuple[OverrideReason, ...], Field(min_length=1)] = Field(
+        serialization_alias="overrideReasons"
+    )
+    links: Annotated[tuple[Link, ...], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _members_agree(self) -> Self:
+        """``selectionBehavior`` goes with suggestions; several recommended steps only when any number may be taken."""
+        if (self.suggestions is None) != (self.selection_behavior is None):
+            raise ValueError("suggestions and selectionBehavior come together")
+        recommended = [step for step in self.suggestions or () if step.is_recommended]
+        if self.selection_behavior == "at-most-one" and len(recommended) > 1:
+            raise ValueError("at most one of several alternatives can be recommended")
+        return self
+
+    def to_wire(self) -> dict[str, Any]:
+        """JSON object as sent, lists instead of tuples, FHIR resources untouched."""
+        wire: dict[str, Any] = self.model_dump(by_alias=True, exclude_none=True, mode="json")
+        return wire

@@ -1,0 +1,296 @@
+"""Turns the drafts of a card into suggestions with FHIR R4 resources that a clinician may accept, never signed."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from cards.catalogue import flaw, read_toml
+from cards.model import Action, Suggestion
+from cards.phrases import levels_text
+from cards.wording import ORDERS_BESIDE_KINDS, Wording
+from cds_service.domain.assessment import Draft, DraftKind, PlannedCard, Priority
+from cds_service.errors import KnowledgeError
+
+_REFERENCE = re.compile(r"^[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}$")
+_UNKNOWN_REGION = "unknown"
+_ONE_REGION_EACH = frozenset({DraftKind.CT_REGION})
+_LEVELS = 4
+_CURRENT = (Priority.URGENT, Priority.ASAP, Priority.STAT)
+_VISITS = frozenset({DraftKind.FOLLOW_UP_VISIT})
+_LATER_MRI = frozenset({DraftKind.MRI_FOLLOW_UP, DraftKind.MRI_FOLLOW_UP_NATIVE})
+
+Resource = dict[str, Any]
+Text = Annotated[str, StringConstraints(min_length=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Code(_Strict):
+    system: Literal["loinc", "snomed", "rxnorm", "atc"]
+    code: Text
+    display: Text | None = None
+
+
+class _Kind(_Strict):
+    resource: Literal["ServiceRequest", "MedicationRequest", "Task", "CarePlan"]
+    category: Text | None = None
+    codes: list[_Code] = Field(default_factory=list)
+    regions: dict[Literal["C", "T", "L", "S", "unknown"], _Code] = Field(default_factory=dict)
+    also: list[Text] = Field(default_factory=list)
+
+
+class _OrderFile(_Strict):
+    systems: dict[Literal["loinc", "snomed", "rxnorm", "atc"], Text]
+    categories: dict[Text, _Code]
+    kinds: dict[Text, _Kind]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSpec:
+    """One sort of draft order: resource type, category and codings; ``regions`` has the coding by spine region."""
+
+    resource: str
+    category: Mapping[str, str] | None
+    codings: tuple[Mapping[str, str], ...]
+    regions: Mapping[str, Mapping[str, str]]
+    also: tuple[str, ...]
+
+
+def load_orders(directory: Traversable | None = None) -> Mapping[str, OrderSpec]:
+    """All sorts of draft order by id, checked. Raises KnowledgeError naming the key of any flaw."""
+    place = (directory or files("cards")) / "orders.toml"
+    try:
+        raw = _OrderFile.model_validate(read_toml(place))
+    except ValidationError as error:
+        raise flaw(place.name, error) from error
+    wanted = (frozenset(DraftKind) | ORDERS_BESIDE_KINDS) - {DraftKind.DELETE_ORDER}
+    if frozenset(raw.kinds) != wanted:
+        raise KnowledgeError(f"cards/orders.toml: kinds: missing or unknown {sorted(frozenset(raw.kinds) ^ wanted)}")
+
+    def coding(code: _Code) -> Mapping[str, str]:
+        parts = {"system": raw.systems[code.system], "code": code.code, "display": code.display}
+        return MappingProxyType({key: value for key, value in parts.items() if value})
+
+    specs: dict[str, OrderSpec] = {}
+    for key, kind in raw.kinds.items():
+        unknown = [other for other in kind.also if other not in raw.kinds]
+        if unknown or (kind.category is not None and kind.category not in raw.categories):
+            raise KnowledgeError(f"cards/orders.toml: kinds.{key}: names an unknown order or category")
+        specs[key] = OrderSpec(
+            resource=kind.resource,
+            category=coding(raw.categories[kind.category]) if kind.category else None,
+            codings=tuple(coding(code) for code in kind.codes),
+            regions=MappingProxyType({region: coding(code) for region, code in kind.regions.items()}),
+            also=tuple(kind.also),
+        )
+    return MappingProxyType(specs)
+
+
+@cache
+def orders() -> Mapping[str, OrderSpec]:
+    """Return the shipped draft orders, loaded once."""
+    return load_orders()
+
+
+@dataclass(frozen=True, slots=True)
+class OrderWriting:
+    """Everything the suggestions of one card are written from."""
+
+    card: PlannedCard
+    text_id: str
+    wording: Wording
+    specs: Mapping[str, OrderSpec]
+    recommended: frozenset[DraftKind]
+    patient_id: str
+
+
+def regions_of(levels: tuple[str, ...]) -> tuple[str, ...]:
+    """Spine regions of vertebrae and segments, in order: a segment belongs to its upper vertebra."""
+    found = [level[0].upper() for level in levels if level]
+    return tuple(dict.fromkeys(letter for letter in found if letter in "CTLS"))
+
+
+def _window(draft: Draft) -> Resource:
+    """When it falls due; nothing when it is due now."""
+    if draft.occurrence is None:
+        return {}
+    start, end = draft.occurrence, draft.occurrence_end
+    if end is None or end == start:
+        return {"occurrenceDateTime": start.isoformat()}
+    return {"occurrencePeriod": {"start": start.isoformat(), "end": end.isoformat()}}
+
+
+def _concept(codings: tuple[Mapping[str, str], ...], text: str) -> Resource:
+    return {"coding": [dict(coding) for coding in codings], "text": text} if codings else {"text": text}
+
+
+def _reason(writing: OrderWriting) -> str:
+    """Why the order is offered, without patient details beyond the level."""
+    levels = levels_text(writing.card.levels, writing.wording, _LEVELS)
+    title = writing.wording.cards[writing.text_id].title
+    return f"{title} ({levels})" if levels else title
+
+
+def _notes(writing: OrderWriting, draft: Draft) -> list[Resource]:
+    wording = writing.wording
+    title = wording.cards[writing.text_id].title
+    notes = [wording.phrase("draft_from", card=writing.text_id, title=title)]
+    if draft.note:
+        notes.append(wording.names["notes"][draft.note])
+    return [{"text": note} for note in notes]
+
+
+def _service_request(writing: OrderWriting, draft: Draft, key: str, region: str) -> Resource:
+    spec = writing.specs[key]
+    by_region = spec.regions.get(region)
+    codings = (by_region,) if by_region else spec.codings
+    words = writing.wording.drafts[key].text
+    text = words.fill({"region": writing.wording.name("regions", region)}) or words.source
+    resource: Resource = {
+        "resourceType": "ServiceRequest",
+        "status": "draft",
+        "intent": "proposal",
+        "priority": draft.priority.value,
+        "code": _concept(codings, text),
+        "subject": {"reference": f"Patient/{writing.patient_id}"},
+        **_window(draft),
+        "reasonCode": [{"text": _reason(writing)}],
+        "note": _notes(writing, draft),
+    }
+    if spec.category:
+        resource["category"] = [{"coding": [dict(spec.category)]}]
+    if draft.quantity > 1:
+        resource["quantityQuantity"] = {"value": draft.quantity, "unit": writing.wording.phrase("sets")}
+    return resource
+
+
+def _medication_request(writing: OrderWriting, draft: Draft, key: str) -> Resource:
+    """Name a drug and no dose: the service proposes none."""
+    spec = writing.specs[key]
+    return {
+        "resourceType": "MedicationRequest",
+        "status": "draft",
+        "intent": "proposal",
+        "priority": draft.priority.value,
+        "medicationCodeableConcept": _concept(spec.codings, writing.wording.drafts[key].text.source),
+        "subject": {"reference": f"Patient/{writing.patient_id}"},
+        "reasonCode": [{"text": _reason(writing)}],
+        "note": _notes(writing, draft),
+    }
+
+
+def _task(writing: OrderWriting, draft: Draft, key: str) -> Resource:
+    text = writing.wording.drafts[key].text.source
+    return {
+        "resourceType": "Task",
+        "status": "draft",
+        "intent": "proposal",
+        "priority": draft.priority.value,
+        "code": {"text": text},
+        "description": f"{text}: {_reason(writing)}",
+        "for": {"reference": f"Patient/{writing.patient_id}"},
+        "reasonCode": {"text": _reason(writing)},
+        "note": _notes(writing, draft),
+    }
+
+
+def _period_of(writing: OrderWriting, kinds: frozenset[DraftKind], start: str, end: str) -> Resource:
+    """Dates of a step of the plan: from the card's params, else from its own dated drafts."""
+    params = writing.card.params
+    first, last = params.get(start), params.get(end)
+    if not isinstance(first, date):
+        dated = [draft for draft in writing.card.drafts if draft.kind in kinds and draft.occurrence]
+        first, last = (dated[0].occurrence, dated[0].occurrence_end) if dated else (None, None)
+    if not isinstance(first, date):
+        return {}
+    period = {"start": first.isoformat(), "end": (last if isinstance(last, date) else first).isoformat()}
+    return {"scheduledPeriod": period}
+
+
+def _care_plan(writing: OrderWriting, draft: Draft) -> Resource:
+    """Advice and dated steps in one plan; nothing in it is ordered."""
+    words = writing.wording.names["careplan"]
+    dates: Mapping[str, Resource] = {
+        "visit": _period_of(writing, _VISITS, "visit", "visit_end"),
+        "mri": _period_of(writing, _LATER_MRI, "mri", "mri_end"),
+    }
+    activities = [
+        {"detail": {"status": "not-started", "description": words[step], **dates.get(step, {})}}
+        for step in ("activity", "relief", "visit", "mri", "alarm")
+    ]
+    return {
+        "resourceType": "CarePlan",
+        "status": "draft",
+        "intent": "proposal",
+        "title": words["title"],
+        "description": words["description"],
+        "subject": {"reference": f"Patient/{writing.patient_id}"},
+        "activity": activities,
+        "note": _notes(writing, draft),
+    }
+
+
+def resources(writing: OrderWriting, draft: Draft) -> list[Resource]:
+    """Return the resources of one draft: usually one, more when one step needs several orders."""
+    spec = writing.specs[draft.kind.value]
+    if spec.resource == "MedicationRequest":
+        return [_medication_request(writing, draft, draft.kind.value)]
+    if spec.resource == "Task":
+        return [_task(writing, draft, draft.kind.value)]
+    if spec.resource == "CarePlan":
+        return [_care_plan(writing, draft)]
+    found = regions_of(writing.card.levels)
+    if draft.kind in _ONE_REGION_EACH:
+        return [_service_request(writing, draft, draft.kind.value, region) for region in found or (_UNKNOWN_REGION,)]
+    region = found[0] if len(found) == 1 else _UNKNOWN_REGION
+    return [_service_request(writing, draft, key, region) for key in (draft.kind.value, *spec.also)]
+
+
+def _label(draft: Draft, wording: Wording) -> str:
+    """Name the button: the step, its date or its urgency."""
+    label = wording.drafts[draft.kind.value].label
+    if draft.occurrence is not None:
+        start, end = draft.occurrence.isoformat(), draft.occurrence_end
+        when = (
+            start
+            if end is None or end == draft.occurrence
+            else wording.phrase("period", start=start, end=end.isoformat())
+        )
+        return f"{label} ({when})"
+    return f"{label} ({wording.name('priorities', draft.priority.value)})" if draft.priority in _CURRENT else label
+
+
+def _actions(writing: OrderWriting, draft: Draft, label: str) -> tuple[Action, ...]:
+    if draft.kind is DraftKind.DELETE_ORDER:
+        target = draft.target.reference if draft.target else ""
+        known = _REFERENCE.match(target)
+        return (Action(type="delete", description=label, resource_id=target),) if known else ()
+    created = resources(writing, draft)
+    if len(created) == 1:
+        return (Action(type="create", description=label, resource=created[0]),)
+    return tuple(
+        Action(type="create", description=f"{label}: {resource['code']['text']}", resource=resource)
+        for resource in created
+    )
+
+
+def suggestions(writing: OrderWriting, new_uuid: Callable[[], str]) -> tuple[Suggestion, ...]:
+    """One suggestion for each draft, in the order of the card; a draft whose target is unknown is left out."""
+    built = []
+    for draft in writing.card.drafts:
+        label = _label(draft, writing.wording)
+        actions = _actions(writing, draft, label)
+        if actions:
+            recommended: Literal[True] | None = True if draft.kind in writing.recommended else None
+            built.append(Suggestion(label=label, uuid=new_uuid(), is_recommended=recommended, actions=actions))
+    return tuple(built)

@@ -1,0 +1,347 @@
+"""Puts facts into words: findings with levels and status, laboratory values, history, dates; the placeholder values."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
+
+from cards.catalogue import Catalogue
+from cards.escape import ELLIPSIS, markdown_text, plain_text
+from cards.wording import Wording
+from cds_service.domain.assessment import (
+    Assessment,
+    Cause,
+    ChartCause,
+    ConditionCause,
+    DraftKind,
+    FindingCause,
+    LabCause,
+    MedicationCause,
+    ParamValue,
+    PlannedCard,
+    StatedCause,
+)
+from cds_service.domain.facts import LabValue, Provenance, TextFinding
+from cds_service.domain.vocabulary import Analyte, Certainty, ConditionGroup, FindingId, OrderKind, Status
+
+_THORACIC = re.compile(r"\bT(?=\d)")
+_LEVELS_IN_SUMMARY = 2
+_LEVELS_IN_EVIDENCE = 3
+_EVIDENCE_ITEMS = 5
+_CHART_TEXT = 70
+_SUMMARY_TEXT = 30
+_STATED = frozenset({Status.PRESENT, Status.POSSIBLE})
+# UCUM units whose usual print form differs; every other unit is shown as it is.
+_UNITS = {
+    "Cel": "°C",
+    "10*9/L": "×10⁹/L",
+    "10*3/uL": "×10³/µL",
+    "{ratio}": "",
+    "1": "",
+    "mL/min/{1.73_m2}": "mL/min/1.73 m²",
+}
+_GROUP_ORDER = {group: index for index, group in enumerate(ConditionGroup)}
+# Sorts of order that have a name of their own on the card "not suggested by this service".
+_NAMED_ORDERS = (OrderKind.SHOCK_WAVE, OrderKind.HYPERBARIC_OXYGEN, OrderKind.ILOPROST, OrderKind.CALCITONIN)
+
+NO_VALUE = "–"
+
+Escape = Callable[[str], str]
+
+
+def chart_escape(text: str) -> str:
+    """Untrusted text for the detail."""
+    return markdown_text(text, _CHART_TEXT)
+
+
+def summary_escape(text: str) -> str:
+    """Untrusted text for the summary."""
+    return plain_text(text, _SUMMARY_TEXT)
+
+
+def day(moment: date | datetime | None, wording: Wording) -> str:
+    """ISO 8601 day, or the words for "not stated"."""
+    if moment is None:
+        return wording.phrase("undated")
+    return (moment.date() if isinstance(moment, datetime) else moment).isoformat()
+
+
+def _without_repeats(levels: Sequence[str]) -> list[str]:
+    """Levels once each; a segment says nothing new where both its vertebrae are named."""
+    named = set(levels)
+    return [level for level in dict.fromkeys(levels) if "-" not in level or not named.issuperset(level.split("-"))]
+
+
+def levels_text(levels: Sequence[str], wording: Wording, limit: int) -> str:
+    """Return the first ``limit`` levels, the rest as an ellipsis; empty when there is none."""
+    levels = _without_repeats(levels)
+    shown = ", ".join(plain_text(level, 20) for level in levels[:limit])
+    more = ELLIPSIS if len(levels) > limit else ""
+    return _THORACIC.sub(wording.thoracic, shown) + more
+
+
+def number(value: float, wording: Wording) -> str:
+    """At most three decimals, in the notation of the language."""
+    return f"{value:.3f}".rstrip("0").rstrip(".").replace(".", wording.decimal)
+
+
+def unit_text(unit: str) -> str:
+    """Return a UCUM unit as it is usually printed."""
+    return _UNITS.get(unit, unit)
+
+
+def canonical_value(lab: LabValue, wording: Wording, escape: Escape) -> str:
+    """Value with comparator and unit in the canonical unit, or the text or polarity of a qualitative result."""
+    if lab.value is not None:
+        comparator = lab.comparator.value if lab.comparator else ""
+        return f"{comparator}{number(lab.value, wording)} {escape(unit_text(lab.unit))}".strip()
+    if lab.text:
+        return escape(lab.text)
+    if lab.positive is None:
+        return escape(lab.reported) or NO_VALUE
+    return wording.phrase("positive" if lab.positive else "negative")
+
+
+def lab_phrase(cause: LabCause, wording: Wording, escape: Escape, *, dated: bool) -> str:
+    """Return a value for a sentence: ``48 mg/L (2026-01-30)``, with a word when it is too old to count."""
+    value = canonical_value(cause.lab, wording, escape)
+    if not dated:
+        return value
+    notes = [day(cause.lab.collected, wording), *([] if cause.fresh else [wording.phrase("outdated")])]
+    return f"{value} ({', '.join(notes)})"
+
+
+def newest(causes: Iterable[Cause], analyte: Analyte) -> LabCause | None:
+    """Return the value of an analyte that counts: current ones first, then the latest; undated ones last."""
+    found = [cause for cause in causes if isinstance(cause, LabCause) and cause.lab.analyte is analyte]
+
+    def rank(cause: LabCause) -> tuple[bool, str]:
+        return cause.fresh, cause.lab.collected.isoformat() if cause.lab.collected else ""
+
+    return max(found, key=rank, default=None)
+
+
+def status_word(finding: TextFinding, wording: Wording) -> str:
+    """Possible, probable, denied and so on; empty for a plain statement."""
+    if finding.status is Status.PRESENT and finding.certainty is Certainty.PROBABLE:
+        return wording.name("statuses", "probable")
+    if finding.certainty is Certainty.UNLIKELY:
+        return wording.name("statuses", "unlikely")
+    return wording.names["statuses"][finding.status.value]
+
+
+def finding_phrase(finding: FindingId, levels: Sequence[str], status: str, wording: Wording) -> str:
+    """``disc fluid L4-L5 (possible)``."""
+    where = levels_text(levels, wording, _LEVELS_IN_EVIDENCE)
+    name = wording.name("findings", finding.value)
+    return f"{name}{' ' + where if where else ''}{f' ({status})' if status else ''}"
+
+
+def finding_phrases(causes: Iterable[Cause], wording: Wording, catalogue: Catalogue) -> list[str]:
+    """Return findings that a report states, most important first, each once with all its levels."""
+    merged: dict[tuple[FindingId, str], list[str]] = {}
+    for cause in causes:
+        if isinstance(cause, FindingCause) and cause.finding.status in _STATED:
+            key = cause.finding.finding, status_word(cause.finding, wording)
+            merged.setdefault(key, []).extend(cause.finding.levels)
+    last = len(catalogue.importance)
+    ordered = sorted(merged, key=lambda key: (catalogue.importance.get(key[0], last), bool(key[1])))
+    return [finding_phrase(key[0], tuple(dict.fromkeys(merged[key])), key[1], wording) for key in ordered]
+
+
+def group_name(groups: Iterable[ConditionGroup], wording: Wording) -> str:
+    """Name of the first known group of a problem; empty when it has none."""
+    known = sorted(groups, key=_GROUP_ORDER.__getitem__)
+    return wording.name("conditions", known[0].value) if known else ""
+
+
+def _chart_phrase(cause: Cause, wording: Wording, escape: Escape) -> str:
+    """Return a chart fact in a few words of the card's language; empty for what has no place in a sentence."""
+    match cause:
+        case ConditionCause(condition=condition):
+            return group_name(condition.groups, wording) or escape(condition.text)
+        case StatedCause(fact=fact) if fact.status in _STATED:
+            possible = wording.name("statuses", "possible")
+            name = wording.name("conditions", fact.group.value)
+            return f"{name} ({possible})" if fact.status is Status.POSSIBLE else name
+        case LabCause(lab=lab) if lab.analyte not in (Analyte.CRP, Analyte.ESR):
+            return f"{wording.name('analytes', lab.analyte.value)} {lab_phrase(cause, wording, escape, dated=True)}"
+        case MedicationCause(medication=medication):
+            return escape(medication.text)
+        case ChartCause(text=text):
+            return escape(text)
+        case _:
+            return ""
+
+
+def evidence_text(causes: Sequence[Cause], wording: Wording, catalogue: Catalogue, escape: Escape) -> str:
+    """Return what was seen, in one phrase: findings first, then chart facts; empty when there is nothing to name."""
+    chart = [_chart_phrase(cause, wording, escape) for cause in causes]
+    items = list(dict.fromkeys(filter(None, [*finding_phrases(causes, wording, catalogue), *chart])))
+    if len(items) > _EVIDENCE_ITEMS:
+        hidden = len(items) - _EVIDENCE_ITEMS
+        items = [*items[:_EVIDENCE_ITEMS], wording.phrase("more", count=str(hidden))]
+    return "; ".join(items)
+
+
+def history_text(causes: Sequence[Cause], wording: Wording, escape: Escape) -> str:
+    """Charted and stated history in one phrase; charted problems keep their own words and year."""
+    items: list[str] = []
+    for cause in causes:
+        match cause:
+            case ConditionCause(condition=condition):
+                known = condition.onset or condition.recorded
+                name = escape(condition.text) or group_name(condition.groups, wording)
+                items.append(f"{name} ({known.year})" if known else name)
+            case StatedCause() | ChartCause() | MedicationCause():
+                items.append(_chart_phrase(cause, wording, escape))
+            case _:
+                continue
+    return "; ".join(list(dict.fromkeys(filter(None, items)))[:_EVIDENCE_ITEMS])
+
+
+def name_of(identifier: str, wording: Wording, *sections: str) -> str:
+    """Display name of an id from the first section that knows it, tried as written, in lower and in upper case."""
+    for section in sections:
+        names = wording.names[section]
+        for key in (identifier, identifier.lower().replace("-", "_"), identifier.upper()):
+            if key in names:
+                return names[key]
+    return plain_text(identifier.replace("-", " ").replace("_", " "), 60)
+
+
+def missing_name(identifier: str, wording: Wording) -> str:
+    """Name of a missing fact."""
+    return name_of(identifier, wording, "missing", "analytes", "findings", "conditions")
+
+
+def source_name(reference: Provenance) -> str:
+    """Where a fact stands; the record of the patient itself is named without its id."""
+    kind = reference.reference.split("/", 1)[0]
+    return markdown_text(kind if kind == "Patient" else reference.reference, 90)
+
+
+def _period(start: ParamValue | None, end: ParamValue | None, wording: Wording) -> str:
+    if not isinstance(start, date):
+        return ""
+    if not isinstance(end, date) or end == start:
+        return day(start, wording)
+    return wording.phrase("period", start=day(start, wording), end=day(end, wording))
+
+
+def draft_period(card: PlannedCard, wording: Wording, *kinds: DraftKind) -> str:
+    """When the first draft of these kinds falls due; empty when none is dated."""
+    dated = (draft for draft in card.drafts if draft.kind in kinds and draft.occurrence is not None)
+    return next((_period(draft.occurrence, draft.occurrence_end, wording) for draft in dated), "")
+
+
+def _sins(params: Mapping[str, ParamValue], wording: Wording) -> tuple[str, str]:
+    """SINS for a sentence and for the summary; both empty when it was not computed."""
+    score = params.get("sins_min")
+    if score is None:
+        return "", ""
+    missing = params.get("sins_missing")
+    if not isinstance(missing, tuple) or not missing:
+        return str(score), str(score)
+    items = ", ".join(name_of(item, wording, "sins") for item in missing)
+    long = f"{wording.phrase('at_least', count=str(score))} ({wording.phrase('items_missing', items=items)})"
+    return long, f"≥{score}"
+
+
+def _reason_values(params: Mapping[str, ParamValue], wording: Wording, escape: Escape) -> dict[str, str]:
+    """Values inside reason texts: numbers in the notation of the language."""
+    values: dict[str, str] = {}
+    for key in ("age", "egfr", "glucose", "inr", "platelets", "weeks"):
+        value = params.get(key)
+        if isinstance(value, int | float):
+            values[key] = number(value, wording)
+        elif isinstance(value, str):
+            values[key] = escape(value)
+    return values
+
+
+def _reasons(params: Mapping[str, ParamValue], wording: Wording, escape: Escape) -> tuple[str, str]:
+    """Return the reason in a few words and all reasons in sentences; both empty when none is given."""
+    first = params.get("reason")
+    if not isinstance(first, str) or not first:
+        return "", ""
+    also = params.get("also")
+    values = _reason_values(params, wording, escape)
+
+    def words(identifier: str, *, short: bool) -> str:
+        reason = wording.reasons.get(identifier)
+        if reason is None:
+            return name_of(identifier, wording, "missing")
+        template = reason.short if short else reason.detail
+        return template.fill(values) or name_of(identifier, wording, "missing")
+
+    every = (first, *(also if isinstance(also, tuple) else ()))
+    return words(first, short=True), "; ".join(words(identifier, short=False) for identifier in every)
+
+
+def _listed(value: ParamValue | None, translate: Callable[[str], str]) -> str:
+    if isinstance(value, str) and value:
+        return translate(value)
+    return ", ".join(translate(item) for item in value) if isinstance(value, tuple) else ""
+
+
+def _order_name(card: PlannedCard, wording: Wording, escape: Escape) -> str:
+    """Name of the looked-at order: its sort where that has a name, else the words of the order."""
+    kinds = card.order.kinds if card.order else frozenset[OrderKind]()
+    for kind in _NAMED_ORDERS:
+        if kind in kinds:
+            return wording.name("orders", kind.value)
+    written = _listed(card.params.get("order"), escape)
+    return written or wording.name("orders", OrderKind.OTHER.value)
+
+
+def _lab_values(card: PlannedCard, assessment: Assessment, wording: Wording, escape: Escape) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for key, analyte in (("crp", Analyte.CRP), ("esr", Analyte.ESR)):
+        cause = newest((*assessment.labs, *card.causes), analyte)
+        if cause is not None:
+            values[key] = lab_phrase(cause, wording, escape, dated=True)
+            values[f"{key}_short"] = lab_phrase(cause, wording, escape, dated=False)
+    return values
+
+
+def placeholder_values(
+    card: PlannedCard, assessment: Assessment, wording: Wording, catalogue: Catalogue, *, plain: bool
+) -> dict[str, str]:
+    """Every placeholder that has a value, escaped for the summary (``plain``) or for the Markdown detail."""
+    escape = summary_escape if plain else chart_escape
+    params = card.params
+    sins, sins_short = _sins(params, wording)
+    reason, reason_detail = _reasons(params, wording, escape)
+    onset = params.get("onset_weeks")
+    when = params.get("date")
+    finding_word = params.get("finding_word")
+    follow_up_mri = (DraftKind.MRI_FOLLOW_UP, DraftKind.MRI_FOLLOW_UP_NATIVE)
+    values = {
+        "finding": wording.name("finding_words", finding_word if isinstance(finding_word, str) else "vertebral_lesion"),
+        "level": levels_text(card.levels, wording, _LEVELS_IN_SUMMARY),
+        "evidence": evidence_text(card.causes, wording, catalogue, escape),
+        "history": history_text(card.causes, wording, escape),
+        "sins": sins,
+        "sins_short": sins_short,
+        "of": _listed(params.get("of"), escape),
+        "ddx": _listed(params.get("ddx"), lambda item: name_of(item, wording, "ddx", "findings", "conditions")),
+        "missing": _listed(params.get("missing"), lambda item: missing_name(item, wording)),
+        "mask": _listed(params.get("mask"), escape),
+        "organism": _listed(params.get("organism"), escape),
+        "device": _listed(params.get("device"), escape),
+        "source": _listed(params.get("source"), lambda item: name_of(item, wording, "analytes")),
+        "order": _order_name(card, wording, escape),
+        "date": day(when, wording) if isinstance(when, date) else "",
+        "visit": _period(params.get("visit"), params.get("visit_end"), wording)
+        or draft_period(card, wording, DraftKind.FOLLOW_UP_VISIT),
+        "mri": _period(params.get("mri"), params.get("mri_end"), wording)
+        or draft_period(card, wording, *follow_up_mri),
+        "recheck": draft_period(card, wording, DraftKind.CRP_ESR_RECHECK),
+        "onset": wording.phrase("weeks", count=str(onset)) if isinstance(onset, int) else "",
+        "course": _listed(params.get("course"), lambda item: name_of(item, wording, "courses")),
+        "reason": reason,
+        "reason_detail": reason_detail,
+        **_reason_values(params, wording, escape),
+        **_lab_values(card, assessment, wording, escape),
+    }
+    return {key: value for key, value in values.items() if value}

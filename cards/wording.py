@@ -1,0 +1,326 @@
+"""Loads the words of the cards in three languages and refuses any language that is incomplete or differs in shape."""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from itertools import pairwise
+from types import MappingProxyType
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from cards.model import SUMMARY_LIMIT
+from cards.template import Template, parse
+from cds_service.domain.assessment import DraftKind, Priority
+from cds_service.domain.facts import GapCode
+from cds_service.domain.state import Course
+from cds_service.domain.vocabulary import (
+    Analyte,
+    ConditionGroup,
+    FindingId,
+    Lane,
+    Language,
+    OrderKind,
+    Status,
+    Trend,
+)
+from cds_service.errors import KnowledgeError
+
+# The only placeholders that a card text may use.
+CARD_PLACEHOLDERS = frozenset(
+    {
+        "course", "crp", "crp_short", "date", "ddx", "device", "egfr", "esr", "esr_short", "evidence", "finding",
+        "history", "level", "mask", "missing", "mri", "of", "onset", "order", "organism", "reason", "reason_detail",
+        "recheck", "sins", "sins_short", "source", "visit", "weeks",
+    }
+)  # fmt: skip
+# These always have a value, so a summary may be built on them.
+ALWAYS_KNOWN = frozenset({"finding", "order"})
+REASON_PLACEHOLDERS = frozenset({"age", "egfr", "glucose", "inr", "platelets", "weeks"})
+ORDERS_BESIDE_KINDS = frozenset({"free_light_chains_lambda"})
+MINIMUM_LINES = 3
+
+Text = Annotated[str, StringConstraints(min_length=1)]
+Words = dict[Text, Text]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class _Reason(_Strict):
+    short: Text
+    detail: Text
+
+
+class _DraftWords(_Strict):
+    label: Annotated[str, StringConstraints(min_length=1, max_length=60)]
+    text: Text
+
+
+class _CardText(_Strict):
+    title: Annotated[str, StringConstraints(min_length=1, max_length=90)]
+    summary: Text
+    open_summary: Text | None = None
+    lines: Annotated[list[Text | list[Text]], Field(min_length=MINIMUM_LINES)]
+
+
+class _Lines(_Strict):
+    lines: Annotated[list[Text], Field(min_length=MINIMUM_LINES)]
+
+
+class _TextFile(_Strict):
+    """Shape of one language file."""
+
+    language: Text
+    decimal: Annotated[str, StringConstraints(pattern=r"^[.,]$")]
+    thoracic: Text
+    footer: Words
+    headings: Words
+    columns: Words
+    words: Words
+    priorities: Words
+    statuses: dict[Text, str]
+    trends: Words
+    courses: Words
+    finding_words: Words
+    regions: Words
+    lanes: Words
+    sins: Words
+    missing: Words
+    ddx: Words
+    chart_kinds: Words
+    gaps: Words
+    fallback: _Lines
+    extra: Words
+    notes: Words
+    careplan: Words
+    drafts: dict[Text, _DraftWords]
+    findings: Words
+    conditions: Words
+    analytes: Words
+    reasons: dict[Text, _Reason]
+    orders: Words
+    cards: dict[Text, _CardText]
+
+
+@dataclass(frozen=True, slots=True)
+class CardText:
+    """Words of one card: each line is a tuple of parts that can be taken out singly."""
+
+    title: str
+    summary: Template
+    open_summary: Template
+    lines: tuple[tuple[Template, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an order needs a second look: a few words for the summary, a sentence for the detail."""
+
+    short: Template
+    detail: Template
+
+
+@dataclass(frozen=True, slots=True)
+class DraftWords:
+    """Words of one draft order: what the button says and what the order says."""
+
+    label: str
+    text: Template
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """All words of one language. ``words`` holds phrases, ``names`` the display names by section and id."""
+
+    language: Language
+    decimal: str
+    thoracic: str
+    footer: tuple[str, ...]
+    fallback: tuple[str, ...]
+    phrases: Mapping[str, Template]
+    names: Mapping[str, Mapping[str, str]]
+    gaps: Mapping[str, Template]
+    extra: Mapping[str, Template]
+    drafts: Mapping[str, DraftWords]
+    reasons: Mapping[str, Reason]
+    cards: Mapping[str, CardText]
+
+    def name(self, section: str, key: str) -> str:
+        """Display name; an id without one is shown as it is rather than lost."""
+        return self.names[section].get(key) or key.replace("-", " ").replace("_", " ")
+
+    def phrase(self, key: str, **values: str) -> str:
+        """Return a short phrase with its placeholders filled. Raises KeyError for an unknown phrase."""
+        return self.phrases[key].fill(values) or ""
+
+
+_NAME_SECTIONS = (
+    "headings", "columns", "priorities", "statuses", "trends", "courses", "finding_words", "regions", "lanes", "sins",
+    "missing", "ddx", "chart_kinds", "notes", "careplan", "findings", "conditions", "analytes", "orders",
+)  # fmt: skip
+
+# Sections whose keys are fixed by a vocabulary: a new member without words is refused at start-up.
+_VOCABULARIES: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "priorities": frozenset(Priority),
+        "statuses": frozenset(Status) | {"probable", "unlikely"},
+        "trends": frozenset(Trend),
+        "courses": frozenset(Course),
+        "lanes": frozenset(Lane),
+        "gaps": frozenset(GapCode),
+        "drafts": frozenset(DraftKind) | ORDERS_BESIDE_KINDS,
+        "findings": frozenset(FindingId),
+        "conditions": frozenset(ConditionGroup),
+        "analytes": frozenset(Analyte),
+        "orders": frozenset(OrderKind),
+    }
+)
+
+
+def _read(directory: Traversable, language: Language) -> _TextFile:
+    name = f"{language.value}.toml"
+    try:
+        raw: dict[str, Any] = tomllib.loads((directory / name).read_text(encoding="utf-8"))
+        parsed = _TextFile.model_validate(raw)
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise KnowledgeError(f"cards/texts/{name}: cannot be read: {error}") from error
+    except ValidationError as error:
+        place = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise KnowledgeError(f"cards/texts/{name}: {place}: {error.errors()[0]['msg']}") from error
+    if parsed.language != language.value:
+        raise KnowledgeError(f"cards/texts/{name}: language: says {parsed.language!r}")
+    return parsed
+
+
+def _check_vocabularies(raw: _TextFile, name: str) -> None:
+    for section, wanted in _VOCABULARIES.items():
+        found = frozenset(getattr(raw, section))
+        if found != wanted:
+            raise KnowledgeError(f"{name}: {section}: missing or unknown keys {sorted(found ^ wanted)}")
+
+
+def _checked(source: str, where: str, allowed: frozenset[str]) -> Template:
+    template = parse(source, where)
+    unknown = template.names - allowed
+    if unknown:
+        raise KnowledgeError(f"{where}: unknown placeholders {sorted(unknown)}")
+    return template
+
+
+def _summary(source: str, where: str) -> Template:
+    """Parse a summary, which must stand without its optional parts."""
+    template = _checked(source, where, CARD_PLACEHOLDERS)
+    if not template.required <= ALWAYS_KNOWN:
+        raise KnowledgeError(f"{where}: placeholders that may be missing must stand in square brackets")
+    if len(template.source) > 2 * SUMMARY_LIMIT:
+        raise KnowledgeError(f"{where}: far too long for a summary")
+    return template
+
+
+def _card(raw: _CardText, where: str) -> CardText:
+    lines = tuple(
+        tuple(
+            _checked(part, f"{where}.lines.{index}", CARD_PLACEHOLDERS)
+            for part in ([line] if isinstance(line, str) else line)
+        )
+        for index, line in enumerate(raw.lines, start=1)
+    )
+    return CardText(
+        title=raw.title,
+        summary=_summary(raw.summary, f"{where}.summary"),
+        open_summary=_summary(raw.open_summary or raw.summary, f"{where}.open_summary"),
+        lines=lines,
+    )
+
+
+def _templates(raw: Mapping[str, str], where: str, allowed: frozenset[str]) -> Mapping[str, Template]:
+    return MappingProxyType({key: _checked(text, f"{where}.{key}", allowed) for key, text in raw.items()})
+
+
+def _compile(raw: _TextFile, language: Language) -> Wording:
+    name = f"cards/texts/{language.value}.toml"
+    _check_vocabularies(raw, name)
+    phrase_names = frozenset(
+        {"value", "low", "high", "count", "date", "start", "end", "items", "version", "lane", "row", "ids"}
+        | {"card", "title", "priority"}
+    )
+    return Wording(
+        language=language,
+        decimal=raw.decimal,
+        thoracic=raw.thoracic,
+        footer=tuple(raw.footer.values()),
+        fallback=tuple(raw.fallback.lines),
+        phrases=_templates(raw.words, f"{name}: words", phrase_names),
+        names=MappingProxyType({section: MappingProxyType(getattr(raw, section)) for section in _NAME_SECTIONS}),
+        gaps=_templates(raw.gaps, f"{name}: gaps", frozenset({"where"})),
+        extra=_templates(raw.extra, f"{name}: extra", CARD_PLACEHOLDERS),
+        drafts=MappingProxyType(
+            {
+                key: DraftWords(words.label, _checked(words.text, f"{name}: drafts.{key}.text", frozenset({"region"})))
+                for key, words in raw.drafts.items()
+            }
+        ),
+        reasons=MappingProxyType(
+            {
+                key: Reason(
+                    _checked(words.short, f"{name}: reasons.{key}.short", REASON_PLACEHOLDERS),
+                    _checked(words.detail, f"{name}: reasons.{key}.detail", REASON_PLACEHOLDERS),
+                )
+                for key, words in raw.reasons.items()
+            }
+        ),
+        cards=MappingProxyType({key: _card(text, f"{name}: cards.{key}") for key, text in raw.cards.items()}),
+    )
+
+
+def _shape(wording: Wording) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
+    """Every key of a language with its placeholders and its required placeholders."""
+    shape: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
+
+    def add(key: str, *templates: Template) -> None:
+        for index, template in enumerate(templates):
+            shape[f"{key}[{index}]"] = (template.names, template.required)
+
+    for section, names in wording.names.items():
+        shape.update({f"{section}.{key}": (frozenset(), frozenset()) for key in names})
+    for section, templates in (("words", wording.phrases), ("gaps", wording.gaps), ("extra", wording.extra)):
+        for key, template in templates.items():
+            add(f"{section}.{key}", template)
+    for key, words in wording.drafts.items():
+        add(f"drafts.{key}", words.text)
+    for key, reason in wording.reasons.items():
+        add(f"reasons.{key}", reason.short, reason.detail)
+    for key, card in wording.cards.items():
+        add(f"cards.{key}.summary", card.summary, card.open_summary)
+        for number, line in enumerate(card.lines, start=1):
+            add(f"cards.{key}.lines.{number}", *line)
+    return shape
+
+
+def _check_same_shape(languages: Iterable[Wording]) -> None:
+    for one, other in pairwise(languages):
+        first, second = _shape(one), _shape(other)
+        differing = sorted(key for key in first.keys() | second.keys() if first.get(key) != second.get(key))
+        if differing:
+            raise KnowledgeError(
+                f"cards/texts: {one.language.value} and {other.language.value} differ in {', '.join(differing[:5])}"
+            )
+
+
+def load_wordings(directory: Traversable | None = None) -> Mapping[Language, Wording]:
+    """All languages, checked. Raises KnowledgeError naming file and key for any flaw or difference."""
+    place = directory or files("cards") / "texts"
+    loaded = {language: _compile(_read(place, language), language) for language in Language}
+    _check_same_shape(loaded.values())
+    return MappingProxyType(loaded)
+
+
+@cache
+def wordings() -> Mapping[Language, Wording]:
+    """Return the shipped languages, loaded once."""
+    return load_wordings()
