@@ -204,6 +204,7 @@ class Qualifier(StrEnum):
     MALIGNANT = "malignant"
     INFECTIOUS = "infectious"
     RED_MARROW = "red_marrow"
+    BY_SIGNAL = "by_signal"
 
 
 class Modality(StrEnum):

@@ -1,0 +1,280 @@
+"""Strict models and loaders of the words a report is read with: findings, word classes, languages, corpus labels."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cds_service.domain.vocabulary import FindingId, Language, Qualifier, Section, Status, Trend
+from cds_service.errors import KnowledgeError
+
+Model = TypeVar("Model", bound=BaseModel)
+Term = Annotated[str, Field(min_length=1)]
+Terms = Annotated[tuple[Term, ...], Field(min_length=1)]
+# set by a composition, not by a word
+_QUALIFIERS_WITHOUT_WORDS = frozenset({Qualifier.BY_SIGNAL})
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ByLanguage(_Strict):
+    """Terms side by side in every language; a language may have none only where all have none."""
+
+    en: tuple[Term, ...]
+    de: tuple[Term, ...]
+    ro: tuple[Term, ...]
+
+    def of(self, language: Language) -> tuple[str, ...]:
+        """Return the terms of one language."""
+        return {Language.EN: self.en, Language.DE: self.de, Language.RO: self.ro}[language]
+
+
+class Composition(_Strict):
+    """A finding put together of a process and the anatomy nearest to it, whatever the order of words.
+
+    ``also`` classes must stand in the same clause, ``unless`` classes must not; ``rivals`` are anatomies that win the
+    process when they stand nearer. ``claims`` is what the words say when nothing denies or doubts them.
+    """
+
+    process: Terms
+    anatomy: Terms
+    also: tuple[Term, ...] = ()
+    unless: tuple[Term, ...] = ()
+    rivals: tuple[Term, ...] = ()
+    claims: Literal[Status.PRESENT, Status.ABSENT, Status.POSSIBLE] = Status.PRESENT
+    qualifiers: tuple[Qualifier, ...] = ()
+
+
+class FindingKnowledge(_Strict):
+    """One finding: literal terms and compositions. ``gate`` is "free" when the words themselves name the spine."""
+
+    id: FindingId
+    meaning: Term
+    gate: Literal["free", "spine"]
+    emergency: bool
+    terms: ByLanguage
+    compose: tuple[Composition, ...] = ()
+
+
+class WordClasses(_Strict):
+    """Word classes that compositions refer to, by name; ``groups`` are names for several classes."""
+
+    anatomy: dict[str, ByLanguage]
+    process: dict[str, ByLanguage]
+    groups: dict[str, Terms]
+
+    def expand(self, names: tuple[str, ...]) -> frozenset[str]:
+        """Return class names with every group written out."""
+        return frozenset(name for given in names for name in self.groups.get(given, (given,)))
+
+
+@dataclass(frozen=True, slots=True)
+class FindingsKnowledge:
+    """All findings with the word classes they are composed of."""
+
+    findings: Mapping[FindingId, FindingKnowledge]
+    classes: WordClasses
+
+
+class Cue(_Strict):
+    """Words that act on what follows them and on what precedes them."""
+
+    preceding: tuple[Term, ...]
+    following: tuple[Term, ...]
+
+
+class Cues(_Strict):
+    """Cue words by class; see the assertion rules for what each class means."""
+
+    pseudo: Cue
+    negated: Cue
+    consistent: Cue
+    probable: Cue
+    suspected: Cue
+    possible: Cue
+    unlikely: Cue
+    unassessable: Cue
+    historical: Cue
+    aged: Cue
+    relative: Cue
+    question: Cue
+    terminating: Cue
+    rival: Cue
+
+
+class HistoryWords(_Strict):
+    """Words that mark history and image sentences in reports without headings."""
+
+    words: Terms
+    imaging: Terms
+
+
+class TechniqueWords(_Strict):
+    """Words that tell how the examination was done."""
+
+    contrast_done: Terms
+    native: Terms
+    fat_saturated: Terms
+    diffusion: Terms
+    limited: Terms
+
+
+class OnsetWords(_Strict):
+    """Words around a duration ("for 6 weeks"); ``ages`` are words that make it an age or a follow-up interval."""
+
+    units_days: Terms
+    units_weeks: Terms
+    units_months: Terms
+    units_years: Terms
+    before: Terms
+    after: Terms
+    ages: Terms
+
+
+class DetectionWords(_Strict):
+    """Frequent words that tell the language of a text."""
+
+    words: Terms
+
+
+class LanguageKnowledge(_Strict):
+    """Everything about one language that is not a finding."""
+
+    language: Language
+    cues: Cues
+    sections: dict[Section, Terms]
+    history: HistoryWords
+    trends: dict[Trend, Terms]
+    qualifiers: dict[Qualifier, Terms]
+    technique: TechniqueWords
+    onset: OnsetWords
+    detect: DetectionWords
+
+
+class CorpusLabel(_Strict):
+    """One label of the annotation guideline and the findings behind it.
+
+    ``findings`` keep their status; ``denied_by`` are findings whose presence denies the label ("discs preserved").
+    """
+
+    findings: tuple[FindingId, ...]
+    denied_by: tuple[FindingId, ...] = ()
+
+
+def load_findings() -> FindingsKnowledge:
+    """Return all findings; raise KnowledgeError when a file is broken or files and finding ids do not agree."""
+    folder = _data("findings")
+    classes = _model(WordClasses, _data("classes.toml"))
+    findings: dict[FindingId, FindingKnowledge] = {}
+    for entry in sorted(folder.iterdir(), key=lambda item: item.name):
+        if not entry.name.endswith(".toml"):
+            continue
+        finding = _model(FindingKnowledge, entry)
+        if entry.name != f"{finding.id.lower()}.toml":
+            raise KnowledgeError(f"findings/{entry.name}: id {finding.id} does not match the file name")
+        _check_finding(finding, classes)
+        findings[finding.id] = finding
+    missing = sorted(set(FindingId) - set(findings))
+    if missing:
+        raise KnowledgeError(f"findings: no file for {', '.join(missing)}")
+    _check_classes(classes)
+    return FindingsKnowledge(findings, classes)
+
+
+def load_languages() -> dict[Language, LanguageKnowledge]:
+    """Return every language; raise KnowledgeError when one is missing, broken or incomplete."""
+    languages = {}
+    for language in Language:
+        entry = _data("languages").joinpath(f"{language}.toml")
+        known = _model(LanguageKnowledge, entry)
+        _check_language(known, language)
+        languages[language] = known
+    return languages
+
+
+def load_corpus_labels() -> dict[str, CorpusLabel]:
+    """Return the annotation labels in their order; raise KnowledgeError on a flaw or an unknown finding."""
+    raw = _toml(_data("corpus_labels.toml"))
+    try:
+        return {name: CorpusLabel.model_validate(value) for name, value in raw.items()}
+    except ValidationError as error:
+        raise _knowledge_error("corpus_labels.toml", error) from error
+
+
+def _check_finding(finding: FindingKnowledge, classes: WordClasses) -> None:
+    """Refuse terms in some languages only, and compositions of unknown classes."""
+    where = f"findings/{finding.id.lower()}.toml"
+    filled = {bool(finding.terms.of(language)) for language in Language}
+    if len(filled) > 1 and not finding.compose:
+        raise KnowledgeError(f"{where}: terms: every language needs terms")
+    if not any(filled) and not finding.compose:
+        raise KnowledgeError(f"{where}: terms: a finding needs terms or compositions")
+    known = {*classes.anatomy, *classes.process, *classes.groups, "level"}
+    for composition in finding.compose:
+        named = {*composition.process, *composition.anatomy, *composition.also}
+        unknown = (named | {*composition.unless, *composition.rivals}) - known
+        if unknown:
+            raise KnowledgeError(f"{where}: compose: unknown class {sorted(unknown)[0]}")
+
+
+def _check_classes(classes: WordClasses) -> None:
+    """Refuse classes with an empty language and groups of unknown classes."""
+    for kind in (classes.anatomy, classes.process):
+        for name, terms in kind.items():
+            for language in Language:
+                if not terms.of(language):
+                    raise KnowledgeError(f"classes.toml: {name}.{language}: no terms")
+    # a level is not a word list but read by the level rules
+    known = {*classes.anatomy, *classes.process, "level"}
+    for name, members in classes.groups.items():
+        if unknown := set(members) - known:
+            raise KnowledgeError(f"classes.toml: groups.{name}: unknown class {sorted(unknown)[0]}")
+
+
+def _check_language(known: LanguageKnowledge, language: Language) -> None:
+    """Refuse a language with an empty negation list, a missing section, trend or qualifier."""
+    where = f"languages/{language}.toml"
+    if known.language is not language:
+        raise KnowledgeError(f"{where}: language: says {known.language}")
+    for name in ("negated", "probable", "suspected", "possible", "unlikely", "unassessable", "historical", "aged"):
+        cue: Cue = getattr(known.cues, name)
+        if not cue.preceding or not cue.following:
+            raise KnowledgeError(f"{where}: cues.{name}: no words")
+    expected: tuple[tuple[str, set[Any], set[Any]], ...] = (
+        ("sections", set(Section) - {Section.BODY}, set(known.sections)),
+        ("trends", set(Trend), set(known.trends)),
+        ("qualifiers", set(Qualifier) - _QUALIFIERS_WITHOUT_WORDS, set(known.qualifiers)),
+    )
+    for name, wanted, given in expected:
+        if wanted != given:
+            raise KnowledgeError(f"{where}: {name}: {sorted(wanted ^ given)[0]} is missing or unknown")
+
+
+def _data(name: str) -> Traversable:
+    return files("cds_service.knowledge").joinpath(name)
+
+
+def _toml(entry: Traversable) -> dict[str, Any]:
+    try:
+        return tomllib.loads(entry.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise KnowledgeError(f"{entry.name}: {error}") from error
+
+
+def _model(model: type[Model], entry: Traversable) -> Model:
+    try:
+        return model.model_validate(_toml(entry))
+    except ValidationError as error:
+        raise _knowledge_error(entry.name, error) from error
+
+
+def _knowledge_error(name: str, error: ValidationError) -> KnowledgeError:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    return KnowledgeError(f"{name}: {key}: {first['msg']}")
