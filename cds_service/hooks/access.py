@@ -28,7 +28,8 @@ class FhirAccess:
 
     def get(self, address: str, seconds: float) -> Any:
         """Return the JSON of a relative query or of a page of an earlier answer. Raises FetchFailed."""
-        url = self._page(address) if "://" in address else f"{self._base}/{quote(address, safe=_KEPT)}"
+        is_page = address.startswith(("http://", "https://"))
+        url = self._page(address) if is_page else f"{self._base}/{quote(address, safe=_KEPT)}"
         return self._transport.get(url, token=self._token, seconds=seconds)
 
     def _page(self, address: str) -> str:

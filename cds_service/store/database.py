@@ -158,8 +158,9 @@ def _keep(connection: Connection, item: Feedback) -> None:
         with connection.begin_nested():
             connection.execute(insert(table).values(values))
     except IntegrityError:
-        # Another process stored the same report between our look and our insert.
-        connection.execute(again)
+        # Another process stored the same report between our look and our insert; anything else is a real failure.
+        if not connection.execute(again).rowcount:
+            raise
 
 
 def _issued(row: Row[Any]) -> IssuedCard:

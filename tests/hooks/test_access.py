@@ -1,0 +1,105 @@
+"""Which FHIR servers are asked, with which token, and where page links may lead."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from cds_service.hooks.access import AccessPolicy
+from cds_service.hooks.prefetch import FetchFailed
+from cds_service.hooks.request import FhirGrant, HookRequest
+from cds_service.hooks.services import PATIENT_VIEW
+
+LISTED = ("https://ehr.example.org", "http://open.example.org:8080")
+
+
+@dataclass
+class Recorder:
+    calls: list[tuple[str, str]] = field(default_factory=list)
+
+    def get(self, url: str, *, token: str, seconds: float) -> Any:
+        assert seconds == 1
+        self.calls.append((url, token))
+        return {}
+
+
+def call(server: str) -> HookRequest:
+    return HookRequest(PATIENT_VIEW, "i", "p", "Practitioner/1", fhir_server=server, grant=FhirGrant("secret"))
+
+
+@pytest.mark.parametrize(
+    ("server", "token"),
+    [
+        ("https://ehr.example.org/api/FHIR/R4", "secret"),
+        ("https://EHR.example.org:443/fhir", "secret"),
+        ("http://open.example.org:8080/fhir", ""),
+        ("http://127.0.0.1:8180/fhir", "secret"),
+        ("http://localhost:8180/fhir", "secret"),
+        ("http://[::1]:8180/fhir", "secret"),
+    ],
+)
+def test_listed_and_local_servers_are_asked(server: str, token: str) -> None:
+    recorder = Recorder()
+    access = AccessPolicy(LISTED, recorder).open(call(server))
+    assert access is not None
+    access.get("Observation?patient=p&code=http://loinc.org|1988-5,x", 1)
+    assert recorder.calls == [(f"{server}/Observation?patient=p&code=http://loinc.org%7C1988-5%2Cx", token)]
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        "",
+        "https://other.example.org/fhir",
+        "https://ehr.example.org.evil.example/fhir",
+        "https://ehr.example.org:8443/fhir",
+        "http://ehr.example.org/fhir",
+        "https://user@ehr.example.org/fhir",
+        "https://ehr.example.org/fhir?x=",
+        "https://ehr.example.org/a/../b",
+        "https://169.254.169.254/",
+        "http://10.0.0.1/fhir",
+        "ftp://127.0.0.1/",
+        "https://[broken/",
+        "https://ehr.example.org:port/",
+        "file:///etc/passwd",
+        "127.0.0.1",
+    ],
+)
+def test_every_other_server_is_never_asked(server: str) -> None:
+    assert AccessPolicy(LISTED, Recorder()).open(call(server)) is None
+
+
+@pytest.mark.parametrize(
+    ("link", "url"),
+    [
+        ("https://ehr.example.org/fhir?page=2", "https://ehr.example.org/fhir?page=2"),
+        ("https://ehr.example.org/fhir/Observation?page=2", "https://ehr.example.org/fhir/Observation?page=2"),
+    ],
+)
+def test_page_below_the_base_is_followed(link: str, url: str) -> None:
+    recorder = Recorder()
+    access = AccessPolicy(LISTED, recorder).open(call("https://ehr.example.org/fhir"))
+    assert access is not None
+    access.get(link, 1)
+    assert recorder.calls == [(url, "secret")]
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://evil.example.org/fhir/Observation",
+        "http://ehr.example.org/fhir/Observation",
+        "https://ehr.example.org/fhirother/x",
+        "https://ehr.example.org/fhir/../admin",
+        "https://ehr.example.org:8443/fhir/x",
+        "https://127.0.0.1/fhir",
+    ],
+)
+def test_page_elsewhere_is_not_followed(link: str) -> None:
+    recorder = Recorder()
+    access = AccessPolicy(LISTED, recorder).open(call("https://ehr.example.org/fhir"))
+    assert access is not None
+    with pytest.raises(FetchFailed):
+        access.get(link, 1)
+    assert recorder.calls == []

@@ -1,0 +1,168 @@
+"""The store: what was issued, what clinicians said of it, and honest failures."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from cds_service.errors import ConfigError
+from cds_service.store.database import SqlStore, load_hash_key
+from cds_service.store.records import Feedback, IssuedCard, Outcome, StoreError, patient_hash
+
+NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
+CARD = IssuedCard(
+    uuid="c-1",
+    service="marrow-edema-patient-view",
+    hook_instance="i-1",
+    card_id="C11",
+    text_id="C11-E",
+    indicator="critical",
+    rule_ids=("R-1", "R-2"),
+    suggestions=("s-1",),
+    language="de",
+    knowledge_version="2026-11-21+abc",
+    patient="hash",
+    issued_at=NOW,
+)
+ACCEPTED = Feedback("c-1", "marrow-edema-patient-view", Outcome.ACCEPTED, NOW, NOW, ("s-1",))
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'deep' / 'store.sqlite'}"
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[SqlStore]:
+    opened = SqlStore(url)
+    opened.open()
+    yield opened
+    opened.close()
+
+
+def test_feedback_is_found_beside_its_card(store: SqlStore) -> None:
+    store.record_issued([CARD, replace(CARD, uuid="c-2")])
+    store.record_feedback([ACCEPTED])
+    (kept,) = store.feedback()
+    assert kept.card == CARD
+    assert kept.feedback == ACCEPTED
+    assert kept.repeats == 0
+
+
+def test_everything_survives_a_restart(store: SqlStore, url: str) -> None:
+    store.record_issued([CARD])
+    store.record_feedback([ACCEPTED])
+    store.close()
+    again = SqlStore(url)
+    again.open()
+    assert [kept.card for kept in again.feedback()] == [CARD]
+    again.close()
+
+
+def test_repeats_are_counted_not_added(store: SqlStore) -> None:
+    later = replace(ACCEPTED, outcome_at=NOW + timedelta(seconds=1))
+    store.record_feedback([ACCEPTED, later])
+    store.record_feedback([replace(later, accepted_suggestions=("s-2",))])
+    assert [(kept.feedback.accepted_suggestions, kept.repeats) for kept in store.feedback()] == [
+        (("s-1",), 1),
+        (("s-2",), 0),
+    ]
+
+
+def test_times_come_back_in_utc(store: SqlStore) -> None:
+    east = NOW.astimezone(timezone(timedelta(hours=2)))
+    store.record_feedback([replace(ACCEPTED, outcome_at=east)])
+    assert store.feedback()[0].feedback.outcome_at == NOW
+
+
+def test_parallel_writers_lose_nothing(store: SqlStore) -> None:
+    def write(number: int) -> None:
+        store.record_issued([replace(CARD, uuid=f"c-{number}")])
+        store.record_feedback([replace(ACCEPTED, card=f"c-{number}"), ACCEPTED])
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(10, 30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    kept = store.feedback()
+    assert len(kept) == 21
+    assert sum(one.repeats for one in kept) == 19
+    assert sum(one.card is not None for one in kept) == 20
+
+
+def test_items_of_one_report_are_kept_together_or_not_at_all(store: SqlStore) -> None:
+    broken = replace(ACCEPTED, card="c-9", service=None)  # type: ignore[arg-type]
+    with pytest.raises(StoreError, match="record feedback: IntegrityError"):
+        store.record_feedback([replace(ACCEPTED, card="c-8"), broken])
+    assert store.feedback() == ()
+
+
+def test_same_uuid_twice_is_a_named_failure(store: SqlStore) -> None:
+    store.record_issued([CARD])
+    with pytest.raises(StoreError, match="record issued cards: IntegrityError"):
+        store.record_issued([CARD])
+    assert store.issued("c-1") == CARD
+    assert store.issued("c-7") is None
+
+
+def test_nothing_to_record_touches_nothing(store: SqlStore) -> None:
+    store.record_issued([])
+    store.record_feedback([])
+    store.check()
+    assert store.feedback() == ()
+
+
+def test_writing_does_not_block_readers(store: SqlStore, url: str) -> None:
+    with create_engine(url).connect() as connection:
+        assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+    store.check()
+
+
+def test_database_of_a_later_release_is_refused(store: SqlStore, url: str) -> None:
+    store.close()
+    with create_engine(url).begin() as connection:
+        connection.execute(text("UPDATE schema_version SET version = 99"))
+    with pytest.raises(StoreError, match="schema 99, this release knows 1"):
+        SqlStore(url).open()
+
+
+@pytest.mark.parametrize("wrong", ["sqlite://", "sqlite:///:memory:", "not a url", "nosuch://host/db"])
+def test_unusable_urls_are_named(wrong: str) -> None:
+    with pytest.raises(ConfigError, match="MARROW_DATABASE_URL"):
+        SqlStore(wrong)
+
+
+def test_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="directory cannot be made"):
+        SqlStore(f"sqlite:///{tmp_path / 'file' / 'store.sqlite'}")
+
+
+def test_hash_key_is_made_once_and_private(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    first = load_hash_key("", state)
+    assert load_hash_key("", state) == first
+    assert len(first) == 32
+    assert (state / "patient-hash.key").stat().st_mode & 0o777 == 0o600
+    assert load_hash_key("given", tmp_path / "unused") == b"given"
+    assert not (tmp_path / "unused").exists()
+
+
+def test_hash_key_without_a_place_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="MARROW_STATE_DIR"):
+        load_hash_key("", tmp_path / "file")
+    (tmp_path / "patient-hash.key").write_bytes(b"short")
+    with pytest.raises(ConfigError, match="incomplete"):
+        load_hash_key("", tmp_path)
+
+
+def test_patient_hash_depends_on_key_and_patient() -> None:
+    hashes = {patient_hash(key, patient) for key in (b"a", b"b") for patient in ("1", "2")}
+    assert len(hashes) == 4
+    assert patient_hash(b"a", "1") in hashes
