@@ -15,14 +15,18 @@ from cds_service.domain.assessment import (
 from cds_service.domain.facts import LabValue, Medication, OrderFact, PatientFacts, Report
 from cds_service.domain.vocabulary import (
     Analyte,
-    BodyRegion,
     ConditionGroup,
     DeviceGroup,
     DrugGroup,
+    FindingId,
     Modality,
     ProcedureGroup,
     Status,
 )
+from cds_service.rules.reports import findings_of, newest_first, passes_gate
+
+# Seen by magnetic resonance alone, so that the report must be of an MRI.
+_MR_ONLY = frozenset({FindingId.EDEMA, FindingId.EDEMA_ENDPLATE, FindingId.EDEMA_DIFFUSE, FindingId.MODIC1})
 
 DrugCause: TypeAlias = MedicationCause | OrderCause
 
@@ -137,9 +141,13 @@ def operated_since(facts: PatientFacts, limit: timedelta, *groups: ProcedureGrou
 
 
 def spine_mri(facts: PatientFacts) -> tuple[Report, ...]:
-    """MRI reports that are not known to be about another part of the body, newest first, undated ones last."""
-    reports = [r for r in facts.reports if r.modality is Modality.MR and r.region is not BodyRegion.OTHER]
-    return tuple(sorted(reports, key=lambda report: (report.date is None, days_since(facts, report.date) or 0)))
+    """Spine MRI reports, newest first, undated ones last; one of unknown modality counts when it states edema."""
+    return newest_first(
+        report
+        for report in facts.reports
+        if passes_gate(report)
+        and (report.modality is Modality.MR or any(each.finding in _MR_ONLY for each in findings_of(report)))
+    )
 
 
 def pregnant(facts: PatientFacts) -> bool | None:

@@ -115,12 +115,7 @@ def _causes(answer: object, context: OrderContext) -> tuple[Cause, ...]:
 def _card(chosen: _Fired, others: list[_Fired], context: OrderContext) -> PlannedCard:
     rule, advice = chosen.rule, chosen.advice
     text = advice.text_id or rule.text_id
-    params: dict[str, ParamValue] = dict(advice.params)
-    also = tuple(dict.fromkeys(each.advice.reason for each in others if each.advice.reason not in {"", advice.reason}))
-    if advice.reason:
-        params["reason"] = advice.reason
-    if also:
-        params["also"] = also
+    params = _params(advice, [each.advice for each in others if each.advice.reason not in {"", advice.reason}])
     return PlannedCard(
         card_id=text,
         text_id=text,
@@ -136,6 +131,18 @@ def _card(chosen: _Fired, others: list[_Fired], context: OrderContext) -> Planne
         rule_ids=(rule.id,),
         order=context.order,
     )
+
+
+def _params(chosen: Advice, others: list[Advice]) -> dict[str, ParamValue]:
+    """Values of the chosen advice, then those that the further reasons speak of."""
+    params: dict[str, ParamValue] = {}
+    for advice in (*reversed(others), chosen):
+        params.update(advice.params)
+    if chosen.reason:
+        params["reason"] = chosen.reason
+    if others:
+        params["also"] = tuple(dict.fromkeys(advice.reason for advice in others))
+    return params
 
 
 def _once(outcomes: list[OrderOutcome]) -> tuple[OrderOutcome, ...]:

@@ -43,12 +43,16 @@ _INJURIES = frozenset(
 )
 
 
+def _staging(context: OrderContext) -> bool:
+    return mentions(f"{context.order.text} {context.order.reason_text}", STAGING)
+
+
 def markers_first(context: OrderContext) -> Answer:
     """Unless a tumor is staged, CRP and ESR come before FDG-PET/CT; with suspected infection blood cultures as well."""
     state = context.state
     if state.labs is not Labs.U:
         return Silence("current markers are known")
-    if mentions(f"{context.order.text} {context.order.reason_text}", STAGING):
+    if _staging(context):
         return Silence("a tumor is staged")
     infection = state.imaging_infection >= ImagingInfection.M or state.clinical_infection is not ClinicalInfection.NONE
     drafts = (*context.markers(), *(context.cultures() if infection else ()))
@@ -64,6 +68,7 @@ def low_probability(context: OrderContext) -> Answer:
         and state.clinical_infection is not ClinicalInfection.SIGN
         and state.imaging_malignancy in {ImagingMalignancy.N, ImagingMalignancy.A}
         and not context.tumor_known_or_seen
+        and not _staging(context)
     )
     if quiet:
         return Advice(Indicator.INFO, "normal markers, unsuspicious images, no tumor question", "low-pretest")

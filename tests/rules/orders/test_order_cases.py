@@ -1,15 +1,20 @@
 """Every case of ``cases/orders.toml`` gives exactly its cards; every rule is needed by some case."""
 
+import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 from cds_service.domain.assessment import PlannedCard
-from cds_service.domain.vocabulary import Lane
+from cds_service.domain.vocabulary import Lane, Language
 from cds_service.knowledge.evidence import load_evidence
 from cds_service.knowledge.thresholds import Thresholds
 from cds_service.rules.orders import ROWS, OrderOutcome, OrderRow, order_rules
 
+TEXTS = Path(__file__).parents[3] / "cards" / "texts"
 Words = Callable[[Iterable[OrderOutcome]], tuple[str, ...]]
 
 
@@ -77,6 +82,19 @@ def test_a_card_names_its_rule_its_order_and_its_references(order_cases: tuple[A
             assert card.rule_ids == (card.row,)
             assert card.evidence == evidence[card.row]
             assert {draft.target for draft in card.drafts} <= {None, *(each.provenance for each in case.facts.orders)}
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_every_order_card_and_reason_has_words(
+    order_cases: tuple[Any, ...], numbers: Thresholds, language: Language
+) -> None:
+    texts = tomllib.loads((TEXTS / f"{language}.toml").read_text(encoding="utf-8"))
+    cards = [outcome.card for case in order_cases for outcome in case.run(numbers) if outcome.card]
+    reasons = {str(card.params["reason"]) for card in cards if "reason" in card.params}
+    further = {reason for card in cards if isinstance(also := card.params.get("also"), tuple) for reason in also}
+    assert {card.text_id for card in cards} <= set(texts["cards"])
+    assert reasons | further <= set(texts["reasons"])
+    assert {name for card in cards for name in card.missing} <= set(texts["missing"])
 
 
 def test_the_result_of_a_rule_says_why(order_cases: tuple[Any, ...], numbers: Thresholds) -> None:
