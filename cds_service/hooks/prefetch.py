@@ -4,17 +4,16 @@ Choices the specification leaves open: a bare resource where a Bundle was asked 
 value of the wrong JSON type counts as not sent; an error outcome is not asked for again.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from cds_service.domain.facts import Gap, GapCode
 from cds_service.errors import MarrowError, PrefetchError, RequestError
+from cds_service.hooks.entries import Entry, Resource, entries_of, without_repeats
 from cds_service.hooks.request import HookRequest
 from cds_service.hooks.services import PrefetchKey
-
-Resource: TypeAlias = dict[str, Any]
 
 _FAILED_SEVERITIES = frozenset({"error", "fatal"})
 # A medication that an order refers to may come along with it; every other extra type is left out.
@@ -60,9 +59,10 @@ class _Answer:
     """State of one key: ``usable`` says whether the question was answered, with nothing or with something."""
 
     usable: bool
-    resources: list[Resource] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     next_page: str = ""
     error_outcome: bool = False
+    broken: int = 0
     skipped: set[str] = field(default_factory=set)
 
 
@@ -82,26 +82,18 @@ def _next_page(bundle: Resource) -> str:
     return ""
 
 
-def _entries(bundle: Resource) -> Iterator[Resource]:
-    entries = bundle.get("entry")
-    for entry in entries if isinstance(entries, list) else []:
-        resource = entry.get("resource") if isinstance(entry, dict) else None
-        if isinstance(resource, dict):
-            yield resource
-
-
 def _read_bundle(key: PrefetchKey, bundle: Resource) -> _Answer:
     answer = _Answer(usable=True, next_page="" if key.is_read or key.covered_by else _next_page(bundle))
     wanted = {key.resource_type} | _COMPANIONS.get(key.resource_type, frozenset())
-    for resource in _entries(bundle):
-        kind = resource.get("resourceType")
-        if kind in wanted:
-            answer.resources.append(resource)
-        elif kind == "OperationOutcome":
-            answer.error_outcome = answer.error_outcome or _is_failure(resource)
+    entries, answer.broken = entries_of(bundle)
+    for entry in entries:
+        if entry.kind in wanted:
+            answer.entries.append(entry)
+        elif entry.kind == "OperationOutcome":
+            answer.error_outcome = answer.error_outcome or _is_failure(entry.resource)
         else:
-            answer.skipped.add(kind if isinstance(kind, str) and kind.isalpha() else "unknown")
-    answer.usable = bool(answer.resources) or not answer.error_outcome
+            answer.skipped.add(entry.kind if entry.kind.isalpha() else "unknown")
+    answer.usable = bool(answer.entries) or not answer.error_outcome
     return answer
 
 
@@ -116,26 +108,12 @@ def _read_value(key: PrefetchKey, value: Any) -> _Answer:
         failed = _is_failure(value)
         return _Answer(usable=not failed, error_outcome=failed)
     if kind == key.resource_type:
-        return _Answer(usable=True, resources=[value])
+        return _Answer(usable=True, entries=[Entry(value)])
     return _Answer(usable=False)
 
 
 def _fill(template: str, request: HookRequest) -> str:
     return template.replace("{{context.patientId}}", request.patient_id)
-
-
-def _without_repeats(resources: Iterable[Resource]) -> tuple[Resource, ...]:
-    """Keep one of the resources that several keys brought; those without an id all stay."""
-    seen: set[tuple[Any, Any]] = set()
-    kept = []
-    for resource in resources:
-        identity = (resource.get("resourceType"), resource.get("id"))
-        if isinstance(identity[1], str) and identity[1]:
-            if identity in seen:
-                continue
-            seen.add(identity)
-        kept.append(resource)
-    return tuple(kept)
 
 
 class PrefetchCompleter:
@@ -199,7 +177,7 @@ class PrefetchCompleter:
             if not answer.usable:
                 raise FetchFailed("unusable answer")
         for _ in range(self._limits.pages):
-            if not answer.next_page or len(answer.resources) >= self._limits.entries:
+            if not answer.next_page or len(answer.entries) >= self._limits.entries:
                 break
             try:
                 page = _read_value(key, access.get(answer.next_page, self._left(deadline)))
@@ -209,9 +187,10 @@ class PrefetchCompleter:
                 break
             answer = _Answer(
                 usable=True,
-                resources=answer.resources + page.resources,
+                entries=answer.entries + page.entries,
                 next_page=page.next_page,
                 error_outcome=answer.error_outcome or page.error_outcome,
+                broken=answer.broken + page.broken,
                 skipped=answer.skipped | page.skipped,
             )
         return answer
@@ -239,7 +218,7 @@ class PrefetchCompleter:
 
 
 def _refuse_other_patient(request: HookRequest, patient: _Answer) -> None:
-    ids = [resource.get("id") for resource in patient.resources]
+    ids = [entry.resource.get("id") for entry in patient.entries]
     if any(isinstance(found, str) and found not in {"", request.patient_id} for found in ids):
         raise RequestError("prefetch.patient is not the patient of context.patientId", field="prefetch.patient")
 
@@ -252,6 +231,9 @@ def _gaps(key: PrefetchKey, answer: _Answer) -> Iterator[Gap]:
         yield Gap(GapCode.PREFETCH_MISSING, key.resource_type, clinical=True, params=params)
     if answer.next_page:
         yield Gap(GapCode.FETCH_INCOMPLETE, key.resource_type, clinical=True, params=params)
+    if answer.broken:
+        counted = (*params, ("count", str(answer.broken)))
+        yield Gap(GapCode.RESOURCE_UNREADABLE, key.resource_type, "entry", clinical=True, params=counted)
     for kind in sorted(answer.skipped):
         yield Gap(GapCode.UNEXPECTED_RESOURCE, kind, params=params)
 
@@ -259,7 +241,9 @@ def _gaps(key: PrefetchKey, answer: _Answer) -> Iterator[Gap]:
 def _chart(request: HookRequest, answers: Mapping[str, _Answer], fetched: tuple[str, ...]) -> Chart:
     keys = [key for key in request.service.prefetch if answers[key.name].usable or not key.covered_by]
     return Chart(
-        resources=_without_repeats(resource for key in keys for resource in answers[key.name].resources),
+        resources=tuple(
+            entry.item for entry in without_repeats(one for key in keys for one in answers[key.name].entries)
+        ),
         gaps=tuple(gap for key in keys for gap in _gaps(key, answers[key.name])),
         missing=tuple(key.name for key in keys if not answers[key.name].usable),
         fetched=fetched,

@@ -3,15 +3,17 @@
 Texts and lists typed by a person are turned into FHIR resources, so that nothing is read in a second way.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
 
-from cds_service.domain.facts import Gap
+from cds_service.domain.facts import Gap, GapCode
 from cds_service.domain.vocabulary import Language
 from cds_service.errors import RequestError
 from cds_service.hooks.answer import CardDesk, WrittenCard
+from cds_service.hooks.entries import Resource, entries_of
 from cds_service.hooks.evaluate import Evaluation, Evaluator
 from cds_service.hooks.prefetch import PrefetchCompleter
 from cds_service.hooks.request import FieldProblem, InvalidRequest, read_request
@@ -22,7 +24,7 @@ _SUBJECT = {"reference": f"Patient/{_PATIENT_ID}"}
 _ORDER_TYPES = frozenset({"ServiceRequest", "MedicationRequest", "DeviceRequest"})
 _SNOMED = "http://snomed.info/sct"
 _MAX_AGE = 130
-Resource = dict[str, Any]
+_SUBJECT_ID = re.compile(r"(?:Patient/|^urn:uuid:)([A-Za-z0-9_.~-]{1,256})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,22 +221,29 @@ def _from_form(body: Mapping[str, Any], as_of: datetime) -> PreviewInput:
 def _subject_id(resource: Resource) -> str:
     subject = resource.get("subject")
     reference = subject.get("reference") if isinstance(subject, dict) else None
-    return reference.rpartition("/")[2].removeprefix("urn:uuid:") if isinstance(reference, str) else ""
+    match = _SUBJECT_ID.search(reference) if isinstance(reference, str) else None
+    return match[1] if match else ""
 
 
 def _from_bundle(bundle: Mapping[str, Any]) -> PreviewInput:
     entries = bundle.get("entry") or []
     if not isinstance(entries, list):
         raise InvalidRequest((FieldProblem("entry", "must be an array"),))
-    found = [entry.get("resource") for entry in entries if isinstance(entry, dict)]
-    resources = [one for one in found if isinstance(one, dict) and one.get("resourceType") != "OperationOutcome"]
-    patients = [one for one in resources if one.get("resourceType") == "Patient"]
+    found, broken = entries_of(bundle)
+    kept = [entry for entry in found if entry.kind != "OperationOutcome"]
+    patients = [entry.resource for entry in kept if entry.kind == "Patient"]
     if len(patients) > 1:
         raise InvalidRequest((FieldProblem("entry", "must hold one patient only"),))
-    named = [str(one["id"]) for one in patients if one.get("id")] + [_subject_id(one) for one in resources]
+    named = [str(one["id"]) for one in patients if one.get("id")] + [_subject_id(entry.resource) for entry in kept]
     patient_id = next((name for name in named if name), _PATIENT_ID)
-    orders = [one for one in resources if one.get("resourceType") in _ORDER_TYPES and one.get("status") == "draft"]
-    return PreviewInput(patient_id, tuple(one for one in resources if one not in orders), tuple(orders))
+    drafts = [entry for entry in kept if entry.kind in _ORDER_TYPES and entry.resource.get("status") == "draft"]
+    unreadable = Gap(GapCode.RESOURCE_UNREADABLE, "Bundle", "entry", clinical=True, params=(("count", str(broken)),))
+    return PreviewInput(
+        patient_id,
+        tuple(entry.item for entry in kept if entry not in drafts),
+        tuple(entry.resource for entry in drafts),
+        (unreadable,) if broken else (),
+    )
 
 
 class PreviewDesk:

@@ -160,7 +160,17 @@ def test_entries_of_other_types_are_left_out(completer: PrefetchCompleter) -> No
     assert [resource["resourceType"] for resource in chart.resources] == [
         "Patient", "DiagnosticReport", "Observation", "Medication"
     ]  # fmt: skip
-    assert {(gap.resource, gap.clinical) for gap in chart.gaps} == {("Provenance", False), ("unknown", False)}
+    assert {(gap.code.value, gap.resource, gap.clinical) for gap in chart.gaps} == {
+        ("unexpected-resource", "Provenance", False),
+        ("unexpected-resource", "unknown", False),
+        ("resource-unreadable", "Observation", True),
+    }
+
+
+def test_address_that_neighbours_refer_to_is_kept(completer: PrefetchCompleter) -> None:
+    named = {"resourceType": "Bundle", "entry": [{"fullUrl": "urn:uuid:1", "resource": observation(1)}]}
+    chart = completer.complete(call(dict.fromkeys(KEYS) | REQUIRED | {"labs": named}), None)
+    assert chart.resources[-1] == named
 
 
 def test_same_resource_of_several_keys_is_read_once(completer: PrefetchCompleter) -> None:
