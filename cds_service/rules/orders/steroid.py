@@ -7,10 +7,16 @@ from cds_service.rules.orders.order_rule import Advice, Answer, OrderContext, Or
 from cds_service.rules.variables import CLIN_INF, EMERG, IMG_INF, LAB, MAL_CLIN, MAL_HIST, MAL_IMG, MAL_LAB
 
 
+def _infection_possible(context: OrderContext) -> bool:
+    return context.state.imaging_infection >= ImagingInfection.M or context.lane_shows("C11", "C12", "C14")
+
+
 def before_tissue(context: OrderContext) -> Answer:
     """While lymphoma, myeloma or an unknown tumor is suspected and the patient is stable, biopsy comes first."""
     if context.state.emergency in {Emergency.NEURO, Emergency.SEPSIS}:
         return Silence("an emergency decides")
+    if OrderKind.EPIDURAL_STEROID in context.order.kinds and _infection_possible(context):
+        return Silence("possible infection decides about an epidural injection")
     if context.marrow_tumor_suspected:
         causes = context.causes(MAL_IMG, MAL_LAB, MAL_CLIN, MAL_HIST)
         return Advice(Indicator.WARNING, "tumor of unknown tissue, stable, no neurology", causes=causes)
@@ -19,7 +25,7 @@ def before_tissue(context: OrderContext) -> Answer:
 
 def possible_infection(context: OrderContext) -> Answer:
     """In possible spine infection a glucocorticoid may worsen it and mask markers; no epidural injection."""
-    if context.state.imaging_infection >= ImagingInfection.M or context.lane_shows("C11", "C12", "C14"):
+    if _infection_possible(context):
         causes = context.causes(IMG_INF, CLIN_INF, LAB)
         return Advice(Indicator.WARNING, "spine infection is possible", causes=causes)
     return Silence("no spine infection is suspected")
