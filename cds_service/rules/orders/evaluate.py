@@ -151,19 +151,17 @@ def _once(outcomes: list[OrderOutcome]) -> tuple[OrderOutcome, ...]:
     kept: list[OrderOutcome] = []
     for outcome in outcomes:
         card = outcome.card
-        key = (card.text_id, card.params.get("reason", "")) if card else None
-        if card is None or key is None or key not in first:
-            if key is not None:
-                first[key] = len(kept)
+        place = first.setdefault((card.text_id, card.params.get("reason", "")), len(kept)) if card else len(kept)
+        earlier = kept[place].card if place < len(kept) else None
+        if card is not None and earlier is not None:
+            kept[place] = replace(kept[place], card=_merged(earlier, card))
+            kept.append(replace(outcome, card=None))
+        else:
             kept.append(outcome)
-            continue
-        kept[first[key]] = _merged(kept[first[key]], card)
-        kept.append(replace(outcome, card=None))
     return tuple(kept)
 
 
-def _merged(outcome: OrderOutcome, card: PlannedCard) -> OrderOutcome:
-    shown = outcome.card or card
-    drafts = tuple(dict.fromkeys((*shown.drafts, *card.drafts)))
-    indicator = max(shown.indicator, card.indicator, key=lambda each: each.rank)
-    return replace(outcome, card=replace(shown, drafts=drafts, indicator=indicator))
+def _merged(shown: PlannedCard, other: PlannedCard) -> PlannedCard:
+    drafts = tuple(dict.fromkeys((*shown.drafts, *other.drafts)))
+    indicator = max(shown.indicator, other.indicator, key=lambda each: each.rank)
+    return replace(shown, drafts=drafts, indicator=indicator)
