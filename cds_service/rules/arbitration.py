@@ -63,7 +63,8 @@ def evaluate_lanes(state: LaneState, tables: Tables = TABLES) -> LaneOutcomes:
     )
 
 
-def _shown(suppressed: Suppressed) -> Iterator[LaneOutcome]:
+def shown_outcomes(suppressed: Suppressed) -> Iterator[LaneOutcome]:
+    """Outcomes whose card is shown, in order of precedence, with "no clear cause" where lane D falls to it."""
     for outcome in suppressed.lanes:
         if outcome.card and not outcome.suppressed_by:
             yield outcome
@@ -95,7 +96,7 @@ def decide(state: LaneState, tables: Tables = TABLES) -> Decision:
     if not state.trigger:
         return Decision()
     suppressed = suppress(evaluate_lanes(state, tables))
-    shown = tuple(_shown(suppressed))[:MOST_CARDS]
+    shown = tuple(shown_outcomes(suppressed))[:MOST_CARDS]
     texts = tuple(text_id(outcome, state, question_open=suppressed.question_open) for outcome in shown)
     shared = shared_lines(texts, state)
     cards = [_card(outcome, text, state, suppressed) for outcome, text in zip(shown, texts, strict=True)]

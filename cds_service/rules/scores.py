@@ -1,4 +1,4 @@
-"""Clinical scores from what is stated: SINS, the ESR limit for age and sex, the OF class. Nothing missing is guessed."""
+"""Clinical scores from what is stated: SINS, ESR limit by age and sex, OF class. Nothing missing is guessed."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -68,7 +68,7 @@ class SinsScore:
 
 
 def sins(items: SinsItems) -> SinsScore | None:
-    """Least SINS that the stated items give; ``None`` when no item is stated. Raises ValueError on impossible points."""
+    """Least SINS that the stated items give; ``None`` when none is stated. Raises ValueError on impossible points."""
     points = {field.name: getattr(items, field.name) for field in fields(SinsItems)}
     stated = {name: value for name, value in points.items() if value is not None}
     for name, value in stated.items():

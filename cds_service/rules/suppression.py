@@ -97,18 +97,31 @@ def _dropped_plan(plan: LaneOutcome, opened: _Open) -> str:
     return "S2" if open_question or (opened.known_disease and plan.card == "C80") else ""
 
 
+def _inherits_urgency(lanes: LaneOutcomes, plan: str) -> bool:
+    """Whether the tumour work-up takes over the urgency of a re-evaluation that gives way to it.
+
+    S2 removes the warning "unchanged for months" beside an open work-up. Where that work-up is only for information
+    and nothing else warns, a suspicious finding would make the answer less urgent than no finding; so it warns instead.
+    """
+    gives_way = plan == "S2" and lanes.plan.card == "C81" and lanes.plan.indicator is Indicator.WARNING
+    others = (lanes.infection, lanes.benign)
+    return gives_way and lanes.malignancy.card in TUMOUR_OPEN and Indicator.WARNING not in {o.indicator for o in others}
+
+
 def suppress(lanes: LaneOutcomes) -> Suppressed:
     """Apply S1, S2 and the rule on C15 to the outcomes of the tables."""
     opened = _open_questions(lanes)
     benign = _dropped_benign(lanes.benign.card, opened)
+    plan = _dropped_plan(lanes.plan, opened)
+    urgent = Indicator.WARNING if _inherits_urgency(lanes, plan) else lanes.malignancy.indicator
     stays_empty = opened.safety or opened.infection_or_tumour or opened.known_disease
     return Suppressed(
         lanes=LaneOutcomes(
             safety=lanes.safety,
             infection=replace(lanes.infection, suppressed_by=_dropped_infection(lanes)),
-            malignancy=lanes.malignancy,
+            malignancy=replace(lanes.malignancy, indicator=urgent),
             benign=replace(lanes.benign, suppressed_by=benign),
-            plan=replace(lanes.plan, suppressed_by=_dropped_plan(lanes.plan, opened)),
+            plan=replace(lanes.plan, suppressed_by=plan),
         ),
         falls_to_unclear=bool(benign) and not stays_empty,
         # The text names S1 and S2 for the plan lines and keeps fracture cards beside an unanswered infection question

@@ -48,9 +48,8 @@ def treated_infection(state: LaneState) -> bool:
     """Known spinal infection under treatment, not worse, no new abscess, and neither sepsis nor a new deficit."""
     # The treated-infection card itself says "new neurology or fever: re-evaluate now", so a septic or paretic
     # patient is not answered with "follow symptoms"; the table's own condition names only course and abscess.
-    if state.emergency in (Emergency.NEURO, Emergency.SEPSIS):
-        return False
-    return state.known_infection and state.course is not Course.WORSE and not state.new_abscess
+    quiet = state.known_infection and state.course is not Course.WORSE and not state.new_abscess
+    return quiet and state.emergency not in (Emergency.NEURO, Emergency.SEPSIS)
 
 
 def positive_culture(state: LaneState) -> bool:
@@ -140,38 +139,48 @@ def risk_reassuring(state: LaneState) -> bool:
     return _open_with_risk(state) and state.labs in NOT_RAISED
 
 
-def esr_alone_with_other_cause(state: LaneState) -> bool:
-    """ESR raised, CRP missing, and tumour, fracture or spondyloarthritis could explain the ESR."""
-    other_cause = (
+def _raised_without_risk(state: LaneState) -> bool:
+    return _open_without_risk(state) and state.labs is Labs.R
+
+
+def _other_cause_of_esr(state: LaneState) -> bool:
+    return (
         state.imaging_malignancy in (ImagingMalignancy.S, ImagingMalignancy.M)
         or state.fracture is not Fracture.NONE
         or state.inflammatory is not Inflammatory.NONE
         or state.known_metastases
         or state.malignancy_lab_beyond_esr
     )
-    return _open_without_risk(state) and state.labs is Labs.R and state.esr_only and other_cause
+
+
+def esr_alone_with_other_cause(state: LaneState) -> bool:
+    """ESR raised, CRP missing, and tumour, fracture or spondyloarthritis could explain the ESR."""
+    return _raised_without_risk(state) and state.esr_only and _other_cause_of_esr(state)
+
+
+def _fracture_explains_crp(state: LaneState) -> bool:
+    early = state.time in (TimeCourse.NEW, TimeCourse.UNKNOWN)
+    return state.crp_band is CrpBand.UP_TO_30 and early and state.fracture is not Fracture.NONE
+
+
+def _inflammation_or_tumour_explains_crp(state: LaneState) -> bool:
+    if state.crp_band not in (CrpBand.UP_TO_30, CrpBand.BELOW_50):
+        return False
+    tumour = state.known_metastases or state.imaging_malignancy is ImagingMalignancy.S
+    by_tumour = tumour and state.imaging_infection is ImagingInfection.N
+    return by_tumour or state.inflammatory is not Inflammatory.NONE
 
 
 def raised_with_other_cause(state: LaneState) -> bool:
     """Markers raised no higher than a fresh fracture, spondyloarthritis, metastases or tumour on MRI would explain."""
-    measured_below_50 = state.crp_band in (CrpBand.UP_TO_30, CrpBand.BELOW_50)
-    by_fracture = (
-        state.fracture is not Fracture.NONE
-        and state.crp_band is CrpBand.UP_TO_30
-        and state.time in (TimeCourse.NEW, TimeCourse.UNKNOWN)
+    return _raised_without_risk(state) and (
+        _fracture_explains_crp(state) or _inflammation_or_tumour_explains_crp(state)
     )
-    by_inflammation = state.inflammatory is not Inflammatory.NONE and measured_below_50
-    by_tumour = (
-        (state.known_metastases or state.imaging_malignancy is ImagingMalignancy.S)
-        and state.imaging_infection is ImagingInfection.N
-        and measured_below_50
-    )
-    return _open_without_risk(state) and state.labs is Labs.R and (by_fracture or by_inflammation or by_tumour)
 
 
 def raised_unexplained(state: LaneState) -> bool:
     """Markers raised without sign, risk factor or another cause that would explain them."""
-    return _open_without_risk(state) and state.labs is Labs.R
+    return _raised_without_risk(state)
 
 
 def weak_images_unknown(state: LaneState) -> bool:
@@ -181,13 +190,9 @@ def weak_images_unknown(state: LaneState) -> bool:
 
 def explained_unknown(state: LaneState) -> bool:
     """No usable CRP and no risk factor, but a fracture or certain degeneration explains the edema."""
-    explained = state.degenerative_certain or state.fracture is not Fracture.NONE
-    return (
-        _open_without_risk(state)
-        and state.labs is Labs.U
-        and state.imaging_infection is ImagingInfection.N
-        and explained
-    )
+    unknown = _open_without_risk(state) and state.labs is Labs.U
+    plain = unknown and state.imaging_infection is ImagingInfection.N
+    return plain and (state.degenerative_certain or state.fracture is not Fracture.NONE)
 
 
 def unknown_markers(state: LaneState) -> bool:

@@ -31,3 +31,8 @@ def test_case_begins_a_card_with_the_draft_it_names(table_case: Any) -> None:
 def test_case_carries_the_lines_it_names(table_case: Any) -> None:
     lines = {f"{card.text_id} {line}" for card in decide(table_case.state).cards for line in card.add_lines}
     assert set(table_case.lines) <= lines
+
+
+def test_case_takes_out_exactly_the_lines_it_names(table_case: Any) -> None:
+    cards = decide(table_case.state).cards
+    assert tuple(f"{card.text_id} {line}" for card in cards for line in card.drop_lines) == table_case.dropped
