@@ -1,7 +1,7 @@
 """Writes the planned cards of an assessment as CDS Hooks cards in the language asked for."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from cards.catalogue import TOPIC_SYSTEM, catalogue, override_reasons
 from cards.detail import Writing, write_detail
@@ -23,16 +23,14 @@ def _length(text: str) -> int:
     return max(len(text), len(text.encode("utf-16-le")) // 2)
 
 
-def compose_summary(template: Template, values: dict[str, str]) -> str:
-    """Return the summary with as many of its optional parts as fit; a sentence is never cut."""
+def compose_summary(template: Template, values: Mapping[str, str]) -> str:
+    """Return the summary with as many of its optional parts as fit; a sentence is never cut.
+
+    Without optional parts it always fits: that is checked when the words are loaded.
+    """
     optional = sum(part.optional for part in template.parts)
-    texts = (template.fill(values, skip_optional=skipped) or "" for skipped in range(optional + 1))
-    return next((text for text in texts if text and _length(text) <= SUMMARY_LIMIT), texts_without_values(template))
-
-
-def texts_without_values(template: Template) -> str:
-    """Return the bare sentence, for values so long that no part fits."""
-    return template.fill(dict.fromkeys(template.required, "…"), skip_optional=len(template.parts)) or ""
+    texts = [template.fill(values, skip_optional=skipped) or "" for skipped in range(optional + 1)]
+    return next((text for text in texts if _length(text) <= SUMMARY_LIMIT), texts[-1])
 
 
 class CardWriter:

@@ -104,7 +104,7 @@ def load_catalogue(directory: Traversable | None = None) -> Catalogue:
 
 
 def load_override_reasons(directory: Traversable | None = None) -> Mapping[Language, tuple[OverrideReason, ...]]:
-    """Return the coded override reasons in every language, in the order of the file. Raises KnowledgeError for any flaw."""
+    """Return the coded override reasons by language, in the order of the file. Raises KnowledgeError for any flaw."""
     place = (directory or files("cards")) / "override_reasons.toml"
     try:
         raw = _ReasonFile.model_validate({"reasons": read_toml(place)})

@@ -305,7 +305,7 @@ def _gap_place(gap: Gap) -> str:
 
 
 def _gaps(writing: Writing) -> str:
-    """Return what could not be used and may matter, each sort once with its count; on the unread card the reports first."""
+    """Return what could not be used and may matter, each sort once; on the unread card the reports alone."""
     wording, card = writing.wording, writing.card
     gaps: Sequence[Gap] = [gap for gap in writing.assessment.gaps if gap.clinical]
     if card.lane is Lane.UNREAD:
@@ -323,7 +323,7 @@ def _gaps(writing: Writing) -> str:
 
 
 def _rule(writing: Writing) -> str:
-    """Return lane, row, rule ids and knowledge version; in English also the sentences of the rules, which are English."""
+    """Return lane, row, rule ids and knowledge version; in English also the rules' sentences, which are English."""
     card, wording = writing.card, writing.wording
     ids = list(dict.fromkeys(card.rule_ids))
     parts = [wording.phrase("lane", lane=wording.name("lanes", card.lane.value), row=markdown_text(card.row))]

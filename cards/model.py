@@ -27,10 +27,6 @@ class _Wire(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    def to_wire(self) -> dict[str, Any]:
-        """JSON object as sent: members without a value are left out."""
-        return self.model_dump(by_alias=True, exclude_none=True)
-
 
 class Coding(_Wire):
     """A Coding whose system and code are both present."""
@@ -124,5 +120,4 @@ class Card(_Wire):
 
     def to_wire(self) -> dict[str, Any]:
         """JSON object as sent, lists instead of tuples, FHIR resources untouched."""
-        wire: dict[str, Any] = self.model_dump(by_alias=True, exclude_none=True, mode="json")
-        return wire
+        return self.model_dump(by_alias=True, exclude_none=True, mode="json")

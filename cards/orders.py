@@ -75,7 +75,9 @@ def load_orders(directory: Traversable | None = None) -> Mapping[str, OrderSpec]
         raise flaw(place.name, error) from error
     wanted = (frozenset(DraftKind) | ORDERS_BESIDE_KINDS) - {DraftKind.DELETE_ORDER}
     if frozenset(raw.kinds) != wanted:
-        raise KnowledgeError(f"cards/orders.toml: kinds: missing or unknown {sorted(frozenset(raw.kinds) ^ wanted)}")
+        raise KnowledgeError(
+            f"cards/orders.toml: kinds: missing or unknown {sorted(map(str, frozenset(raw.kinds) ^ wanted))}"
+        )
 
     def coding(code: _Code) -> Mapping[str, str]:
         parts = {"system": raw.systems[code.system], "code": code.code, "display": code.display}

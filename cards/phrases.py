@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from cards.catalogue import Catalogue
 from cards.escape import ELLIPSIS, markdown_text, plain_text
-from cards.wording import Wording
+from cards.wording import VALUE_LENGTH, Wording
 from cds_service.domain.assessment import (
     Assessment,
     Cause,
@@ -28,7 +28,6 @@ _LEVELS_IN_SUMMARY = 2
 _LEVELS_IN_EVIDENCE = 3
 _EVIDENCE_ITEMS = 5
 _CHART_TEXT = 70
-_SUMMARY_TEXT = 30
 _STATED = frozenset({Status.PRESENT, Status.POSSIBLE})
 # UCUM units whose usual print form differs; every other unit is shown as it is.
 _UNITS = {
@@ -55,7 +54,7 @@ def chart_escape(text: str) -> str:
 
 def summary_escape(text: str) -> str:
     """Untrusted text for the summary."""
-    return plain_text(text, _SUMMARY_TEXT)
+    return plain_text(text, VALUE_LENGTH)
 
 
 def day(moment: date | datetime | None, wording: Wording) -> str:

@@ -45,13 +45,17 @@ class Template:
         """Placeholders without which there is no sentence."""
         return frozenset[str]().union(*(part.names for part in self.parts if not part.optional))
 
+    def bare(self, values: Mapping[str, str]) -> str | None:
+        """Return the sentence without any optional part."""
+        return self.fill(values, skip_optional=len(self.parts))
+
     def fill(self, values: Mapping[str, str], *, skip_optional: int = 0) -> str | None:
         """Return the sentence, or ``None`` when a required placeholder has no value.
 
         ``skip_optional`` leaves out that many of the optional parts, the last first.
         """
         optional = [index for index, part in enumerate(self.parts) if part.optional]
-        skipped = set(optional[len(optional) - skip_optional :]) if skip_optional else set()
+        skipped = frozenset(optional[max(0, len(optional) - skip_optional) :])
         texts = []
         for index, part in enumerate(self.parts):
             text = None if index in skipped else part.fill(values)

@@ -42,6 +42,8 @@ ALWAYS_KNOWN = frozenset({"finding", "order"})
 REASON_PLACEHOLDERS = frozenset({"age", "egfr", "glucose", "inr", "platelets", "weeks"})
 ORDERS_BESIDE_KINDS = frozenset({"free_light_chains_lambda"})
 MINIMUM_LINES = 3
+# The longest value that a summary takes up.
+VALUE_LENGTH = 30
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 Words = dict[Text, Text]
@@ -201,7 +203,7 @@ def _check_vocabularies(raw: _TextFile, name: str) -> None:
     for section, wanted in _VOCABULARIES.items():
         found = frozenset(getattr(raw, section))
         if found != wanted:
-            raise KnowledgeError(f"{name}: {section}: missing or unknown keys {sorted(found ^ wanted)}")
+            raise KnowledgeError(f"{name}: {section}: missing or unknown keys {sorted(map(str, found ^ wanted))}")
 
 
 def _checked(source: str, where: str, allowed: frozenset[str]) -> Template:
@@ -213,12 +215,12 @@ def _checked(source: str, where: str, allowed: frozenset[str]) -> Template:
 
 
 def _summary(source: str, where: str) -> Template:
-    """Parse a summary, which must stand without its optional parts."""
+    """Parse a summary, which must stand and be short enough without its optional parts."""
     template = _checked(source, where, CARD_PLACEHOLDERS)
     if not template.required <= ALWAYS_KNOWN:
         raise KnowledgeError(f"{where}: placeholders that may be missing must stand in square brackets")
-    if len(template.source) > 2 * SUMMARY_LIMIT:
-        raise KnowledgeError(f"{where}: far too long for a summary")
+    if len(template.bare(dict.fromkeys(ALWAYS_KNOWN, "x" * VALUE_LENGTH)) or "") > SUMMARY_LIMIT:
+        raise KnowledgeError(f"{where}: too long for a summary even without its optional parts")
     return template
 
 
