@@ -17,6 +17,7 @@ from cds_service.rules.orders.chart import (
     implanted,
     pregnant,
     taking,
+    without_old_reports,
 )
 from cds_service.rules.orders.filtration import filtration
 
@@ -38,34 +39,38 @@ class Caution:
     causes: tuple[Cause, ...] = ()
 
 
-def nsaid_caution(facts: PatientFacts, thresholds: Thresholds) -> str | None:
-    """Reason id why an NSAID line must not stand on a plan, or ``None``.
+def nsaid_not_advised(facts: PatientFacts, thresholds: Thresholds) -> Caution | None:
+    """Why an NSAID line must not stand on a plan, with the values for its words; ``None`` when nothing is known.
 
     Covers allergy, pregnancy, kidney, bleeding and heart failure. Source: R-FDANSAID2020, R-KDIGO2024, R-BEERS2023.
     """
-    for caution in (
-        nsaid_allergy(facts),
-        nsaid_in_pregnancy(facts, thresholds),
-        kidney_failure(facts, thresholds),
-        bleeding_risk(facts, thresholds),
-        heart_failure(facts),
-    ):
-        if caution is not None:
-            return caution.reason
-    return None
+    current = without_old_reports(facts, thresholds.report_window_days.span)
+    return (
+        nsaid_allergy(current)
+        or nsaid_in_pregnancy(current, thresholds)
+        or kidney_failure(current, thresholds)
+        or bleeding_risk(current, thresholds)
+        or heart_failure(current)
+    )
+
+
+def nsaid_caution(facts: PatientFacts, thresholds: Thresholds) -> str | None:
+    """Reason id why an NSAID line must not stand on a plan, or ``None``."""
+    caution = nsaid_not_advised(facts, thresholds)
+    return None if caution is None else caution.reason
 
 
 def opioid_caution(facts: PatientFacts, thresholds: Thresholds) -> str | None:
     """Reason id why an opioid line must not stand on a plan, or ``None``. Source: R-BEERS2023."""
-    for caution in (sedation(facts), opioid_kidney(facts, thresholds), serotonergic(facts)):
-        if caution is not None:
-            return caution.reason
-    return None
+    current = without_old_reports(facts, thresholds.report_window_days.span)
+    caution = sedation(current) or opioid_kidney(current, thresholds) or serotonergic(current)
+    return None if caution is None else caution.reason
 
 
 def opioid_fall_caution(facts: PatientFacts, thresholds: Thresholds, fracture: Fracture) -> str | None:
     """Reason id why the fall warning of an opioid line must stand out, or ``None``. Source: R-BEERS2023."""
-    caution = fall_risk(facts, thresholds, fracture)
+    current = without_old_reports(facts, thresholds.report_window_days.span)
+    caution = fall_risk(current, thresholds, fracture)
     return None if caution is None else caution.reason
 
 

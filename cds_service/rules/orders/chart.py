@@ -1,5 +1,6 @@
 """Questions to the chart that several order rules ask; each answer keeps the facts it rests on."""
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import TypeAlias
 
@@ -23,7 +24,7 @@ from cds_service.domain.vocabulary import (
     ProcedureGroup,
     Status,
 )
-from cds_service.rules.reports import findings_of, newest_first, passes_gate
+from cds_service.rules.reports import findings_of, in_window, newest_first, passes_gate
 
 # Seen by magnetic resonance alone, so that the report must be of an MRI.
 _MR_ONLY = frozenset({FindingId.EDEMA, FindingId.EDEMA_ENDPLATE, FindingId.EDEMA_DIFFUSE, FindingId.MODIC1})
@@ -42,6 +43,11 @@ def within(facts: PatientFacts, day: date | None, limit: timedelta) -> bool:
     """Whether a date is known and lies in the past, at most ``limit`` before now."""
     days = days_since(facts, day)
     return days is not None and 0 <= days <= limit.days
+
+
+def without_old_reports(facts: PatientFacts, limit: timedelta) -> PatientFacts:
+    """The same facts with reports of at most ``limit`` ago: what an old report told of the patient may be outdated."""
+    return replace(facts, reports=tuple(each for each in facts.reports if in_window(each, facts.as_of, limit)))
 
 
 def newest(facts: PatientFacts, analyte: Analyte, limit: timedelta | None = None) -> LabValue | None:

@@ -17,6 +17,7 @@ from cds_service.domain.state import LaneState
 from cds_service.domain.vocabulary import Lane
 from cds_service.knowledge.thresholds import Thresholds
 from cds_service.rules.orders.catalogue import ROWS
+from cds_service.rules.orders.chart import without_old_reports
 from cds_service.rules.orders.order_rule import (
     Advice,
     LaneDecision,
@@ -56,8 +57,9 @@ def evaluate_orders(
     )
     grounds = _grounds(variables)
     open_windows = _open_windows(facts, state, thresholds, lead)
+    current = without_old_reports(facts, thresholds.report_window_days.span)
     outcomes = [
-        _ask(row, OrderContext(order, facts, state, cards, thresholds, grounds))
+        _ask(row, OrderContext(order, current, state, cards, thresholds, grounds))
         for order in facts.orders
         if order.selected
         for row in rows
