@@ -38,8 +38,9 @@ class Words:
         return len(self.words)
 
     def between(self, index: int) -> str:
-        """Return the original characters before word ``index``, back to the word before it."""
-        return self.text[self.ends[index - 1] if index else 0 : self.starts[index]]
+        """Return the original characters before word ``index``, back to the word before it; at the end, the rest."""
+        end = self.starts[index] if index < len(self.starts) else len(self.text)
+        return self.text[self.ends[index - 1] if index else 0 : end]
 
 
 @lru_cache(maxsize=32768)

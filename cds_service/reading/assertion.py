@@ -1,0 +1,182 @@
+"""Decides what a sentence says of a finding: cues with their scope, and which cue wins.
+
+The rules follow the cue table and the traps of the clinical design: a request to exclude is "possible", "not excluded"
+beats every denial, a denial reaches over a list but not over a contrast word or a new statement after a comma.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cds_service.domain.vocabulary import Certainty, FindingId, Section, Status
+from cds_service.reading.lexicon import Hit, overlapping
+from cds_service.reading.mentions import Mention
+from cds_service.reading.words import Gap, Words
+
+_FOLLOWING_REACH = 9
+_POSSIBLE_SEGMENT = 6
+_OUTRIGHT = frozenset({"negated"})
+_JOINING = frozenset("or nor and und oder noch sau nici si bzw sowie versus vs as".split())
+# findings that are a state after something: "status post fusion" says that the fusion is there
+_STATES = frozenset({FindingId.POSTOPERATIVE, FindingId.IMPLANT, FindingId.CEMENT, FindingId.RADIATION})
+# findings that age words make past; a chronic herniation is still there
+_AGEING = frozenset(
+    {
+        FindingId.FRACTURE, FindingId.FRACTURE_LINE, FindingId.HEIGHT_LOSS, FindingId.CONTUSION,
+        FindingId.INFECTION_STATED, FindingId.ABSCESS_EPIDURAL, FindingId.ABSCESS_PARASPINAL,
+        FindingId.SPINAL_HEMATOMA,
+    }
+)  # fmt: skip
+_OUTRANKING = (
+    ("relative", Status.OTHER_PERSON, Certainty.CERTAIN),
+    ("negated", Status.ABSENT, Certainty.CERTAIN),
+    ("unlikely", Status.ABSENT, Certainty.UNLIKELY),
+)
+_GRADES = (
+    ("possible", Status.POSSIBLE, Certainty.POSSIBLE),
+    ("suspected", Status.POSSIBLE, Certainty.PROBABLE),
+    ("probable", Status.POSSIBLE, Certainty.PROBABLE),
+)
+_EXCLUSION = ("exclu", "auszuschl", "ausschl", "ausgeschl", "rule", "ruled")
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """Status and certainty of one mention, and the words that decided."""
+
+    status: Status
+    certainty: Certainty
+    cue: Hit | None = None
+    rival: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """A cue word of a class acting on what follows it (``forward``) or on what precedes it."""
+
+    kind: str
+    forward: bool
+    hit: Hit
+
+
+def live_cues(hits: Sequence[Hit]) -> list[Cue]:
+    """Return the cues of a sentence without those that a longer cue or a look-alike covers."""
+    cues = [Cue(hit.name[:-1], hit.name.endswith("<"), hit) for hit in hits]
+    return [
+        cue
+        for cue in cues
+        if cue.kind != "pseudo"
+        and not any(_covers(other.hit, cue.hit) for other in cues if other.kind != "terminating")
+    ]
+
+
+def _covers(longer: Hit, shorter: Hit) -> bool:
+    return (
+        longer.first <= shorter.first
+        and longer.last >= shorter.last
+        and longer.last - longer.first > shorter.last - shorter.first
+    )
+
+
+def assertion(
+    words: Words, bounds: tuple[int, int], mention: Mention, cues: Sequence[Cue], section: Section, *, asked: bool
+) -> Assertion:
+    """Return what the sentence ``bounds`` says of a mention; ``asked`` is a question mark at its end."""
+    acting = [c for c in cues if c.kind not in {"terminating", "rival"} and _acts(words, bounds, mention, c, cues)]
+    decided = _decide(mention, acting, words)
+    if decided.status is Status.PRESENT and asked:
+        return Assertion(Status.POSSIBLE, Certainty.POSSIBLE)
+    if decided.cue is not None and decided.certainty is Certainty.PROBABLE and decided.rival:
+        rival = any(c.kind == "rival" and not overlapping(c.hit, mention.first, mention.last) for c in cues)
+        if rival:
+            return Assertion(Status.POSSIBLE, Certainty.POSSIBLE, decided.cue)
+    _ = section
+    return decided
+
+
+def _decide(mention: Mention, acting: Sequence[Cue], words: Words) -> Assertion:
+    """Weigh the cues that act on a mention, the strongest class first."""
+    by_kind: dict[str, Hit] = {}
+    for cue in acting:
+        by_kind.setdefault(cue.kind, cue.hit)
+    if hit := by_kind.get("unassessable"):
+        return Assertion(Status.UNKNOWN, Certainty.POSSIBLE, hit)
+    denied = by_kind.get("negated")
+    if mention.claims is Status.ABSENT:
+        return Assertion(Status.UNKNOWN if denied else Status.ABSENT, Certainty.CERTAIN, denied)
+    open_hit = next((cue.hit for cue in acting if cue.kind == "possible" and _is_open(cue, words)), None)
+    if open_hit:
+        return Assertion(Status.POSSIBLE, Certainty.POSSIBLE, open_hit)
+    for kind, status, certainty in _OUTRANKING:
+        if hit := by_kind.get(kind):
+            return Assertion(status, certainty, hit)
+    past = by_kind.get("historical") or (by_kind.get("aged") if mention.finding in _AGEING else None)
+    if past and mention.finding not in _STATES:
+        return Assertion(Status.HISTORICAL, Certainty.CERTAIN, past)
+    return _graded(mention, by_kind)
+
+
+def _graded(mention: Mention, by_kind: dict[str, Hit]) -> Assertion:
+    """Grade a finding that is stated with reserve, or without."""
+    for kind, status, certainty in _GRADES:
+        if hit := by_kind.get(kind):
+            return Assertion(status, certainty, hit, rival=kind == "suspected")
+    if mention.claims is Status.POSSIBLE:
+        return Assertion(Status.POSSIBLE, Certainty.POSSIBLE)
+    if hit := by_kind.get("consistent"):
+        return Assertion(Status.PRESENT, Certainty.PROBABLE, hit)
+    return Assertion(Status.PRESENT, Certainty.CERTAIN)
+
+
+def _is_open(cue: Cue, words: Words) -> bool:
+    """Tell "cannot be excluded" and "to be excluded" from other words of doubt."""
+    return any(words.words[n].startswith(_EXCLUSION) for n in range(cue.hit.first, cue.hit.last + 1))
+
+
+def _acts(words: Words, bounds: tuple[int, int], mention: Mention, cue: Cue, cues: Sequence[Cue]) -> bool:
+    """Tell whether a mention lies in the scope of a cue."""
+    if cue.forward:
+        if cue.hit.last >= mention.first:
+            return cue.hit.first <= mention.first and cue.hit.last >= mention.first and cue.hit.first < mention.first
+        return cue.hit.first >= bounds[0] and _reaches(words, cue, cue.hit.last, mention.first, cues)
+    if cue.hit.first <= mention.last:
+        return cue.hit.last > mention.last and cue.hit.first > mention.first
+    return cue.hit.first - mention.last <= _FOLLOWING_REACH and _reaches(words, cue, mention.last, cue.hit.first, cues)
+
+
+def _reaches(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -> bool:
+    """Tell whether nothing between the words ``low`` and ``high`` ends the scope."""
+    if any(_ends_scope(words, other, low, high) for other in cues if other.kind == "terminating"):
+        return False
+    segment = 0
+    for index in range(low + 1, high + 1):
+        gap = words.gaps[index]
+        if gap is Gap.CLAUSE and not _list_colon(words, index):
+            return False
+        if gap is Gap.COMMA:
+            if cue.kind not in _OUTRIGHT and segment > _POSSIBLE_SEGMENT:
+                return False
+            segment = 0
+        segment += 1
+    if cue.kind in {"historical", "aged", "probable", "suspected", "consistent"}:
+        return not any(words.gaps[index] is Gap.COMMA for index in range(low + 1, high + 1)) or _listed(
+            words, low, high
+        )
+    return True
+
+
+def _listed(words: Words, low: int, high: int) -> bool:
+    """Tell whether the commas between two words separate members of one list that ends in "and" or "or"."""
+    return words.words[high - 1] in _JOINING or words.words[min(high + 1, len(words) - 1)] in _JOINING
+
+
+def _list_colon(words: Words, index: int) -> bool:
+    return ":" in words.between(index)
+
+
+def _ends_scope(words: Words, terminator: Cue, low: int, high: int) -> bool:
+    hit = terminator.hit
+    if not (low < hit.first and hit.last < high):
+        return False
+    if terminator.forward:
+        return True
+    return words.gaps[hit.first] is Gap.COMMA and words.words[hit.first - 1] not in _JOINING

@@ -1,0 +1,92 @@
+"""Settles statements of one report that contradict each other, and says so."""
+
+from collections.abc import Sequence
+from itertools import combinations
+
+from cds_service.domain.facts import Conflict, ConflictKind, TextFinding
+from cds_service.domain.vocabulary import FindingId, Section, Status
+
+_SERIOUSNESS = {Status.PRESENT: 2, Status.POSSIBLE: 1, Status.ABSENT: 0}
+_CONCLUDING = frozenset({Section.IMPRESSION, Section.ADDENDUM})
+_REST = (
+    "other",
+    "otherwise",
+    "remaining",
+    "elsewhere",
+    "further",
+    "additional",
+    "übrig",
+    "uebrig",
+    "sonst",
+    "weiter",
+    "rest",
+    "alte ",
+)
+
+
+def settle(
+    findings: Sequence[TextFinding], emergency: frozenset[FindingId]
+) -> tuple[list[TextFinding], list[Conflict]]:
+    """Return the findings that stand, and the conflicts.
+
+    Of an emergency finding the more serious statement stands; otherwise the impression outranks the findings section.
+    Two statements of one section both stand, and a denial beside a statement at the same place is a conflict.
+    """
+    dropped: set[int] = set()
+    conflicts: list[Conflict] = []
+    by_finding: dict[FindingId, list[int]] = {}
+    for number, finding in enumerate(findings):
+        if finding.status in _SERIOUSNESS:
+            by_finding.setdefault(finding.finding, []).append(number)
+    for members in by_finding.values():
+        if len({findings[n].status for n in members}) < 2 or len(members) > 40:  # noqa: PLR2004
+            continue
+        for one, two in combinations(members, 2):
+            _settle_pair(findings, (one, two), emergency, dropped, conflicts)
+    kept = [finding for number, finding in enumerate(findings) if number not in dropped]
+    return kept, list(dict.fromkeys(conflicts))
+
+
+def _settle_pair(
+    findings: Sequence[TextFinding],
+    pair: tuple[int, int],
+    emergency: frozenset[FindingId],
+    dropped: set[int],
+    conflicts: list[Conflict],
+) -> None:
+    one, two = (findings[number] for number in pair)
+    if one.status is two.status or not _same_place(one, two):
+        return
+    loser = _loser(one, two, emergency)
+    if loser is not None:
+        dropped.add(pair[loser])
+    if Status.ABSENT in {one.status, two.status} and one.sentence != two.sentence:
+        levels = tuple(dict.fromkeys((*one.levels, *two.levels)))
+        conflicts.append(Conflict(ConflictKind.STATUS, one.finding, (one.sentence, two.sentence), levels))
+
+
+def _same_place(one: TextFinding, two: TextFinding) -> bool:
+    """Tell whether two statements speak of the same place; "no other ..." speaks of the rest."""
+    if one.sentence_span == two.sentence_span and one.text_index == two.text_index:
+        return False
+    for said in (one, two):
+        if said.status is Status.ABSENT and any(word in said.sentence.lower() for word in _REST):
+            return False
+    if one.levels and two.levels:
+        return bool(set(one.levels) & set(two.levels))
+    return True
+
+
+def _loser(one: TextFinding, two: TextFinding, emergency: frozenset[FindingId]) -> int | None:
+    concluding = (one.section in _CONCLUDING, two.section in _CONCLUDING)
+    if one.finding in emergency:
+        if concluding[0] == concluding[1]:
+            return None
+        return 0 if _SERIOUSNESS[one.status] < _SERIOUSNESS[two.status] else 1
+    if concluding[0] == concluding[1]:
+        return None
+    earlier = 1 if concluding[0] else 0
+    loser = (one, two)[earlier]
+    winner = (one, two)[1 - earlier]
+    narrower = bool(loser.levels) and not winner.levels and winner.status is Status.ABSENT
+    return None if narrower else earlier

@@ -1,0 +1,102 @@
+"""Turns readings into the labels of the annotation guideline, for rows of a corpus file; a broken row stops nothing."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cds_service.domain.facts import Reading, ReportText, TextFinding
+from cds_service.domain.vocabulary import FindingId, Language, Qualifier, Section, Status
+from cds_service.knowledge.findings import CorpusLabel
+from cds_service.reading.language import declared
+from cds_service.reading.pathway import edema_of, pathway_of
+from cds_service.reading.read import Reader
+
+_LABELLED = frozenset({Status.PRESENT, Status.ABSENT, Status.POSSIBLE, Status.HISTORICAL, Status.OTHER_PERSON})
+_STATING = frozenset({Section.FINDINGS, Section.IMPRESSION, Section.ADDENDUM, Section.BODY})
+_LONGEST_ERROR = 160
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """A line that could not be read: its number from 1, and why, without the text of the row."""
+
+    line: int
+    reason: str
+
+
+class CorpusReader:
+    """Reads corpus rows ``{"id", "text", "language"?, "title"?}`` and answers ``{"id", "pred"}``."""
+
+    def __init__(self, reader: Reader, labels: Mapping[str, CorpusLabel]) -> None:
+        self._reader = reader
+        self._by_finding: dict[FindingId, list[str]] = {}
+        self._denied_by: dict[FindingId, list[str]] = {}
+        for name, label in labels.items():
+            for finding in label.findings:
+                self._by_finding.setdefault(finding, []).append(name)
+            for finding in label.denied_by:
+                self._denied_by.setdefault(finding, []).append(name)
+
+    def row(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the answer to one row; raise ValueError when it has no id or no text."""
+        identifier, text = row.get("id"), row.get("text")
+        if not isinstance(identifier, str) or not isinstance(text, str):
+            raise ValueError("a row needs an id and a text")
+        tag, title = row.get("language"), row.get("title")
+        language = declared(tag) if isinstance(tag, str) else None
+        reading = self._reader.read(
+            [ReportText(text, "text", language)], title=title if isinstance(title, str) else "", declared=language
+        )
+        return {"id": identifier, "pred": self.answer(reading)}
+
+    def answer(self, reading: Reading) -> dict[str, Any]:
+        """Return findings in label names with their levels, pathway and edema of a reading."""
+        pairs = self._pairs(reading)
+        findings = [
+            {"finding": name, "status": status, "levels": list(levels)} for (name, status), levels in pairs.items()
+        ]
+        return {"findings": findings, "pathway": pathway_of(pairs, reading), "edema": edema_of(pairs)}
+
+    def _pairs(self, reading: Reading) -> dict[tuple[str, str], tuple[str, ...]]:
+        """Return (label, status) with merged levels, in reading order."""
+        pairs: dict[tuple[str, str], dict[str, None]] = {}
+        for finding in reading.findings:
+            if finding.status not in _LABELLED or finding.section not in _STATING:
+                continue
+            for name in self._labels(finding):
+                pairs.setdefault((name, finding.status.value), {}).update(dict.fromkeys(finding.levels))
+            if finding.status is Status.PRESENT:
+                for name in self._denied_by.get(finding.finding, ()):
+                    pairs.setdefault((name, Status.ABSENT.value), {}).update(dict.fromkeys(finding.levels))
+        _simplify(pairs)
+        return {key: tuple(levels) for key, levels in pairs.items()}
+
+    def _labels(self, finding: TextFinding) -> list[str]:
+        if finding.finding is FindingId.EDEMA and Qualifier.BY_SIGNAL in finding.qualifiers:
+            return ["marrow_signal_abnormality"]
+        return self._by_finding.get(finding.finding, [])
+
+
+def _simplify(pairs: dict[tuple[str, str], dict[str, None]]) -> None:
+    """Leave out what the guideline leaves to a closer name."""
+    edema = any(name == "bone_marrow_edema" and status == "present" for name, status in pairs)
+    if edema:
+        pairs.pop(("marrow_signal_abnormality", "present"), None)
+
+
+def read_lines(lines: Iterable[str | bytes], reader: CorpusReader) -> Iterator[dict[str, Any] | RowError]:
+    """Answer NDJSON lines one by one in order; a broken line gives a RowError with its number, empty lines nothing."""
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            if not isinstance(row, dict):
+                raise ValueError("a row is a JSON object")  # noqa: TRY004 - reported like any other broken line
+            yield reader.row(row)
+        except (ValueError, RecursionError) as error:
+            yield RowError(number, str(error)[:_LONGEST_ERROR])
+
+
+__all__ = ["CorpusReader", "Language", "RowError", "read_lines"]

@@ -1,0 +1,97 @@
+"""Reads what stands around a finding: qualifiers, change over time, percentages and sizes."""
+
+from collections.abc import Sequence
+
+from cds_service.domain.vocabulary import Qualifier, Trend
+from cds_service.reading.lexicon import Hit
+from cds_service.reading.mentions import Mention
+from cds_service.reading.words import Gap, Words
+
+_NEAR = 5
+_MILLIMETRES_REACH = 10
+_PERCENT_REACH = 14
+_MM_PER_CM = 10
+_LARGEST_MM = 600
+# qualifiers that hold for a whole sentence; all others must stand close to the finding
+_SENTENCE_WIDE = frozenset(
+    {
+        Qualifier.CANAL_COMPROMISE, Qualifier.WITHOUT_COMPRESSION, Qualifier.DEGENERATIVE_CAUSE, Qualifier.BY_LESION,
+        Qualifier.RIM_ENHANCING, Qualifier.EXPLAINED_BENIGN, Qualifier.BACKGROUND_MARROW, Qualifier.ENDPLATE_BAND,
+        Qualifier.RED_MARROW, Qualifier.PATHOLOGIC, Qualifier.OSTEOPOROTIC, Qualifier.TRAUMATIC, Qualifier.BURST,
+        Qualifier.INSUFFICIENCY, Qualifier.PLAIN_T2_ONLY, Qualifier.EPIDURAL, Qualifier.PARAVERTEBRAL,
+        Qualifier.PREVERTEBRAL, Qualifier.PSOAS, Qualifier.CONTACT_ONLY, Qualifier.MALIGNANT, Qualifier.INFECTIOUS,
+    }
+)  # fmt: skip
+
+
+def qualifiers_of(words: Words, mention: Mention, hits: Sequence[Hit], denials: Sequence[Hit]) -> frozenset[Qualifier]:
+    """Return the qualifiers of a mention; those under a denial right before them ("no acute ...") do not count."""
+    found = set(mention.qualifiers)
+    for hit in hits:
+        qualifier = Qualifier(hit.name)
+        wide = qualifier in _SENTENCE_WIDE
+        if not wide and not _near(words, mention, hit):
+            continue
+        if qualifier is not Qualifier.WITHOUT_COMPRESSION and any(d.last == hit.first - 1 for d in denials):
+            if not mention.first <= hit.first <= mention.last:
+                continue
+        found.add(qualifier)
+    return frozenset(found)
+
+
+def _near(words: Words, mention: Mention, hit: Hit) -> bool:
+    if hit.last < mention.from_:
+        low, high = hit.last, mention.from_
+    elif hit.first > mention.to:
+        low, high = mention.to, hit.first
+    else:
+        return True
+    if high - low > _NEAR:
+        return False
+    return all(words.gaps[index] is Gap.SOFT for index in range(low + 1, high + 1))
+
+
+def trend_of(words: Words, mention: Mention, hits: Sequence[Hit], bounds: tuple[int, int]) -> Trend | None:
+    """Return the change that stands nearest to a mention in its sentence."""
+    best: tuple[int, Trend] | None = None
+    for hit in hits:
+        if hit.first < bounds[0] or hit.last >= bounds[1]:
+            continue
+        low, high = (hit.last, mention.first) if hit.last < mention.first else (mention.last, hit.first)
+        distance = max(high - low, 0) + 3 * sum(
+            words.gaps[index] is not Gap.SOFT for index in range(min(low, high) + 1, min(max(low, high), low + 40) + 1)
+        )
+        if distance <= _NEAR + 4 and (best is None or distance < best[0]):
+            best = (distance, Trend(hit.name))
+    return best[1] if best else None
+
+
+def percent_of(words: Words, mention: Mention, bounds: tuple[int, int]) -> float | None:
+    """Return a stated percentage near a mention, the upper end of a range."""
+    low, high = max(bounds[0], mention.from_ - 6), min(bounds[1], mention.to + _PERCENT_REACH)
+    for index in range(high - 1, low - 1, -1):
+        if not words.words[index].isdigit() or len(words.words[index]) > 3:  # noqa: PLR2004
+            continue
+        after = words.between(index + 1) if index + 1 < len(words) else words.text[words.ends[index] :][:3]
+        following = words.words[index + 1] if index + 1 < len(words) else ""
+        value = int(words.words[index])
+        if (after.lstrip().startswith("%") or following in {"percent", "prozent", "procente"}) and 0 < value <= 100:  # noqa: PLR2004
+            return float(value)
+    return None
+
+
+def millimetres_of(words: Words, mention: Mention, bounds: tuple[int, int]) -> float | None:
+    """Return the largest stated size near a mention in millimetres."""
+    low, high = max(bounds[0], mention.from_ - _MILLIMETRES_REACH), min(bounds[1], mention.to + _MILLIMETRES_REACH)
+    sizes = []
+    for index in range(low, high):
+        unit = words.words[index]
+        if unit not in {"mm", "cm"} or index == low or not words.words[index - 1].isdigit():
+            continue
+        number = words.words[index - 1]
+        if index - 1 > low and words.between(index - 1) in {".", ","} and words.words[index - 2].isdigit():
+            number = f"{words.words[index - 2]}.{number}"
+        size = float(number[:8]) * (_MM_PER_CM if unit == "cm" else 1)
+        if 0 < size <= _LARGEST_MM:
+            sizes.append(size)
+    return max(sizes) if sizes else None

@@ -1,0 +1,147 @@
+"""Compiles the words of one language into one index and sorts what it finds in a text by kind."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cds_service.domain.vocabulary import FindingId, Language, Qualifier, Section, Trend
+from cds_service.knowledge.findings import Composition, FindingsKnowledge, LanguageKnowledge
+from cds_service.reading.levels import LevelGroup, find_levels
+from cds_service.reading.phrases import TermIndex, WordMatch, outermost
+from cds_service.reading.words import Words, cut
+
+OTHER = "other"
+LEVEL = "level"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A word class over the words ``[first, last]``, both included."""
+
+    name: str
+    first: int
+    last: int
+
+
+@dataclass(slots=True)
+class Hits:
+    """Everything found in a text, each list in reading order."""
+
+    anatomy: list[Hit] = field(default_factory=list)
+    process: list[Hit] = field(default_factory=list)
+    literal: list[Hit] = field(default_factory=list)
+    cue: list[Hit] = field(default_factory=list)
+    qualifier: list[Hit] = field(default_factory=list)
+    trend: list[Hit] = field(default_factory=list)
+    mark: list[Hit] = field(default_factory=list)
+    levels: list[LevelGroup] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledComposition:
+    """A composition with its groups written out."""
+
+    finding: FindingId
+    source: Composition
+    anatomy: frozenset[str]
+    also: tuple[frozenset[str], ...]
+    unless: frozenset[str]
+
+
+class Lexicon:
+    """The words of one language, compiled once; ``compositions`` are filed by process class."""
+
+    def __init__(self, findings: FindingsKnowledge, language: LanguageKnowledge) -> None:
+        self.language: Language = language.language
+        self._index = TermIndex(_terms(findings, language))
+        self.headings: dict[tuple[str, ...], Section] = {
+            cut(term).words: section for section, terms in language.sections.items() for term in terms
+        }
+        self.free = frozenset(f.id for f in findings.findings.values() if f.gate == "free")
+        self.emergency = frozenset(f.id for f in findings.findings.values() if f.emergency)
+        self.compositions = _compositions(findings)
+        self.eligible = _eligible(findings, self.compositions)
+        self.weak = findings.classes.expand(("weak",))
+
+    def find(self, words: Words) -> Hits:
+        """Return all hits of a text."""
+        hits = Hits(levels=find_levels(words, self.language))
+        targets = {
+            "a": hits.anatomy, "p": hits.process, "f": hits.literal, "c": hits.cue, "q": hits.qualifier,
+            "t": hits.trend, "m": hits.mark,
+        }  # fmt: skip
+        for match in outermost(self._index.find(words)):
+            targets[match.id[0]].append(Hit(match.id[2:], match.first, match.last))
+        hits.anatomy += [Hit(LEVEL, group.first, group.last) for group in hits.levels if not group.root]
+        hits.anatomy += [Hit("root", group.first, group.last) for group in hits.levels if group.root]
+        hits.anatomy = _without_lookalikes(hits.anatomy)
+        return hits
+
+
+def _without_lookalikes(anatomy: list[Hit]) -> list[Hit]:
+    """Drop anatomy inside a longer name of something else: "iliac spine", "vocal cord", and the word in a level."""
+    ordered = sorted(anatomy, key=lambda hit: (hit.first, -hit.last))
+    kept: list[Hit] = []
+    for hit in ordered:
+        wider = next((k for k in reversed(kept[-6:]) if k.first <= hit.first and k.last >= hit.last), None)
+        if wider is not None and wider.last - wider.first > hit.last - hit.first and _swallows(wider.name, hit.name):
+            continue
+        kept.append(hit)
+    return kept
+
+
+def _swallows(wider: str, narrower: str) -> bool:
+    return OTHER in {wider, narrower} or wider != narrower
+
+
+def _terms(findings: FindingsKnowledge, language: LanguageKnowledge) -> dict[str, tuple[str, ...]]:
+    """Return all term lists of a language under ids whose first letter is their kind."""
+    code = language.language
+    terms: dict[str, tuple[str, ...]] = {}
+    for kind, classes in (("a", findings.classes.anatomy), ("p", findings.classes.process)):
+        terms |= {f"{kind}:{name}": words.of(code) for name, words in classes.items()}
+    terms |= {f"f:{f.id}": f.terms.of(code) for f in findings.findings.values()}
+    for name, cue in language.cues:
+        terms[f"c:{name}<"] = cue.preceding
+        terms[f"c:{name}>"] = cue.following
+    terms |= {f"q:{Qualifier(name)}": words for name, words in language.qualifiers.items()}
+    terms |= {f"t:{Trend(name)}": words for name, words in language.trends.items()}
+    for part in (language.history, language.technique, language.onset):
+        terms |= {f"m:{name}": words for name, words in part}
+    return terms
+
+
+def _compositions(findings: FindingsKnowledge) -> Mapping[str, tuple[CompiledComposition, ...]]:
+    filed: defaultdict[str, list[CompiledComposition]] = defaultdict(list)
+    expand = findings.classes.expand
+    for finding in findings.findings.values():
+        for source in finding.compose:
+            compiled = CompiledComposition(
+                finding.id,
+                source,
+                expand(source.anatomy),
+                tuple(expand((name,)) for name in source.also),
+                expand(source.unless),
+            )
+            for process in expand(source.process):
+                filed[process].append(compiled)
+    return {name: tuple(members) for name, members in filed.items()}
+
+
+def _eligible(
+    findings: FindingsKnowledge, compositions: Mapping[str, tuple[CompiledComposition, ...]]
+) -> Mapping[str, frozenset[str]]:
+    """Return for each process the anatomies that compete for it: all it can belong to, their rivals, and "other"."""
+    return {
+        process: frozenset(
+            {OTHER}
+            | {a for c in members for a in c.anatomy}
+            | {a for c in members for a in findings.classes.expand(c.source.rivals)}
+        )
+        for process, members in compositions.items()
+    }
+
+
+def overlapping(match: WordMatch | Hit, first: int, last: int) -> bool:
+    """Tell whether a match shares a word with ``[first, last]``."""
+    return match.first <= last and match.last >= first

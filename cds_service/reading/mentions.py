@@ -1,0 +1,246 @@
+"""Composes findings: a process takes the anatomy nearest to it, and words that are findings by themselves are gated."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from cds_service.domain.vocabulary import FindingId, Qualifier, Status
+from cds_service.reading.lexicon import LEVEL, OTHER, CompiledComposition, Hit, Lexicon
+from cds_service.reading.words import Gap, Words
+
+SPINE = "spine"
+_REACH = 14
+_GATE_REACH = 8
+_ALSO_REACH = 12
+_UNLESS_REACH = 6
+_WEAK_PENALTY = 5
+_GAP_PENALTY = {Gap.SOFT: 0, Gap.COMMA: 4, Gap.CLAUSE: 8, Gap.STOP: 8}
+_WORD_PENALTY = {
+    **dict.fromkeys(("with", "without", "mit", "ohne", "cu", "fara", "but", "which", "but", "aber", "dar", "where"), 3),
+    **dict.fromkeys(("and", "or", "und", "oder", "si", "sau", "sowie", "as", "while", "is", "are"), 1),
+    **dict.fromkeys(("of", "the", "der", "des", "die", "al", "ale", "a", "at", "in", "im", "am", "la"), -1),
+}
+_LINKS = frozenset(
+    "and or und oder bzw si sau the of as well both der des die den dem a al ale sowie respectiv nor nici noch height "
+    "heights signal left right adjacent space spaces normal neural bilateral central im in den para pre prae pra "
+    "anterior posterior ventral dorsal superior inferior e to hohe hohen".split()
+)
+_LONGEST_LINK = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A finding named at the words ``[first, last]``; ``[from_, to]`` includes the anatomy it was anchored to."""
+
+    finding: FindingId
+    first: int
+    last: int
+    from_: int
+    to: int
+    claims: Status = Status.PRESENT
+    qualifiers: tuple[Qualifier, ...] = ()
+    literal: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a sentence may inherit: anatomy of the sentence before it or of its list head, and whether the report is
+    about the spine at all (``None`` when that is not known)."""
+
+    anatomy: frozenset[str]
+    spinal_report: bool | None
+
+
+class Composer:
+    """Finds mentions in one sentence with the compiled words of one language."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self._lexicon = lexicon
+
+    def mentions(
+        self,
+        words: Words,
+        anatomy: Sequence[Hit],
+        process: Sequence[Hit],
+        literal: Sequence[Hit],
+        around: Surroundings,
+    ) -> list[Mention]:
+        """Return all mentions of a sentence in reading order; the hits given are those of the sentence."""
+        found = [m for hit in literal if (m := self._literal(words, hit, anatomy, around))]
+        for hit in process:
+            found += self._composed(words, hit, anatomy, process, around)
+        return _distinct(found)
+
+    def _literal(self, words: Words, hit: Hit, anatomy: Sequence[Hit], around: Surroundings) -> Mention | None:
+        finding = FindingId(hit.name)
+        mention = Mention(finding, hit.first, hit.last, hit.first, hit.last)
+        if finding in self._lexicon.free:
+            return mention
+        spinal, other = _nearest_distances(words, hit, anatomy, self._lexicon.weak)
+        if other is None:
+            accepted = spinal is not None or _inherits(around)
+        elif spinal is None:
+            accepted = other > _REACH and around.spinal_report is True
+        else:
+            accepted = spinal <= other or other > _GATE_REACH
+        return mention if accepted else None
+
+    def _composed(
+        self, words: Words, hit: Hit, anatomy: Sequence[Hit], process: Sequence[Hit], around: Surroundings
+    ) -> list[Mention]:
+        compositions = self._lexicon.compositions.get(hit.name, ())
+        if not compositions:
+            return []
+        anchors = self._anchors(words, hit, anatomy)
+        if anchors is None:
+            return []
+        names = {anchor.name for anchor in anchors} or self._inherited(around, hit)
+        if not names:
+            return []
+        found = []
+        for composition in compositions:
+            fitting = composition.anatomy & names
+            if not fitting or not _conditions_hold(words, hit, composition, process, anatomy):
+                continue
+            used = [anchor for anchor in anchors if anchor.name in fitting]
+            found.append(
+                Mention(
+                    composition.finding,
+                    hit.first,
+                    hit.last,
+                    min([hit.first, *(a.first for a in used)]),
+                    max([hit.last, *(a.last for a in used)]),
+                    composition.source.claims,
+                    composition.source.qualifiers,
+                    literal=False,
+                )
+            )
+        return found
+
+    def _anchors(self, words: Words, hit: Hit, anatomy: Sequence[Hit]) -> list[Hit] | None:
+        """Return the nearest anatomy with all that is coordinated with it; None when it lies outside the spine."""
+        eligible = self._lexicon.eligible[hit.name]
+        candidates = [a for a in anatomy if a.name in eligible]
+        if not candidates:
+            return []
+        weak = self._lexicon.weak
+        measured = sorted(
+            ((_distance(words, hit, a) + (_WEAK_PENALTY if a.name in weak else 0), n) for n, a in enumerate(candidates))
+        )
+        distance, number = measured[0]
+        if distance > _REACH + _WEAK_PENALTY:
+            return []
+        nearest = candidates[number]
+        chain = _coordinated(words, nearest, candidates)
+        if nearest.name == OTHER:
+            chain = [a for a in chain if a.name != OTHER]
+            return chain or None
+        return [a for a in chain if a.name != OTHER]
+
+    def _inherited(self, around: Surroundings, hit: Hit) -> frozenset[str]:
+        """Return the anatomy of the sentence before or of the list head, else only that the report shows a spine."""
+        eligible = self._lexicon.eligible[hit.name]
+        inherited = around.anatomy & eligible
+        if OTHER in inherited:
+            return frozenset()
+        if inherited:
+            return inherited
+        return frozenset({SPINE}) & eligible if _inherits(around) else frozenset()
+
+
+def _inherits(around: Surroundings) -> bool:
+    if around.spinal_report is None:
+        return bool(around.anatomy) and OTHER not in around.anatomy
+    return around.spinal_report
+
+
+def _nearest_distances(
+    words: Words, hit: Hit, anatomy: Sequence[Hit], weak: frozenset[str]
+) -> tuple[int | None, int | None]:
+    """Return the distances to the nearest anatomy of the spine and outside it."""
+    spinal: int | None = None
+    other: int | None = None
+    for a in anatomy:
+        distance = _distance(words, hit, a)
+        if a.name == OTHER:
+            other = distance if other is None else min(other, distance)
+        else:
+            distance += 1 if a.name in weak else 0
+            spinal = distance if spinal is None else min(spinal, distance)
+    return spinal, other
+
+
+def _distance(words: Words, hit: Hit, anatomy: Hit) -> int:
+    """Measure how far apart two hits stand: words between them, more for commas and linking words."""
+    if anatomy.last < hit.first:
+        low, high = anatomy.last, hit.first
+    elif anatomy.first > hit.last:
+        low, high = hit.last, anatomy.first
+    else:
+        return 0
+    if high - low > _REACH + _ALSO_REACH:
+        return high - low
+    distance = high - low - 1
+    for index in range(low + 1, high + 1):
+        distance += _GAP_PENALTY[words.gaps[index]]
+        if index < high:
+            distance += _WORD_PENALTY.get(words.words[index], 0)
+    return max(distance, 0)
+
+
+def _coordinated(words: Words, nearest: Hit, candidates: Sequence[Hit]) -> list[Hit]:
+    """Return the nearest anatomy and those joined to it by "and", "or", commas and articles."""
+    position = candidates.index(nearest)
+    chain = [nearest]
+    for step in (-1, 1):
+        current, index = nearest, position + step
+        while 0 <= index < len(candidates) and _linked(words, current, candidates[index]):
+            current = candidates[index]
+            chain.append(current)
+            index += step
+    return chain
+
+
+def _linked(words: Words, one: Hit, two: Hit) -> bool:
+    low, high = (one.last, two.first) if one.first <= two.first else (two.last, one.first)
+    if high - low - 1 > _LONGEST_LINK:
+        return False
+    if any(words.gaps[index] >= Gap.CLAUSE for index in range(low + 1, high + 1)):
+        return False
+    return all(words.words[index] in _LINKS for index in range(low + 1, high))
+
+
+def _conditions_hold(
+    words: Words, hit: Hit, composition: CompiledComposition, process: Sequence[Hit], anatomy: Sequence[Hit]
+) -> bool:
+    """Check the classes that must, and must not, stand near the process."""
+    for wanted in composition.also:
+        near = (p for p in (*process, *anatomy) if p.name in wanted)
+        if not any(_distance(words, hit, p) <= _ALSO_REACH for p in near):
+            return False
+    if not composition.unless:
+        return True
+    unwanted = (p for p in (*process, *anatomy) if p.name in composition.unless)
+    return not any(_distance(words, hit, p) <= _UNLESS_REACH for p in unwanted)
+
+
+def _distinct(mentions: Iterable[Mention]) -> list[Mention]:
+    """Keep one mention of a finding where several overlap: the literal one, else the longest."""
+    kept: list[Mention] = []
+    by_rank = sorted(mentions, key=lambda m: (not m.literal, -(m.last - m.first), m.first))
+    for mention in by_rank:
+        if not any(
+            k.finding is mention.finding
+            and k.first <= mention.last
+            and mention.first <= k.last
+            and k.claims is mention.claims
+            for k in kept
+        ):
+            kept.append(mention)
+    return sorted(kept, key=lambda m: (m.first, m.last))
+
+
+def anatomy_names(anatomy: Iterable[Hit]) -> frozenset[str]:
+    """Return the names of anatomy that the next sentence may inherit; a structure hides the bare word "spine"."""
+    names = {hit.name for hit in anatomy}
+    strong = names - {SPINE, LEVEL, "skeleton", "disc_level"}
+    return frozenset(strong or names)

@@ -1,0 +1,123 @@
+"""Judges pathway and edema of a labelled text by the ordered rules of the annotation guideline."""
+
+from collections.abc import Iterable, Mapping
+
+from cds_service.domain.facts import Reading
+from cds_service.domain.vocabulary import FindingId, Qualifier, Status
+
+Pairs = Mapping[tuple[str, str], tuple[str, ...]]
+
+_DEGENERATIVE = (
+    "degenerative_change", "disc_degeneration", "disc_bulge", "disc_herniation", "spinal_canal_stenosis",
+    "foraminal_stenosis", "facet_arthropathy", "spondylosis_osteophytes", "endplate_degeneration", "schmorl_node",
+    "spondylolisthesis", "nerve_root_compression",
+)  # fmt: skip
+_CORD_CAUSES = (
+    "spinal_canal_stenosis", "disc_herniation", "vertebral_fracture", "spinal_tumor", "metastasis", "soft_tissue_mass",
+    "spondylodiscitis", "epidural_abscess", "spinal_hematoma",
+)  # fmt: skip
+
+
+def edema_of(pairs: Pairs) -> str:
+    """Return present, possible, absent or not_mentioned as the guideline defines it."""
+    if ("bone_marrow_edema", "present") in pairs:
+        return "present"
+    if ("bone_marrow_edema", "possible") in pairs or ("marrow_signal_abnormality", "present") in pairs:
+        return "possible"
+    if ("bone_marrow_edema", "absent") in pairs or ("marrow_signal_abnormality", "absent") in pairs:
+        return "absent"
+    return "not_mentioned"
+
+
+def pathway_of(pairs: Pairs, reading: Reading) -> str:
+    """Return the first pathway that holds, judged on findings present or possible."""
+    if _emergency(pairs):
+        return "red_flag_emergency"
+    if _any(pairs, ("spondylodiscitis", "paraspinal_abscess", "epidural_abscess")) or _infected_segment(pairs):
+        return "infection"
+    if _any(pairs, ("metastasis", "spinal_tumor", "osteolysis")) or _suspicious(pairs, reading):
+        return "malignancy"
+    if _any(pairs, ("vertebral_fracture", "retropulsion")) or _traumatic(pairs, reading):
+        return "fracture"
+    if _any(pairs, ("sacroiliitis",)):
+        return "inflammatory"
+    if _any(pairs, ("cord_signal_abnormality",)):
+        return "unclear"
+    if _any(pairs, _DEGENERATIVE):
+        return "degenerative"
+    if any(
+        f.finding is FindingId.TRANSIENT_EDEMA and f.status in {Status.PRESENT, Status.POSSIBLE}
+        for f in reading.findings
+    ):
+        return "transient_metabolic"
+    return _remaining(pairs, reading)
+
+
+def _remaining(pairs: Pairs, reading: Reading) -> str:
+    """Tell a spine without anything active from a text that leads nowhere."""
+    active = {name for name, status in pairs if status in {"present", "possible"}} - {"postoperative_change"}
+    if active:
+        return "unclear"
+    if any(status == "absent" for _, status in pairs):
+        return "no_edema"
+    if any(status in {"historical"} for _, status in pairs):
+        return "no_edema"
+    return "no_edema" if not pairs and reading.describes_spine else "unclear"
+
+
+def _any(pairs: Pairs, names: Iterable[str]) -> bool:
+    return any((name, status) in pairs for name in names for status in ("present", "possible"))
+
+
+def _emergency(pairs: Pairs) -> bool:
+    if any((name, "present") in pairs for name in ("cord_compression", "epidural_abscess", "spinal_hematoma")):
+        return True
+    if ("cord_signal_abnormality", "present") not in pairs:
+        return False
+    if ("cord_compression", "possible") in pairs:
+        return True
+    cord = set(pairs["cord_signal_abnormality", "present"])
+    for name in _CORD_CAUSES:
+        for status in ("present", "possible"):
+            if (name, status) in pairs:
+                levels = set(pairs[name, status])
+                if not cord or not levels or _meet(cord, levels):
+                    return True
+    return False
+
+
+def _meet(one: set[str], two: set[str]) -> bool:
+    """Tell whether two sets of levels touch: a vertebra meets every segment it is part of."""
+    parts = [{part for level in levels for part in level.split("-")} for levels in (one, two)]
+    return bool(parts[0] & parts[1])
+
+
+def _infected_segment(pairs: Pairs) -> bool:
+    """Tell a disc and both its neighbours with raised signal or destruction."""
+    disc = _any(pairs, ("disc_inflammatory_signal",))
+    bodies = _any(pairs, ("endplate_erosion", "bone_marrow_edema", "marrow_signal_abnormality", "osteolysis"))
+    return disc and bodies
+
+
+def _suspicious(pairs: Pairs, reading: Reading) -> bool:
+    if _any(pairs, ("soft_tissue_mass",)):
+        return not any(f.finding is FindingId.SOFT_MASS and "lipomato" in f.sentence.lower() for f in reading.findings)
+    return any(
+        f.finding is FindingId.FRACTURE
+        and f.status in {Status.PRESENT, Status.POSSIBLE}
+        and Qualifier.PATHOLOGIC in f.qualifiers
+        for f in reading.findings
+    )
+
+
+def _traumatic(pairs: Pairs, reading: Reading) -> bool:
+    if not _any(pairs, ("spondylolisthesis",)):
+        return False
+    return any(
+        f.status in {Status.PRESENT, Status.POSSIBLE}
+        and (
+            (f.finding is FindingId.SPONDYLOLISTHESIS and Qualifier.TRAUMATIC in f.qualifiers)
+            or (f.finding is FindingId.MALALIGNMENT and Qualifier.TRAUMATIC in f.qualifiers)
+        )
+        for f in reading.findings
+    )

@@ -1,0 +1,97 @@
+"""Gives each mention its levels: those named nearest to it, the topic of the sentence, or those of the list head."""
+
+from collections.abc import Sequence
+
+from cds_service.reading.levels import LevelGroup
+from cds_service.reading.mentions import Mention
+from cds_service.reading.words import Gap, Words
+
+_FARTHEST = 16
+_TOPIC_DISTANCE = 5
+_TOPIC_OPENING = 5
+_GAP_COST = {Gap.SOFT: 0, Gap.COMMA: 3, Gap.CLAUSE: 8, Gap.STOP: 20}
+_WORD_COST = {
+    **dict.fromkeys(("with", "mit", "cu", "but", "aber", "dar", "without", "ohne", "fara", "adjacent"), 3),
+    **dict.fromkeys(("at", "of", "in", "im", "am", "bei", "la", "nivelul", "hohe", "der", "the", "al", "between"), -1),
+}
+_TOPIC_WORDS = frozenset(
+    "at the level in im am auf hohe bei segment la nivelul nivel etajul etaj new in on der des von discul disc bandscheibe "
+    "disk de on neu also und vertebral body bodies corpul corpurile corpilor vertebrali wirbelkorper and both".split()
+)
+_LISTING = frozenset(
+    "and und si or oder sau as well also less so to a lesser degree extent at the in sowie bzw auch geringer geringgradig "
+    "weniger precum mai putin more mostly primarily most pronounced particularly especially slightly greater than plus "
+    "la nivelul bei im am auf hohe worse probably level levels of from similarly respectiv iar both".split()
+)
+
+
+def levels_of(
+    words: Words,
+    mention: Mention,
+    groups: Sequence[LevelGroup],
+    mentions: Sequence[Mention],
+    bounds: tuple[int, int],
+) -> tuple[str, ...]:
+    """Return the levels that a sentence gives to a mention; empty when it names none near it."""
+    named = [group for group in groups if not group.root]
+    if not named:
+        return ()
+    measured = sorted((_cost(words, mention, group, bounds), number) for number, group in enumerate(named))
+    cost, number = measured[0]
+    if cost > _FARTHEST:
+        return ()
+    chosen = [named[number]]
+    for step in (1, -1):
+        index = number + step
+        while 0 <= index < len(named) and _same_list(words, named[index - step], named[index], mentions):
+            chosen.insert(len(chosen) if step > 0 else 0, named[index])
+            index += step
+    return tuple(dict.fromkeys(level for group in chosen for level in group.levels))
+
+
+def topic_of(words: Words, groups: Sequence[LevelGroup], bounds: tuple[int, int]) -> tuple[str, ...]:
+    """Return the levels a sentence opens with ("At L4-5, ..."): the sentences after it may speak of them as well."""
+    for group in groups:
+        if not group.root and _is_topic(words, group, bounds):
+            return group.levels
+    return ()
+
+
+def _is_topic(words: Words, group: LevelGroup, bounds: tuple[int, int]) -> bool:
+    if group.first - bounds[0] > _TOPIC_OPENING:
+        return False
+    return all(words.words[index] in _TOPIC_WORDS for index in range(bounds[0], group.first))
+
+
+def _cost(words: Words, mention: Mention, group: LevelGroup, bounds: tuple[int, int]) -> int:
+    """Measure how far a group stands from a mention."""
+    if group.first <= mention.to and group.last >= mention.from_:
+        return 0
+    if group.last < mention.first:
+        low, high = group.last, mention.first
+    else:
+        low, high = mention.last, group.first
+    if high - low > _FARTHEST * 3:
+        return _TOPIC_DISTANCE * 2 if _is_topic(words, group, bounds) else _FARTHEST + 1
+    cost = high - low - 1
+    for index in range(low + 1, high + 1):
+        cost += _GAP_COST[words.gaps[index]]
+        if index < high:
+            cost += _WORD_COST.get(words.words[index], 0)
+    cost = max(cost, 0)
+    if _is_topic(words, group, bounds):
+        return min(cost, _TOPIC_DISTANCE)
+    return cost
+
+
+def _same_list(words: Words, one: LevelGroup, two: LevelGroup, mentions: Sequence[Mention]) -> bool:
+    """Tell whether two groups belong to one list: nothing but linking words, and no finding, between them."""
+    low, high = (one, two) if one.first < two.first else (two, one)
+    between = range(low.last + 1, high.first)
+    if any(m.first <= high.first and m.last > low.last for m in mentions):
+        return False
+    if any(m.first - high.last in {1, 2} and words.gaps[m.first] is Gap.SOFT for m in mentions) and len(between) > 1:
+        return False
+    return all(words.words[index] in _LISTING for index in between) and not any(
+        words.gaps[index] >= Gap.CLAUSE for index in range(low.last + 1, high.first + 1)
+    )

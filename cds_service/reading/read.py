@@ -1,0 +1,224 @@
+"""Reads spine MRI reports in three languages: texts in, findings with their exact places out. Pure; no clock, no I/O."""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from cds_service.domain.facts import Reading, ReportText, Span, StatedFact, TextFinding
+from cds_service.domain.vocabulary import BodyRegion, ConditionGroup, Language, Section
+from cds_service.knowledge.findings import FindingsKnowledge, LanguageKnowledge
+from cds_service.reading.assertion import assertion, live_cues
+from cds_service.reading.conflicts import settle
+from cds_service.reading.details import millimetres_of, percent_of, qualifiers_of, trend_of
+from cds_service.reading.examination import examination
+from cds_service.reading.language import LanguageDetector, declared
+from cds_service.reading.lexicon import OTHER, Hit, Hits, Lexicon
+from cds_service.reading.mentions import Composer, Mention, Surroundings, anatomy_names
+from cds_service.reading.phrases import TermIndex
+from cds_service.reading.placing import levels_of, topic_of
+from cds_service.reading.sections import by_content
+from cds_service.reading.sentences import Sentence, split
+from cds_service.reading.stated import StatedReader, onset_days
+from cds_service.reading.technique import technique_of
+from cds_service.reading.words import Words, cut
+
+_STATING = frozenset({Section.FINDINGS, Section.IMPRESSION, Section.ADDENDUM, Section.BODY})
+_NOT_SPINE = frozenset({BodyRegion.OTHER, BodyRegion.PELVIS})
+_BACK = frozenset(
+    "this these here same above hier dieser diesem diese dort acest acestui aceste acestor acelasi the die der das both "
+    "disc disk bandscheibe there a es no kein keine fara discul mild associated".split()
+)
+_BACK_OPENING = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """One text with everything found in it."""
+
+    words: Words
+    hits: Hits
+    sentences: list[Sentence]
+    index: int
+
+
+class Reader:
+    """Compiled once; reads any number of reports. Linear in the length of the text."""
+
+    def __init__(
+        self,
+        findings: FindingsKnowledge,
+        languages: Mapping[Language, LanguageKnowledge],
+        conditions: Mapping[ConditionGroup, Iterable[str]],
+    ) -> None:
+        self._lexicons = {code: Lexicon(findings, known) for code, known in languages.items()}
+        self._composers = {code: Composer(lexicon) for code, lexicon in self._lexicons.items()}
+        self._detector = LanguageDetector(languages)
+        self._stated = StatedReader(TermIndex({str(group): tuple(terms) for group, terms in conditions.items()}))
+
+    def read(self, texts: Sequence[ReportText], *, title: str = "", declared: Language | None = None) -> Reading:
+        """Return what the texts of one report say. An unknown language reads nothing and says so (``language`` None)."""
+        cuts = [cut(text.text) for text in texts]
+        language = self._language(texts, cuts, declared)
+        if language is None:
+            return Reading(None)
+        lexicon = self._lexicons[language]
+        prepared = []
+        for number, words in enumerate(cuts):
+            hits = lexicon.find(words)
+            sentences = by_content(split(words, lexicon, hits), words, hits)
+            prepared.append(_Prepared(words, hits, sentences, number))
+        spinal = _is_spinal(title, prepared)
+        findings: list[TextFinding] = []
+        stated: list[StatedFact] = []
+        for text in prepared:
+            findings += self._findings(text, language, spinal)
+            stated += self._stated.facts(text.words, text.hits, text.sentences, text.index)
+        settled, conflicts = settle(findings, lexicon.emergency)
+        return Reading(
+            language,
+            tuple(settled),
+            tuple(dict.fromkeys(stated)),
+            technique_of(title, [(p.words, p.hits) for p in prepared], findings),
+            tuple(conflicts),
+            describes_spine=bool(settled) or spinal is True,
+            onset_days=next((d for p in prepared if (d := onset_days(p.words, p.hits, p.sentences)) is not None), None),
+        )
+
+    def _language(self, texts: Sequence[ReportText], cuts: Sequence[Words], given: Language | None) -> Language | None:
+        if given:
+            return given
+        tagged = next((code for text in texts if (code := declared(text.language))), None)
+        if tagged:
+            return tagged
+        longest = max(cuts, key=len, default=None)
+        return self._detector.detect(longest) if longest is not None else None
+
+    def _findings(self, text: _Prepared, language: Language, spinal: bool | None) -> list[TextFinding]:
+        composer = self._composers[language]
+        found: list[TextFinding] = []
+        anatomy: frozenset[str] = frozenset()
+        topic: tuple[str, ...] = ()
+        cutter = _Cutter(text.hits)
+        previous: Sentence | None = None
+        for sentence in text.sentences:
+            bounds = (sentence.first, sentence.end)
+            here = cutter.within(bounds)
+            if (
+                previous is None
+                or (sentence.line != previous.line and not sentence.continued)
+                or previous.section is not sentence.section
+            ):
+                topic = ()
+                if previous is None or previous.section is not sentence.section:
+                    anatomy = frozenset()
+            previous = sentence
+            own = anatomy_names(here.anatomy)
+            if sentence.section in _STATING:
+                head = frozenset({"level"}) if sentence.head else frozenset()
+                around = Surroundings(head or anatomy, spinal)
+                mentions = composer.mentions(text.words, here.anatomy, here.process, here.literal, around)
+                inherited = sentence.head or (topic if _looks_back(text.words, sentence) else ())
+                found += _described(text, sentence, mentions, here, inherited, language)
+            topic = topic_of(text.words, here.levels, bounds) or (topic if not here.levels else ())
+            anatomy = own or anatomy
+        return found
+
+
+class _Cutter:
+    """Cuts the hits of a whole text to the sentences one after the other."""
+
+    def __init__(self, hits: Hits) -> None:
+        self._lists = {
+            name: getattr(hits, name)
+            for name in ("anatomy", "process", "literal", "cue", "qualifier", "trend", "mark", "levels")
+        }
+        self._firsts = {name: [hit.first for hit in members] for name, members in self._lists.items()}
+
+    def within(self, bounds: tuple[int, int]) -> Hits:
+        """Return the hits that begin and end inside the bounds."""
+        return Hits(
+            **{
+                name: [
+                    hit
+                    for hit in members[
+                        bisect_left(self._firsts[name], bounds[0]) : bisect_left(self._firsts[name], bounds[1])
+                    ]
+                    if hit.last < bounds[1]
+                ]
+                for name, members in self._lists.items()
+            }
+        )
+
+
+def _looks_back(words: Words, sentence: Sentence) -> bool:
+    """Tell whether a sentence without levels may speak of the levels of the one before."""
+    return (
+        sentence.continued
+        or any(word in _BACK for word in words.words[sentence.first : sentence.end][:_BACK_OPENING])
+        or any(
+            word in {"this", "diesem", "acest", "these", "diesen", "aceste", "his"}
+            for word in words.words[sentence.first : sentence.end]
+        )
+    )
+
+
+def _described(
+    text: _Prepared,
+    sentence: Sentence,
+    mentions: Sequence[Mention],
+    here: Hits,
+    inherited: tuple[str, ...],
+    language: Language,
+) -> list[TextFinding]:
+    """Return the findings of a sentence with status, levels and everything around them."""
+    words = text.words
+    bounds = (sentence.first, sentence.end)
+    cues = live_cues(here.cue)
+    denials = [cue.hit for cue in cues if cue.kind == "negated" and cue.forward]
+    sentence_span = Span(words.starts[sentence.first], words.ends[sentence.end - 1])
+    found = []
+    for mention in mentions:
+        said = assertion(words, bounds, mention, cues, sentence.section, asked=sentence.asked)
+        levels = levels_of(words, mention, here.levels, mentions, bounds) or (
+            inherited if not _has_levels(here) else sentence.head
+        )
+        found.append(
+            TextFinding(
+                finding=mention.finding,
+                status=said.status,
+                certainty=said.certainty,
+                levels=levels,
+                span=Span(words.starts[mention.from_], words.ends[mention.to]),
+                sentence_span=sentence_span,
+                sentence=words.text[sentence_span.start : sentence_span.end],
+                section=sentence.section,
+                language=language,
+                cue=_cue_text(words, said.cue),
+                trend=trend_of(words, mention, here.trend, bounds),
+                qualifiers=qualifiers_of(words, mention, here.qualifier, denials),
+                percent=percent_of(words, mention, bounds),
+                millimetres=millimetres_of(words, mention, bounds),
+                text_index=text.index,
+            )
+        )
+    return found
+
+
+def _has_levels(here: Hits) -> bool:
+    return any(not group.root for group in here.levels)
+
+
+def _cue_text(words: Words, hit: Hit | None) -> str | None:
+    return words.text[words.starts[hit.first] : words.ends[hit.last]] if hit else None
+
+
+def _is_spinal(title: str, prepared: Sequence[_Prepared]) -> bool | None:
+    """Tell whether a report is about the spine: by its examination, else by the anatomy it speaks of most."""
+    text = next((p.words.text for p in prepared), "")
+    _, region = examination(title, text)
+    spinal = sum(hit.name not in {OTHER, "skeleton", "sacrum"} for p in prepared for hit in p.hits.anatomy)
+    if region in _NOT_SPINE:
+        return False if not spinal else None
+    if region is not BodyRegion.UNKNOWN:
+        return True
+    return True if spinal else None

@@ -1,0 +1,53 @@
+"""Tells history from image description by content, for the many reports that have no headings."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from cds_service.domain.vocabulary import Section
+from cds_service.reading.lexicon import Hits
+from cds_service.reading.sentences import Sentence
+from cds_service.reading.words import Words
+
+_TITLE_WORDS = 16
+
+
+def by_content(sentences: Sequence[Sentence], words: Words, hits: Hits) -> list[Sentence]:
+    """Give sentences before the first image description the section their words tell.
+
+    Only sentences that stand under no heading are touched. The first line is a title when it names no finding.
+    """
+    told = [hit.first for hit in hits.mark if hit.name == "words"]
+    shown = [hit.first for hit in hits.mark if hit.name == "imaging"]
+    stating = [hit.first for hit in (*hits.process, *hits.literal)]
+    found: list[Sentence] = []
+    opening = True
+    for number, sentence in enumerate(sentences):
+        if not opening or sentence.section is not Section.BODY:
+            found.append(sentence)
+            opening = opening and sentence.section in {Section.INDICATION, Section.TECHNIQUE, Section.COMPARISON}
+            continue
+        if number == 0 and len(sentences) > 1 and _is_title(sentence, words, sentences[1], stating):
+            found.append(replace(sentence, section=Section.TECHNIQUE))
+            continue
+        if _has(shown, sentence):
+            opening = False
+        elif _has(told, sentence):
+            found.append(replace(sentence, section=Section.INDICATION))
+            continue
+        elif _has(stating, sentence):
+            opening = False
+        found.append(sentence)
+    return found
+
+
+def _has(firsts: Sequence[int], sentence: Sentence) -> bool:
+    return any(sentence.first <= first < sentence.end for first in firsts)
+
+
+def _is_title(sentence: Sentence, words: Words, following: Sentence, stating: Sequence[int]) -> bool:
+    short = sentence.end - sentence.first <= _TITLE_WORDS
+    return (
+        short
+        and not _has(stating, sentence)
+        and ("\n" in words.between(following.first) or sentence.end < _TITLE_WORDS)
+    )

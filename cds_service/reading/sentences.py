@@ -1,0 +1,220 @@
+"""Cuts a report into sentences and gives each its section and the levels of the list head it stands under."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from cds_service.domain.vocabulary import Section
+from cds_service.reading.levels import LevelGroup
+from cds_service.reading.lexicon import Hits, Lexicon
+from cds_service.reading.words import Gap, Words
+
+_ABBREVIATIONS = frozenset(
+    "ca bzw dr prof re li bds sag ax cor trans susp approx vs incl inkl ggf evtl nr no fig z v st m mm lig proc art "
+    "max min resp int nn vv aa diff geringgr mittelgr hochgr li bd rechtss linkss o g s d u a n d e i".split()
+)
+_BULLETS = "-•*–·>►▪◦"
+_SHORT_LINE = 70
+_LONGEST_HEADING = 6
+_LEVEL_HEAD_WORDS = 7
+_SECTIONS_OF_ONE_LINE = frozenset({Section.INDICATION, Section.TECHNIQUE, Section.COMPARISON})
+_JOINS = ".;!?:\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """The words ``[first, end)`` of one sentence. ``head`` holds the levels of a list head above it ("L4/5: ...").
+
+    ``line`` counts lines of the text, ``continued`` marks a part after a semicolon.
+    """
+
+    first: int
+    end: int
+    section: Section
+    head: tuple[str, ...] = ()
+    continued: bool = False
+    line: int = 0
+    heading: bool = False
+    asked: bool = False
+
+
+def split(words: Words, lexicon: Lexicon, hits: Hits) -> list[Sentence]:
+    """Return the sentences of a text in order, with sections told by headings."""
+    if not len(words):
+        return []
+    starts = _starts(words, {group.first: group.last for group in hits.levels})
+    sentences = []
+    line = 0
+    for number, (first, continued) in enumerate(starts):
+        end = starts[number + 1][0] if number + 1 < len(starts) else len(words)
+        line += "\n" in words.between(first)
+        after = words.text[words.ends[end - 1] : words.starts[end] if end < len(words) else len(words.text)]
+        asked = "?" in after[:3]
+        sentences.append(Sentence(first, end, Section.BODY, continued=continued, line=line, asked=asked))
+    return _with_heads(_with_sections(sentences, words, lexicon), words, hits)
+
+
+def _starts(words: Words, level_starts: dict[int, int]) -> list[tuple[int, bool]]:
+    starts = [(0, False)]
+    for index in range(1, len(words)):
+        start, end = words.ends[index - 1], words.starts[index]
+        if end - start < 2 and words.text[start] not in ";.":  # noqa: PLR2004 - one character of white space or a dash
+            if words.text[start:end] != "\n":
+                continue
+        between = words.text[start:end]
+        if "\n" in between:
+            if _line_breaks(words, index, between, level_starts):
+                starts.append((index, False))
+        elif ";" in between:
+            starts.append((index, True))
+        elif _stops(words, index, between):
+            starts.append((index, False))
+    return starts
+
+
+def _stops(words: Words, index: int, between: str) -> bool:
+    """Tell a full stop at a sentence end from one in an abbreviation, a number or a date."""
+    if "!" in between or "?" in between:
+        return True
+    if "." not in between:
+        return any(bullet in between for bullet in "•►▪")
+    before, raw = words.words[index - 1], words.text[words.starts[index]]
+    spaced = not between.endswith(".")
+    if not spaced:
+        return len(before) > 3 and before.isalpha() and raw.isupper() and words.ends[index] - words.starts[index] > 1  # noqa: PLR2004
+    if before in _ABBREVIATIONS or (len(before) == 1 and before.isalpha()):
+        return ")" in between
+    if before.isdigit() and not raw.isupper():
+        return False
+    if before.isdigit() and len(before) <= 2 and between.startswith(".") and index > 1:  # noqa: PLR2004
+        # "1. Mild" opens a list item, "12. BWK" is a level; a number that ends a sentence follows a word
+        return words.gaps[index - 1] is Gap.SOFT and words.words[index] not in {
+            "lwk",
+            "bwk",
+            "hwk",
+            "swk",
+            "brustwirbelkorper",
+        }
+    return raw.isupper() or raw.isdigit() or "\u00a0" in between or "\t" in between or True
+
+
+def _line_breaks(words: Words, index: int, between: str, level_starts: dict[int, int]) -> bool:
+    """Tell a line break that ends a sentence from one that wraps it."""
+    before, _, after = between.partition("\n")
+    if any(c in before for c in ".:;!?") or "\n" in after:
+        return True
+    if any(c in after for c in _BULLETS + "0123456789()"):
+        return True
+    if index in level_starts:
+        last = level_starts[index]
+        if last + 1 < len(words) and ":" in words.between(last + 1):
+            return True
+    start = words.starts[index - 1]
+    line_start = words.text.rfind("\n", max(0, start - _SHORT_LINE * 2), start) + 1
+    raw = words.text[words.starts[index]]
+    return (start - line_start < _SHORT_LINE and not raw.islower() and "," not in before) or _is_heading_line(
+        words, index
+    )
+
+
+def _is_heading_line(words: Words, index: int) -> bool:
+    """Tell a line that opens with a few words and a colon."""
+    for following in range(index + 1, min(index + 4, len(words))):
+        between = words.between(following)
+        if ":" in between:
+            return True
+        if between.strip():
+            return False
+    return False
+
+
+def _with_sections(sentences: list[Sentence], words: Words, lexicon: Lexicon) -> list[Sentence]:
+    """Give each sentence the section of the heading above it; a heading itself is cut off its sentence."""
+    found: list[Sentence] = []
+    section, one_line = Section.BODY, False
+    headings = [_heading(s, words, lexicon) for s in sentences]
+    later = False
+    opens_findings = []
+    for heading in reversed(headings):
+        opens_findings.append(later)
+        later = later or (heading is not None and heading[0] in {Section.FINDINGS, Section.IMPRESSION})
+    opens_findings.reverse()
+    for number, sentence in enumerate(sentences):
+        heading = headings[number]
+        first = sentence.first
+        if heading:
+            section, first = heading[0], heading[1]
+            one_line = first < sentence.end and "\n" not in words.between(first)
+        elif one_line and section in _SECTIONS_OF_ONE_LINE and not sentence.continued:
+            if "\n" in words.between(first) and not (opens_findings[number] and _next_is_findings(headings, number)):
+                section = Section.BODY
+        elif _blank_line(words, first) and section in _SECTIONS_OF_ONE_LINE and not opens_findings[number]:
+            section = Section.BODY
+        if first < sentence.end:
+            found.append(replace(sentence, first=first, section=section, heading=heading is not None))
+    return found
+
+
+def _next_is_findings(headings: list["tuple[Section, int] | None"], number: int) -> bool:
+    following = next((h for h in headings[number + 1 :] if h), None)
+    return following is not None and following[0] is Section.FINDINGS
+
+
+def _blank_line(words: Words, index: int) -> bool:
+    return words.between(index).count("\n") > 1
+
+
+def _heading(sentence: Sentence, words: Words, lexicon: Lexicon) -> tuple[Section, int] | None:
+    """Return the section that a sentence's first words open, and the word after the heading."""
+    for size in range(min(_LONGEST_HEADING, sentence.end - sentence.first), 0, -1):
+        key = words.words[sentence.first : sentence.first + size]
+        section = lexicon.headings.get(key)
+        if section is None:
+            continue
+        after = sentence.first + size
+        between = words.between(after) if after < len(words) else words.text[words.ends[after - 1] :]
+        opens = ":" in between
+        alone = "\n" in between and "\n" in "\n" + words.between(sentence.first)[-3:] and after <= sentence.end
+        dashed = between.strip() in {"-", "–"} and words.text[words.starts[sentence.first]].isupper() and " " in between
+        if opens or (alone and _starts_line(words, sentence.first)) or (dashed and _starts_line(words, sentence.first)):
+            return section, after
+    return None
+
+
+def _starts_line(words: Words, index: int) -> bool:
+    return index == 0 or "\n" in words.between(index)
+
+
+def _with_heads(sentences: list[Sentence], words: Words, hits: Hits) -> list[Sentence]:
+    """Give the sentences under "L4/5:" the levels of that head, until the next head, section or blank line."""
+    found: list[Sentence] = []
+    head: tuple[str, ...] = ()
+    groups = {group.first: group for group in hits.levels if not group.root}
+    section: Section | None = None
+    for sentence in sentences:
+        if sentence.section is not section or (_starts_line(words, sentence.first) and not sentence.continued):
+            head = ()
+        section = sentence.section
+        here = _head(sentence, words, groups)
+        head = here or head
+        found.append(replace(sentence, head=head))
+    return found
+
+
+def _head(sentence: Sentence, words: Words, groups: Mapping[int, LevelGroup]) -> tuple[str, ...]:
+    """Return the levels of a sentence that opens with them and a colon or dash: "L4/5: ...", "Segment L4/5 - ..."."""
+    for index in range(sentence.first, min(sentence.first + _LEVEL_HEAD_WORDS, sentence.end)):
+        group = groups.get(index)
+        if group is None:
+            if index > sentence.first and words.gaps[index] >= Gap.CLAUSE:
+                return ()
+            continue
+        after = group.last + 1
+        for step in range(after, min(after + 5, sentence.end)):
+            between = words.between(step)
+            if ":" in between or " - " in between or " – " in between:
+                return group.levels
+            if between.strip(" ()/,"):
+                break
+        if index > sentence.first + 3:
+            break
+    return ()

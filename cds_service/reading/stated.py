@@ -1,0 +1,138 @@
+"""Reads what the indication and history of a report say of the patient, and since when the complaint lasts."""
+
+from collections.abc import Sequence
+
+from cds_service.domain.facts import Span, StatedFact
+from cds_service.domain.vocabulary import ConditionGroup, FindingId, Qualifier, Section
+from cds_service.reading.assertion import assertion, live_cues
+from cds_service.reading.details import qualifiers_of
+from cds_service.reading.lexicon import Hit, Hits
+from cds_service.reading.mentions import Mention
+from cds_service.reading.phrases import TermIndex, outermost
+from cds_service.reading.sentences import Sentence
+from cds_service.reading.words import Gap, Words
+
+_DAYS = {"units_days": 1, "units_weeks": 7, "units_months": 30, "units_years": 365}
+_NUMBERS = {
+    "a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
+    "ten": 10, "eleven": 11, "twelve": 12, "ein": 1, "eine": 1, "einer": 1, "einem": 1, "einen": 1, "zwei": 2, "drei": 3,
+    "vier": 4, "funf": 5, "sechs": 6, "sieben": 7, "acht": 8, "neun": 9, "zehn": 10, "un": 1, "o": 1, "doi": 2, "doua": 2,
+    "trei": 3, "patru": 4, "cinci": 5, "sase": 6, "sapte": 7, "opt": 8, "noua": 9, "zece": 10, "several": 4,
+    "mehreren": 4, "cateva": 4, "einigen": 4, "few": 3, "zwolf": 12,
+}  # fmt: skip
+_LONGEST_DAYS = 365 * 40
+_BEFORE_REACH = 3
+_AFTER_REACH = 2
+_HISTORY = frozenset({Section.INDICATION})
+
+
+class StatedReader:
+    """Finds condition terms in history sentences and decides whether they are affirmed."""
+
+    def __init__(self, index: TermIndex) -> None:
+        self._index = index
+
+    def facts(self, words: Words, hits: Hits, sentences: Sequence[Sentence], text_index: int) -> list[StatedFact]:
+        """Return the facts of all history sentences of one text, in reading order."""
+        history = [sentence for sentence in sentences if sentence.section in _HISTORY]
+        if not history:
+            return []
+        found = []
+        matches = outermost(self._index.find(words))
+        for sentence in history:
+            bounds = (sentence.first, sentence.end)
+            cues = live_cues([c for c in hits.cue if bounds[0] <= c.first and c.last < bounds[1]])
+            qualifiers = [q for q in hits.qualifier if bounds[0] <= q.first and q.last < bounds[1]]
+            days = _days(words, _marks(hits, bounds), bounds)
+            for match in matches:
+                if not (bounds[0] <= match.first and match.last < bounds[1]):
+                    continue
+                mention = Mention(FindingId.DEGENERATIVE_CHANGE, match.first, match.last, match.first, match.last)
+                said = assertion(words, bounds, mention, cues, sentence.section, asked=sentence.asked)
+                start, end = words.starts[sentence.first], words.ends[sentence.end - 1]
+                found.append(
+                    StatedFact(
+                        group=ConditionGroup(match.id),
+                        status=said.status,
+                        span=Span(words.starts[match.first], words.ends[match.last]),
+                        sentence=words.text[start:end],
+                        days_ago=_nearest_days(days, match.first),
+                        qualifiers=frozenset(
+                            q
+                            for q in qualifiers_of(words, mention, qualifiers, ())
+                            if q
+                            in {
+                                Qualifier.KNOWN,
+                                Qualifier.OLD,
+                                Qualifier.ACUTE,
+                                Qualifier.MILD,
+                                Qualifier.SEVERE,
+                                Qualifier.BILATERAL,
+                                Qualifier.LEFT,
+                                Qualifier.RIGHT,
+                            }
+                        ),
+                        text_index=text_index,
+                    )
+                )
+        return found
+
+
+def onset_days(words: Words, hits: Hits, sentences: Sequence[Sentence]) -> int | None:
+    """Return since how many days the complaint lasts, as the first history sentence with a duration says."""
+    for sentence in sentences:
+        if sentence.section not in _HISTORY:
+            continue
+        bounds = (sentence.first, sentence.end)
+        durations = _days(words, _marks(hits, bounds), bounds)
+        lasting = [days for _, days, is_onset in durations if is_onset]
+        if lasting:
+            return lasting[0]
+    return None
+
+
+def _marks(hits: Hits, bounds: tuple[int, int]) -> list[Hit]:
+    return [mark for mark in hits.mark if bounds[0] <= mark.first and mark.last < bounds[1]]
+
+
+def _nearest_days(days: Sequence[tuple[int, int, bool]], index: int) -> int | None:
+    near = sorted((abs(at - index), value) for at, value, _ in days)
+    return near[0][1] if near and near[0][0] <= 8 else None  # noqa: PLR2004
+
+
+def _days(words: Words, marks: Sequence[Hit], bounds: tuple[int, int]) -> list[tuple[int, int, bool]]:
+    """Return durations as (word, days, whether it tells an onset); ages of persons are none."""
+    found = []
+    for unit in (mark for mark in marks if mark.name in _DAYS):
+        number = _number(words, unit.first - 1, bounds[0])
+        if number is None or _is_age(words, marks, unit):
+            continue
+        days = round(number * _DAYS[unit.name])
+        if 0 < days <= _LONGEST_DAYS:
+            found.append((unit.first, days, _is_onset(words, marks, unit)))
+    return found
+
+
+def _number(words: Words, index: int, lowest: int) -> float | None:
+    if index < lowest or words.gaps[index + 1] is not Gap.SOFT:
+        return None
+    word = words.words[index]
+    if word.isdigit() and len(word) <= 3:  # noqa: PLR2004
+        return float(word)
+    return _NUMBERS.get(word)
+
+
+def _is_age(words: Words, marks: Sequence[Hit], unit: Hit) -> bool:
+    for mark in marks:
+        if mark.name == "ages" and (0 < mark.first - unit.last <= _AFTER_REACH - 1 or 0 < unit.first - mark.last <= 2):  # noqa: PLR2004
+            return words.words[mark.first] not in {"after", "nach", "dupa", "post"}
+    return False
+
+
+def _is_onset(words: Words, marks: Sequence[Hit], unit: Hit) -> bool:
+    for mark in marks:
+        if mark.name == "before" and 0 < unit.first - mark.last <= _BEFORE_REACH:
+            return True
+        if mark.name == "after" and 0 < mark.first - unit.last <= _AFTER_REACH:
+            return words.words[mark.first] not in {"post"}
+    return False
