@@ -1,20 +1,9 @@
-"""The rules as a reviewer reads them: id, sentence, field of knowledge, references."""
+"""The references behind the catalogue of rules."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from cds_service.domain.assessment import Citation
-
-
-@dataclass(frozen=True, slots=True)
-class CatalogueEntry:
-    """One clinical rule. ``subject`` is the state variable it argues about or the order it looks at."""
-
-    id: str
-    group: str
-    subject: str
-    sentence: str
-    evidence: tuple[str, ...]
+from cds_service.rules.catalogue import CatalogueEntry
 
 
 def cited(entries: Iterable[CatalogueEntry], citations: Mapping[str, Citation]) -> tuple[Citation, ...]:

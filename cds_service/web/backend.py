@@ -9,8 +9,8 @@ from flask import Request
 from cds_service.config import Settings
 from cds_service.domain.assessment import Citation
 from cds_service.hooks.answer import HookDesk
-from cds_service.hooks.catalogue import CatalogueEntry
 from cds_service.hooks.preview import PreviewDesk
+from cds_service.rules.catalogue import CatalogueEntry
 from cds_service.security.clients import Client
 from cds_service.security.tokens import TokenVerifier
 from cds_service.store.records import Store

@@ -20,6 +20,7 @@ def knowledge_blueprint(backend: Backend) -> Blueprint:
     def start() -> AnyResponse:
         return redirect("/preview")
 
+    @blueprint.get("/about")
     @blueprint.get("/about/knowledge")
     def knowledge() -> Response:
         best = request.accept_mimetypes.best_match(["text/html", "application/json"], default="text/html")

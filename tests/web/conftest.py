@@ -21,10 +21,10 @@ from cds_service.domain.facts import Demographics, PatientFacts
 from cds_service.domain.vocabulary import Indicator, Lane, Language
 from cds_service.hooks.access import AccessPolicy
 from cds_service.hooks.answer import CardDesk, HookDesk
-from cds_service.hooks.catalogue import CatalogueEntry
 from cds_service.hooks.evaluate import Evaluator
 from cds_service.hooks.prefetch import FetchFailed, FetchLimits, PrefetchCompleter
 from cds_service.hooks.preview import PreviewDesk
+from cds_service.rules.catalogue import CatalogueEntry, EntryKind
 from cds_service.store.database import SqlStore
 from cds_service.web.backend import Backend
 from cds_service.web.site import build_site
@@ -159,7 +159,7 @@ def world(tmp_path: Path, pool: ThreadPoolExecutor) -> Iterator[World]:
         verifier=None,
         clock=lambda: NOW,
         knowledge_version="2026-11-21+test",
-        catalogue=(CatalogueEntry("R-VIEW", "infection", "LAB", "A rule in words.", ("R-TEST2020",)),),
+        catalogue=(CatalogueEntry("R-VIEW", EntryKind.RULE, "infection", "A rule in words.", "LAB", ("R-TEST2020",)),),
         citations={"R-TEST2020": Citation("R-TEST2020", "A study", "Journal", "2020", None, "verified")},
     )
     yield World(backend, middle, transport, store)
