@@ -260,10 +260,10 @@ def _reason_values(params: Mapping[str, ParamValue], wording: Wording, escape: E
 
 def _reasons(params: Mapping[str, ParamValue], wording: Wording, escape: Escape) -> tuple[str, str]:
     """Return the reason in a few words and all reasons in sentences; both empty when none is given."""
-    first = params.get("reason")
-    if not isinstance(first, str) or not first:
+    first, also = params.get("reason"), params.get("also")
+    every = [item for item in (first, *(also if isinstance(also, tuple) else ())) if isinstance(item, str) and item]
+    if not every:
         return "", ""
-    also = params.get("also")
     values = _reason_values(params, wording, escape)
 
     def words(identifier: str, *, short: bool) -> str:
@@ -273,8 +273,7 @@ def _reasons(params: Mapping[str, ParamValue], wording: Wording, escape: Escape)
         template = reason.short if short else reason.detail
         return template.fill(values) or name_of(identifier, wording, "missing")
 
-    every = (first, *(also if isinstance(also, tuple) else ()))
-    return words(first, short=True), "; ".join(words(identifier, short=False) for identifier in every)
+    return words(every[0], short=True), "; ".join(words(identifier, short=False) for identifier in every)
 
 
 def _listed(value: ParamValue | None, translate: Callable[[str], str]) -> str:

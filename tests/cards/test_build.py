@@ -135,7 +135,7 @@ def test_patient_id_stands_only_in_references(make: Any) -> None:
     assert naming == {"reference"}
 
 
-GOLDEN_CARDS = {
+GOLDEN_CARDS: dict[str, tuple[str, Language, dict[str, Any]]] = {
     "suspected-infection": ("C11", Language.EN, {"indicator": Indicator.WARNING, "add_lines": ("c13",)}),
     "conservative-plan": ("C80", Language.DE, {"lane": Lane.PLAN, "row": "E6", "add_lines": ("labs-pending",)}),
     "nsaid-order": ("O-NSAID", Language.RO, {"lane": Lane.ORDER, "row": "O-NSAID-b"}),

@@ -193,7 +193,15 @@ def test_labs_show_value_as_reported_reference_date_and_age(make: Any) -> None:
 
 
 def test_sections_without_content_are_left_out(make: Any) -> None:
-    bare = {"causes": (), "missing": (), "evidence": (), "rule_ids": (), "labs": (), "gaps": (), "conflicts": ()}
+    bare: dict[str, Any] = {
+        "causes": (),
+        "missing": (),
+        "evidence": (),
+        "rule_ids": (),
+        "labs": (),
+        "gaps": (),
+        "conflicts": (),
+    }
     text = detail(make, **bare, rules=())
     assert text.count("**") == 2
     assert "**Rule**: lane infection, row B1; knowledge version 1.0+abc" in text

@@ -222,6 +222,12 @@ def test_unknown_reason_is_named_not_lost(make: Any) -> None:
     assert (found["reason"], found["reason_detail"]) == ("brand new", "brand new")
 
 
+def test_further_reasons_stand_alone_where_the_first_has_none(make: Any) -> None:
+    found = values(make, params={"reason": "", "also": ("dialysis", "")})
+    assert found["reason"] == "dialysis"
+    assert found["reason_detail"] == "Dialysis is recorded: residual kidney function can be lost"
+
+
 def test_reason_whose_number_is_missing_is_still_named(make: Any) -> None:
     assert values(make, params={"reason": "egfr"})["reason"] == "eGFR"
     assert values(make, params={"reason": "egfr", "egfr": "<15"})["reason"] == "eGFR <15"
