@@ -13,6 +13,7 @@ from typing import Any
 from cds_service.domain.assessment import Citation
 from cds_service.errors import KnowledgeError
 from cds_service.knowledge.evidence import load_evidence
+from cds_service.knowledge.organisms import Organisms, load_organisms
 from cds_service.knowledge.thresholds import Parameters, Thresholds, load_thresholds
 
 # The day of the last clinical change; knowledge/CHANGES.md says what changed. A test compares both.
@@ -28,6 +29,7 @@ class Knowledge:
     languages: Any
     corpus_labels: Any
     codes: Any
+    organisms: Organisms
     thresholds: Thresholds
     evidence: Mapping[str, Citation]
     version: str
@@ -46,6 +48,7 @@ def load_knowledge(overlay: Path | None = None) -> Knowledge:
         languages=_part("findings", "load_languages"),
         corpus_labels=_part("findings", "load_corpus_labels"),
         codes=_part("codes", "load_codes"),
+        organisms=load_organisms(),
         thresholds=thresholds,
         evidence=evidence,
         version=knowledge_version(overlay),

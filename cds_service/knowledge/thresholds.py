@@ -16,7 +16,7 @@ FILE_NAME = "thresholds.toml"
 Filled = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 _STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 _Model = TypeVar("_Model", bound=BaseModel)
-_HOURS_PER_UNIT = {"h": 1, "d": 24, "wk": 7 * 24}
+_HOURS_PER_UNIT = {"h": 1, "d": 24, "wk": 7 * 24, "mo": 30.4375 * 24}
 
 
 class Parameter(BaseModel):
@@ -84,6 +84,7 @@ class Parameters(BaseModel):
     culture_repeat_hours_to: Parameter
     report_window_days: Parameter
     report_same_episode_days: Parameter
+    earlier_report_days: Parameter
     order_episode_days: Parameter
     order_episode_augmentation_days: Parameter
     adult_years: Parameter
@@ -96,6 +97,7 @@ class Parameters(BaseModel):
     transient_age_from: Parameter
     transient_age_to: Parameter
     fever_temperature: Parameter
+    subfebrile_temperature: Parameter
     sepsis_temperature_high: Parameter
     sepsis_temperature_low: Parameter
     sepsis_heart_rate: Parameter

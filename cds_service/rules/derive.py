@@ -1,0 +1,307 @@
+"""Runs the rules variable by variable in the order of their dependence, and makes the state of the decision tables."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from cds_service.domain.assessment import RuleResult, Signal, StateVariable
+from cds_service.domain.facts import Sex
+from cds_service.domain.state import (
+    CancerHistory,
+    ClinicalInfection,
+    Course,
+    Emergency,
+    Fracture,
+    ImagingInfection,
+    ImagingMalignancy,
+    Inflammatory,
+    Labs,
+    LaneState,
+    MarkerMask,
+    Metabolic,
+    OccultKind,
+    TimeCourse,
+)
+from cds_service.domain.vocabulary import BodyRegion, ConditionGroup, FindingId, Qualifier
+from cds_service.rules import fracture, infection, inflammatory, malignancy, metabolic, safety, time
+from cds_service.rules import variables as names
+from cds_service.rules.context import RuleContext, has, levels_of
+from cds_service.rules.degenerative import FACET
+from cds_service.rules.infection_clinical import diabetes
+from cds_service.rules.laboratory import crp_band, esr_only, markers
+from cds_service.rules.malignancy import NAMED
+from cds_service.rules.malignancy_clinical import BY_OTHER
+from cds_service.rules.measured import at_least
+from cds_service.rules.rule import Rule
+from cds_service.rules.stability import sins_of
+
+Combined = tuple[str, tuple[Signal, ...]]
+Combine = Callable[[RuleContext, tuple[Signal, ...]], Combined]
+
+
+def first_of(*order: str) -> Combine:
+    """Make a combination that takes the first of ``order`` that any rule argued for, with the rules that did."""
+
+    def combine(_context: RuleContext, signals: tuple[Signal, ...]) -> Combined:
+        for value in order:
+            chosen = tuple(s for s in signals if s.value == value)
+            if chosen:
+                return value, chosen
+        return "", ()
+
+    return combine
+
+
+def any_of(_context: RuleContext, signals: tuple[Signal, ...]) -> Combined:
+    """Set the variable when any rule fired, with all of them."""
+    return ("1", signals) if signals else ("", ())
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A state variable: its name and how the signals of its rules become one value."""
+
+    name: str
+    combine: Combine = any_of
+
+
+# Order of dependence: a rule may ask only for variables that stand before its own.
+VARIABLES: tuple[Variable, ...] = (
+    Variable(names.EXPOSURE),
+    Variable(names.CULTURE),
+    Variable(names.CULTURE_SETS),
+    Variable(names.CLIN_INF, first_of("2", "1")),
+    Variable(names.INFL, inflammatory.combine),
+    Variable(names.ABSCESS),
+    Variable(names.NEW_ABSCESS),
+    Variable(names.IMG_INF_EXPLAINED),
+    Variable(names.IMG_INF_DOWN),
+    Variable(names.IMG_INF, infection.combine_imaging),
+    Variable(names.KNOWN_INF),
+    Variable(names.CRP_MASK, first_of("other", "steroid")),
+    Variable(names.LAB, first_of("R", "B", "N")),
+    Variable(names.LAB_STRONG),
+    Variable(names.MAL_HIST, first_of("K", "G")),
+    Variable(names.KNOWN_METS),
+    Variable(names.METS_PROGRESS),
+    Variable(names.PAGET_CERTAIN),
+    Variable(names.MAL_IMG_AGAINST),
+    Variable(names.MAL_IMG, malignancy.combine_imaging),
+    Variable(names.SEVERAL_DARK),
+    Variable(names.EPIDURAL_TUMOR),
+    Variable(names.MAL_LAB, first_of(BY_OTHER, "esr")),
+    Variable(names.CALCIUM_3),
+    Variable(names.CYTOPENIAS_2),
+    Variable(names.MAL_CLIN),
+    Variable(names.DEG),
+    Variable(names.DEG_CERTAIN),
+    Variable(names.BENIGN_LESION),
+    Variable(names.POST),
+    Variable(names.NEUROPATHIC),
+    Variable(names.ROOT),
+    Variable(names.ANKYLOSED),
+    Variable(names.FX, fracture.combine),
+    Variable(names.FX_PATHOLOGIC),
+    Variable(names.FX_DENIED_MAL),
+    Variable(names.FX_SEVERE),
+    Variable(names.COLLAPSE_PROGRESS),
+    Variable(names.MET, metabolic.combine),
+    Variable(names.UNST),
+    Variable(names.EMERG, safety.combine),
+    Variable(names.TIME, time.combine_time),
+    Variable(names.COURSE, time.combine_course),
+    Variable(names.SEVERE_PERSISTING),
+    Variable(names.TRIGGER),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """Context with every variable decided, the outcome of every rule, and the finite state."""
+
+    context: RuleContext
+    results: tuple[RuleResult, ...]
+    variables: tuple[StateVariable, ...]
+    state: LaneState
+
+
+def derive(context: RuleContext, rules: Iterable[Rule]) -> Derived:
+    """Run all rules on prepared facts. Raises whatever a rule raises: a partial state must not look complete."""
+    by_variable: dict[str, list[Rule]] = {}
+    for each in rules:
+        by_variable.setdefault(each.variable, []).append(each)
+    results: list[RuleResult] = []
+    decided: list[StateVariable] = []
+    for variable in VARIABLES:
+        context, new_results, value = _decide(context, variable, by_variable.get(variable.name, ()))
+        results.extend(new_results)
+        decided.append(value)
+    return Derived(context, tuple(results), tuple(decided), lane_state(context))
+
+
+def _decide(
+    context: RuleContext, variable: Variable, rules: Sequence[Rule]
+) -> tuple[RuleContext, list[RuleResult], StateVariable]:
+    outcomes = [each.apply(context) for each in rules]
+    signals = tuple(signal for _, found in outcomes for signal in found)
+    value, chosen = variable.combine(context, signals)
+    decided = StateVariable(variable.name, value, chosen)
+    return context.with_variable(variable.name, value, chosen), [result for result, _ in outcomes], decided
+
+
+_FRACTURES: Mapping[str, Fracture] = MappingProxyType(
+    {
+        fracture.NECROSIS: Fracture.AVN,
+        fracture.BROKEN: Fracture.FRACTURE,
+        fracture.OCCULT_STRESS: Fracture.OCCULT,
+        fracture.OCCULT_TRAUMA: Fracture.OCCULT,
+        fracture.OCCULT_RISK: Fracture.OCCULT,
+    }
+)
+_OCCULT: Mapping[str, OccultKind] = MappingProxyType(
+    {
+        fracture.OCCULT_STRESS: OccultKind.STRESS,
+        fracture.OCCULT_TRAUMA: OccultKind.TRAUMA,
+        fracture.OCCULT_RISK: OccultKind.RISK,
+    }
+)
+_MASKS: Mapping[str, MarkerMask] = MappingProxyType({"steroid": MarkerMask.STEROID_ONLY, "other": MarkerMask.OTHER})
+
+
+def clinical_infection(context: RuleContext) -> ClinicalInfection:
+    """Clinical class; diabetes as the only risk factor is left out beside certain degeneration (over-alerting)."""
+    value = ClinicalInfection(int(context.value(names.CLIN_INF) or 0))
+    only_diabetes = {s.rule_id for s in context.fired(names.CLIN_INF)} == {diabetes.id}
+    if only_diabetes and context.value(names.DEG_CERTAIN):
+        return ClinicalInfection.NONE
+    return value
+
+
+def lane_state(context: RuleContext) -> LaneState:
+    """Finite input of the decision tables from the decided variables."""
+    state = LaneState()
+    for part in (_with_safety, _with_infection, _with_malignancy, _with_cause, _with_time, _with_study):
+        state = part(state, context)
+    return state
+
+
+def _set(context: RuleContext, name: str) -> bool:
+    return bool(context.value(name))
+
+
+def _with_safety(state: LaneState, context: RuleContext) -> LaneState:
+    unstable = {s.value for s in context.fired(names.UNST)}
+    return replace(
+        state,
+        trigger=_set(context, names.TRIGGER),
+        emergency=Emergency(context.value(names.EMERG) or "NONE"),
+        ankylosed_unstable="ankylosed" in unstable,
+        root_symptoms=_set(context, names.ROOT),
+    )
+
+
+def _with_infection(state: LaneState, context: RuleContext) -> LaneState:
+    limits, known = context.thresholds, markers(context)
+    return replace(
+        state,
+        known_infection=_set(context, names.KNOWN_INF),
+        new_abscess=_set(context, names.NEW_ABSCESS),
+        abscess=_set(context, names.ABSCESS),
+        culture=_set(context, names.CULTURE),
+        culture_sets_resulted_7d=_set(context, names.CULTURE_SETS),
+        imaging_infection=ImagingInfection[context.value(names.IMG_INF) or "N"],
+        clinical_infection=clinical_infection(context),
+        labs=Labs(context.value(names.LAB) or "U"),
+        esr_only=context.value(names.LAB) == "R" and esr_only(context),
+        esr_70=at_least(known.esr, limits.esr_high.value) is True,
+        lab_strong=_set(context, names.LAB_STRONG),
+        crp_band=crp_band(context),
+        mask=_MASKS.get(context.value(names.CRP_MASK), MarkerMask.NONE),
+        exposure_or_subacute=_set(context, names.EXPOSURE) or _subacute(context),
+        neuropathic_or_crystal=_set(context, names.NEUROPATHIC),
+    )
+
+
+def _subacute(context: RuleContext) -> bool:
+    weeks = time.weeks_since_onset(context)
+    return weeks is not None and weeks * 7 >= context.thresholds.subacute_days.value
+
+
+def _with_malignancy(state: LaneState, context: RuleContext) -> LaneState:
+    value, score = context.value(names.MAL_IMG), sins_of(context)
+    beyond = any(s.value == BY_OTHER for s in context.fired(names.MAL_LAB))
+    return replace(
+        state,
+        known_metastases=_set(context, names.KNOWN_METS),
+        metastases_progress=_set(context, names.METS_PROGRESS),
+        cancer_history=CancerHistory(context.value(names.MAL_HIST) or "0"),
+        imaging_malignancy=ImagingMalignancy.M if value == malignancy.T1_ALONE else ImagingMalignancy(value or "N"),
+        t1_only=value == malignancy.T1_ALONE,
+        several_dark_or_fractured=_set(context, names.SEVERAL_DARK),
+        malignancy_lab=_set(context, names.MAL_LAB),
+        malignancy_lab_beyond_esr=beyond,
+        malignancy_clinical=_set(context, names.MAL_CLIN),
+        malignancy_denied_at_fracture=_set(context, names.FX_DENIED_MAL),
+        malignancy_at_fracture_stated=_tumor_at_fracture(context),
+        epidural_tumour=_set(context, names.EPIDURAL_TUMOR),
+        sins_7=score is not None and score.at_least >= context.thresholds.sins_surgical_opinion.value,
+        calcium_3=_set(context, names.CALCIUM_3),
+        cytopenias_2=_set(context, names.CYTOPENIAS_2),
+        paget_certain=_set(context, names.PAGET_CERTAIN),
+    )
+
+
+def _tumor_at_fracture(context: RuleContext) -> bool:
+    broken = fracture.fresh_fractures(context)
+    stated = context.at(context.stated(*NAMED), levels_of(broken)) if broken else ()
+    pathologic = context.stated(FindingId.FRACTURE, FindingId.FRACTURE_LINE)
+    return bool(stated) or any(has(f, Qualifier.PATHOLOGIC) for f in pathologic)
+
+
+def _with_cause(state: LaneState, context: RuleContext) -> LaneState:
+    kind = context.value(names.FX)
+    degenerative = {s.value for s in context.fired(names.DEG)}
+    return replace(
+        state,
+        fracture=_FRACTURES.get(kind, Fracture.NONE),
+        occult_kind=_OCCULT.get(kind, OccultKind.RISK),
+        fracture_explains_all_levels=fracture.explains_every_edema(context),
+        fracture_pathologic=_set(context, names.FX_PATHOLOGIC),
+        fracture_severe=_set(context, names.FX_SEVERE),
+        collapse_progressing=_set(context, names.COLLAPSE_PROGRESS),
+        inflammatory=Inflammatory(context.value(names.INFL) or "0"),
+        degenerative=_set(context, names.DEG),
+        degenerative_certain=_set(context, names.DEG_CERTAIN),
+        degenerative_facet_only=degenerative == {FACET},
+        benign_lesion=_set(context, names.BENIGN_LESION),
+        modic1=bool(context.stated(FindingId.MODIC1)),
+        post_treatment=_set(context, names.POST),
+        metabolic=Metabolic(context.value(names.MET) or "0"),
+    )
+
+
+def _with_time(state: LaneState, context: RuleContext) -> LaneState:
+    return replace(
+        state,
+        time=TimeCourse(context.value(names.TIME) or "u"),
+        course=Course(context.value(names.COURSE) or "u"),
+        severe_persisting=_set(context, names.SEVERE_PERSISTING),
+    )
+
+
+def _with_study(state: LaneState, context: RuleContext) -> LaneState:
+    age, limits, technique = context.age, context.thresholds, context.technique
+    pregnancy = context.facts.pregnancy.pregnant or bool(context.having(ConditionGroup.PREGNANCY))
+    by_t2 = context.edema and all(has(f, Qualifier.PLAIN_T2_ONLY) for f in context.edema)
+    return replace(
+        state,
+        native_study=technique.contrast is False,
+        edema_present=bool(context.edema),
+        edema_on_plain_t2_only=bool(by_t2) or (bool(context.edema) and technique.stir_or_fat_saturated is False),
+        whole_spine_contrast_done=context.lead.region is BodyRegion.WHOLE_SPINE and technique.contrast is True,
+        male=context.facts.demographics.sex is Sex.MALE,
+        age_50_or_more=age is not None and age >= limits.malignancy_clinical_age.value,
+        age_under_50=age is not None and age < limits.fragility_under_age.value,
+        pregnant=pregnancy,
+        augmentation_offered=limits.switches.augmentation_offered,
+    )

@@ -1,0 +1,294 @@
+"""Evaluates one patient: which report leads, what the rules say of it, which cards follow from the decision tables."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from cds_service.domain.assessment import (
+    Assessment,
+    Cause,
+    ChartCause,
+    Citation,
+    LabCause,
+    LaneOutcome,
+    PlannedCard,
+    RuleResult,
+)
+from cds_service.domain.facts import (
+    Conflict,
+    ConflictKind,
+    Gap,
+    GapCode,
+    PatientFacts,
+    Provenance,
+    Report,
+)
+from cds_service.domain.vocabulary import Analyte, Indicator, Lane
+from cds_service.knowledge.organisms import Organisms
+from cds_service.knowledge.thresholds import Thresholds
+from cds_service.rules.arbitration import Decision, decide
+from cds_service.rules.catalogue import RULES
+from cds_service.rules.context import BACKGROUND, Basis, RuleContext, prepare
+from cds_service.rules.derive import Derived, derive
+from cds_service.rules.laboratory import markers
+from cds_service.rules.lanes import row_catalogue
+from cds_service.rules.orders import OrderOutcome, evaluate_orders
+from cds_service.rules.planning import Planner
+from cds_service.rules.polarity import Weight, weight
+from cds_service.rules.reports import (
+    PRELIMINARY,
+    CurrentReports,
+    covers_region,
+    current_reports,
+    findings_of,
+    same_episode,
+)
+from cds_service.rules.rule import Rule
+
+_SHOWN_ALONGSIDE = (
+    Analyte.WBC,
+    Analyte.PROCALCITONIN,
+    Analyte.TEMPERATURE,
+    Analyte.BLOOD_CULTURE,
+)
+_ROW_SENTENCES = {row.id: row.sentence for row in row_catalogue()}
+
+
+class KnowledgeLike(Protocol):
+    """The part of the knowledge that rules need."""
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Numbers."""
+
+    @property
+    def organisms(self) -> Organisms:
+        """Names of germs."""
+
+    @property
+    def evidence(self) -> Mapping[str, Citation]:
+        """References by id."""
+
+    @property
+    def version(self) -> str:
+        """Version of all knowledge."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Evaluation:
+    """What was concluded from the leading report, with the reports that could not be read."""
+
+    reports: CurrentReports
+    derived: Derived | None
+    decision: Decision
+    conflicts: tuple[Conflict, ...]
+
+
+class Engine:
+    """Applies the rules and decision tables. It has no state of its own and may be shared by threads."""
+
+    def __init__(self, knowledge: KnowledgeLike, rules: tuple[Rule, ...] = RULES) -> None:
+        self._knowledge = knowledge
+        self._basis = Basis(knowledge.thresholds, knowledge.organisms)
+        self._rules = rules
+
+    def assess(self, facts: PatientFacts) -> Assessment:
+        """Evaluate for the view of a patient. Raises whatever a rule raises: no answer is better than half of one."""
+        if self._is_child(facts):
+            return self._for_child(facts)
+        evaluation = self._evaluate(facts)
+        cards = self._lane_cards(evaluation)
+        return self._assessment(facts, evaluation, (*cards, *_unread_cards(facts, evaluation.reports)))
+
+    def assess_orders(self, facts: PatientFacts, *, signing: bool) -> Assessment:
+        """Evaluate the draft orders of a session; at signing only warnings and critical cards are kept."""
+        if self._is_child(facts):
+            child = self._for_child(facts)
+            return replace(child, cards=()) if signing else child
+        evaluation = self._evaluate(facts)
+        outcomes: tuple[OrderOutcome, ...] = ()
+        if evaluation.derived is not None:
+            outcomes = evaluate_orders(
+                facts,
+                evaluation.derived.state,
+                evaluation.decision,
+                self._knowledge.thresholds,
+                lead=evaluation.derived.context.lead,
+                variables=evaluation.derived.variables,
+            )
+        cards = [outcome.card for outcome in outcomes if outcome.card is not None]
+        results = tuple(result for outcome in outcomes for result in outcome.results)
+        unread = () if evaluation.derived else _unread_cards(facts, evaluation.reports)
+        shown = [c for c in (*cards, *unread) if not signing or c.indicator is not Indicator.INFO]
+        assessment = self._assessment(facts, evaluation, tuple(shown))
+        return replace(assessment, rules=(*assessment.rules, *results))
+
+    # ---- who and which report ----
+
+    def _is_child(self, facts: PatientFacts) -> bool:
+        age = facts.demographics.age
+        return age is not None and age < self._knowledge.thresholds.adult_years.value
+
+    def _current(self, facts: PatientFacts) -> CurrentReports:
+        window = self._knowledge.thresholds.report_window_days.span
+        return current_reports(facts.reports, facts.as_of, window)
+
+    def _for_child(self, facts: PatientFacts) -> Assessment:
+        """Nothing is evaluated under 18; the card says so where a spine MRI would have been looked at."""
+        reports = self._current(facts)
+        cards: tuple[PlannedCard, ...] = ()
+        if reports.candidates or reports.unread:
+            cards = (PlannedCard("C91", "C91", Lane.SCOPE, "SCOPE", Indicator.INFO, causes=_age_cause(facts)),)
+        evaluation = _Evaluation(reports, None, Decision(), ())
+        return self._assessment(facts, evaluation, cards)
+
+    def _evaluate(self, facts: PatientFacts) -> _Evaluation:
+        """Evaluate the newest report with something to say; older ones only while none before them has."""
+        reports = self._current(facts)
+        newest: Derived | None = None
+        for lead in reports.candidates:
+            derived = derive(self._context(facts, reports, lead), self._rules)
+            if derived.state.trigger:
+                newest = derived
+                break
+            newest = newest or derived
+        if newest is None:
+            return _Evaluation(reports, None, Decision(), ())
+        conflicts = _conflicts(newest.context)
+        state = replace(newest.state, conflict=bool(conflicts))
+        return _Evaluation(reports, replace(newest, state=state), decide(state), conflicts)
+
+    def _context(self, facts: PatientFacts, reports: CurrentReports, lead: Report) -> RuleContext:
+        limits = self._knowledge.thresholds
+        joined = same_episode(lead, reports.candidates, limits.report_same_episode_days.span)
+        before = [
+            r
+            for r in (*reports.candidates, *reports.earlier)
+            if r is not lead and r not in joined and _is_before(r, lead, limits)
+        ]
+        return prepare(facts, self._basis, lead, joined, before)
+
+    # ---- answer ----
+
+    def _lane_cards(self, evaluation: _Evaluation) -> tuple[PlannedCard, ...]:
+        if evaluation.derived is None:
+            return ()
+        planner = Planner(evaluation.derived, self._rules)
+        return tuple(planner.plan(card) for card in evaluation.decision.cards)
+
+    def _assessment(self, facts: PatientFacts, evaluation: _Evaluation, cards: tuple[PlannedCard, ...]) -> Assessment:
+        derived = evaluation.derived
+        lead = derived.context.lead if derived else None
+        return Assessment(
+            as_of=facts.as_of,
+            knowledge_version=self._knowledge.version,
+            state=derived.state if derived else None,
+            variables=derived.variables if derived else (),
+            rules=(*(derived.results if derived else ()), *_row_results(evaluation.decision.lanes)),
+            lanes=evaluation.decision.lanes,
+            cards=cards,
+            gaps=_gaps(facts, lead, evaluation.reports.unread),
+            conflicts=evaluation.conflicts,
+            leading_report=lead,
+            labs=_shown_labs(derived.context) if derived else (),
+            citations=self._citations(cards),
+        )
+
+    def _citations(self, cards: Iterable[PlannedCard]) -> dict[str, Citation]:
+        known = self._knowledge.evidence
+        return {reference: known[reference] for card in cards for reference in card.evidence}
+
+
+def _is_before(report: Report, lead: Report, limits: Thresholds) -> bool:
+    """Tell whether an examination of the same region took place within a year before the leading one."""
+    if report.date is None or lead.date is None or report.date >= lead.date:
+        return False
+    same = covers_region(report.region, lead.region) or covers_region(lead.region, report.region)
+    return same and lead.date - report.date <= limits.earlier_report_days.span
+
+
+def _conflicts(context: RuleContext) -> tuple[Conflict, ...]:
+    """Contradictions that may change the advice: those on long-standing findings are left out."""
+    reports = (context.lead, *context.joined)
+    found = [c for r in reports for c in r.reading.conflicts if c.finding not in BACKGROUND]
+    return (*found, *_between_reports(context))
+
+
+def _between_reports(context: RuleContext) -> tuple[Conflict, ...]:
+    """Two reports of one day and region that state and deny the same finding at the same level."""
+    lead = context.lead
+    same_day = [
+        r
+        for r in (*context.joined, *context.earlier)
+        if r.date and lead.date and r.date.date() == lead.date.date() and covers_region(r.region, lead.region)
+    ]
+    return tuple(
+        Conflict(ConflictKind.REPORTS, one.finding, (one.sentence, other.sentence), one.levels)
+        for report in same_day
+        for one in findings_of(lead)
+        for other in findings_of(report)
+        if one.finding is other.finding
+        and one.finding not in BACKGROUND
+        and one.levels == other.levels
+        and {weight(one), weight(other)} == {Weight.PRESENT, Weight.ABSENT}
+    )
+
+
+def _unread_cards(facts: PatientFacts, reports: CurrentReports) -> tuple[PlannedCard, ...]:
+    """One card for spine MRI reports that could not be read: silence would read as all-clear."""
+    lost = [
+        g for g in facts.gaps if g.code is GapCode.RESOURCE_UNREADABLE and g.resource.startswith("DiagnosticReport")
+    ]
+    if not reports.unread and not lost:
+        return ()
+    return (PlannedCard("C92", "C92", Lane.UNREAD, "UNREAD", Indicator.INFO, missing=("report_text",)),)
+
+
+def _age_cause(facts: PatientFacts) -> tuple[Cause, ...]:
+    return (ChartCause("demographics", f"{facts.demographics.age}", None, Provenance("Patient", "birthDate")),)
+
+
+def _gaps(facts: PatientFacts, lead: Report | None, unread: Iterable[Report]) -> tuple[Gap, ...]:
+    """Gaps of the data, with those that only the evaluation knows: unknown age, preliminary, undated, unread report."""
+    known = {(gap.code, gap.resource) for gap in facts.gaps}
+    named = {gap.resource for gap in facts.gaps}
+    more = [_unread_gap(report) for report in unread if report.provenance.reference not in named]
+    if facts.demographics.age is None:
+        more.append(Gap(GapCode.AGE_UNKNOWN, "Patient", "birthDate", clinical=True))
+    if facts.demographics.sex is None:
+        more.append(Gap(GapCode.SEX_UNKNOWN, "Patient", "gender", clinical=True))
+    if lead is not None:
+        place = lead.provenance.reference
+        if lead.status in PRELIMINARY:
+            more.append(Gap(GapCode.REPORT_PRELIMINARY, place, "status", clinical=True))
+        if lead.date is None:
+            more.append(Gap(GapCode.MISSING_DATE, place, "effectiveDateTime", clinical=True))
+    codes = {gap.code for gap in facts.gaps}
+    new = [g for g in more if (g.code, g.resource) not in known and not (g.resource == "Patient" and g.code in codes)]
+    return (*facts.gaps, *new)
+
+
+def _unread_gap(report: Report) -> Gap:
+    code = GapCode.REPORT_LANGUAGE_UNKNOWN if report.texts else GapCode.REPORT_WITHOUT_TEXT
+    return Gap(code, report.provenance.reference, "presentedForm", clinical=True)
+
+
+def _shown_labs(context: RuleContext) -> tuple[LabCause, ...]:
+    """CRP and ESR with the word whether they still count, then values that are shown but decide nothing."""
+    known = markers(context)
+    pairs = ((known.shown_crp, known.crp), (known.shown_esr, known.esr))
+    shown = [LabCause(lab, fresh=usable is not None) for lab, usable in pairs if lab is not None]
+    window = context.thresholds.labs_before_mri_days.span
+    beside = (context.newest(analyte, window) for analyte in _SHOWN_ALONGSIDE)
+    return (*shown, *(LabCause(lab) for lab in beside if lab is not None))
+
+
+def _row_results(lanes: Iterable[LaneOutcome]) -> tuple[RuleResult, ...]:
+    return tuple(
+        RuleResult(
+            rule_id=lane.row,
+            fired=True,
+            why=_ROW_SENTENCES[lane.row] + (f" Gave way: {lane.suppressed_by}." if lane.suppressed_by else ""),
+        )
+        for lane in lanes
+    )

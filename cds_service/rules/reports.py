@@ -1,0 +1,166 @@
+"""Which report leads: the latest spine MRI with something to say that no later MRI of the same region replaced."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from cds_service.domain.assessment import FindingCause
+from cds_service.domain.facts import Report, TextFinding
+from cds_service.domain.vocabulary import BodyRegion, FindingId, Modality
+from cds_service.rules.levels import bodies
+from cds_service.rules.polarity import Weight, weight
+
+SPINE_REGIONS = frozenset(
+    {
+        BodyRegion.CERVICAL,
+        BodyRegion.THORACIC,
+        BodyRegion.LUMBAR,
+        BodyRegion.THORACOLUMBAR,
+        BodyRegion.WHOLE_SPINE,
+        BodyRegion.SACRUM,
+        BodyRegion.SACROILIAC,
+        BodyRegion.SPINE,
+    }
+)
+PRELIMINARY = frozenset({"registered", "partial", "preliminary"})
+_NEVER = datetime.min.replace(tzinfo=UTC)
+_WHOLE = frozenset({BodyRegion.WHOLE_SPINE, BodyRegion.SPINE, BodyRegion.UNKNOWN})
+_PARTS = {
+    BodyRegion.THORACOLUMBAR: frozenset({BodyRegion.THORACIC, BodyRegion.LUMBAR}),
+    BodyRegion.PELVIS: frozenset({BodyRegion.SACRUM, BodyRegion.SACROILIAC}),
+    BodyRegion.SACRUM: frozenset({BodyRegion.SACROILIAC}),
+    BodyRegion.SACROILIAC: frozenset({BodyRegion.SACRUM}),
+}
+# Only magnetic resonance shows these, so a report of unknown modality that states one is read as MRI.
+_MR_ONLY = frozenset(
+    {
+        FindingId.EDEMA,
+        FindingId.EDEMA_ENDPLATE,
+        FindingId.EDEMA_DIFFUSE,
+        FindingId.CONTUSION,
+        FindingId.MARROW_SIGNAL,
+        FindingId.T1_LOW,
+        FindingId.T1_REPLACED,
+        FindingId.DIFFUSION_RESTRICTED,
+        FindingId.DISC_FLUID,
+        FindingId.MODIC1,
+        FindingId.CORD,
+        FindingId.CORD_SIGNAL,
+        FindingId.CAUDA,
+        FindingId.ABSCESS_EPIDURAL,
+    }
+)
+
+
+def findings_of(report: Report) -> tuple[TextFinding, ...]:
+    """Findings of a report's text and of its codes."""
+    return (*report.reading.findings, *report.coded)
+
+
+def _states(report: Report, ids: frozenset[FindingId] | None = None, *, with_level: bool = False) -> bool:
+    return any(
+        weight(finding) >= Weight.POSSIBLE
+        and (ids is None or finding.finding in ids)
+        and (not with_level or bool(bodies(finding.levels)))
+        for finding in findings_of(report)
+    )
+
+
+def about_spine(report: Report) -> bool:
+    """Tell whether a report is of spine, sacrum or sacroiliac joints, or names a vertebra or the sacrum as the site."""
+    if report.region in SPINE_REGIONS:
+        return True
+    if report.region is BodyRegion.UNKNOWN:
+        return report.reading.describes_spine or _states(report)
+    return _states(report, with_level=True)
+
+
+def passes_gate(report: Report) -> bool:
+    """Tell whether a report may give result cards: MRI of the spine; CT, radiographs and scintigraphy never do."""
+    by_modality = report.modality is Modality.MR or (
+        report.modality is Modality.UNKNOWN and (_states(report, _MR_ONLY) or report.reading.describes_spine)
+    )
+    return by_modality and about_spine(report)
+
+
+def could_be_spine_mri(report: Report) -> bool:
+    """Tell whether a report that could not be read may have been a spine MRI (region and modality not against it)."""
+    return report.modality in {Modality.MR, Modality.UNKNOWN} and (
+        report.region in SPINE_REGIONS or (report.modality is Modality.MR and report.region is BodyRegion.UNKNOWN)
+    )
+
+
+def is_readable(report: Report) -> bool:
+    """Tell whether anything of the report could be read: a text in a known language, or coded findings."""
+    return bool(report.coded) or (bool(report.texts) and report.reading.language is not None)
+
+
+def covers_region(newer: BodyRegion, older: BodyRegion) -> bool:
+    """Tell whether an examination of ``newer`` shows all that one of ``older`` showed."""
+    return newer is older or newer in _WHOLE or older in _PARTS.get(newer, frozenset())
+
+
+def _order(report: Report) -> tuple[datetime, bool, datetime]:
+    moment = report.date or _NEVER
+    return (moment, report.status not in PRELIMINARY, report.issued or moment)
+
+
+def newest_first(reports: Iterable[Report]) -> tuple[Report, ...]:
+    """Reports by date of examination, final before preliminary, later issue first; undated ones last."""
+    return tuple(sorted(reports, key=_order, reverse=True))
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentReports:
+    """Spine MRI reports of one moment.
+
+    ``candidates`` are readable reports in the window, newest first, that no later one of the same region replaced;
+    ``earlier`` are the readable spine MRI reports before or beside them; ``unread`` could not be read at all.
+    """
+
+    candidates: tuple[Report, ...]
+    earlier: tuple[Report, ...]
+    unread: tuple[Report, ...]
+
+
+def current_reports(reports: Sequence[Report], as_of: datetime, window: timedelta) -> CurrentReports:
+    """Sort reports into those that may lead, those that came before and those that could not be read.
+
+    A report without a date may lead: silence about it would read as all-clear.
+    """
+    spine = newest_first(tuple(r for r in reports if is_readable(r) and passes_gate(r)))
+    candidates: list[Report] = []
+    earlier: list[Report] = []
+    for report in spine:
+        replaced = any(covers_region(newer.region, report.region) for newer in candidates if newer.date is not None)
+        if replaced or not in_window(report, as_of, window):
+            earlier.append(report)
+        else:
+            candidates.append(report)
+    unread = tuple(r for r in reports if not is_readable(r) and could_be_spine_mri(r) and in_window(r, as_of, window))
+    return CurrentReports(tuple(candidates), tuple(earlier), unread)
+
+
+def in_window(report: Report, as_of: datetime, window: timedelta) -> bool:
+    """Tell whether an examination is recent enough; without a date it might be."""
+    return report.date is None or as_of - report.date <= window
+
+
+def same_episode(lead: Report, others: Iterable[Report], gap: timedelta) -> tuple[Report, ...]:
+    """Other current reports close in time to the leading one: parts of one examination of several regions."""
+    return tuple(
+        other
+        for other in others
+        if other is not lead and lead.date is not None and other.date is not None and abs(lead.date - other.date) <= gap
+    )
+
+
+def as_causes(report: Report) -> tuple[FindingCause, ...]:
+    """Findings of a report with their source. Outside the spine regions only those at a vertebra or the sacrum."""
+    day = report.date.date() if report.date else None
+    by_level = report.region not in SPINE_REGIONS and report.region is not BodyRegion.UNKNOWN
+    return tuple(
+        FindingCause(finding, report.provenance, day)
+        for finding in findings_of(report)
+        if not by_level or bodies(finding.levels)
+    )
