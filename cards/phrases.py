@@ -24,6 +24,8 @@ from cds_service.domain.facts import LabValue, Provenance, TextFinding
 from cds_service.domain.vocabulary import Analyte, Certainty, ConditionGroup, FindingId, OrderKind, Status
 
 _THORACIC = re.compile(r"\bT(?=\d)")
+_SACRUM = frozenset({"S", "SACRUM"})
+_LEVEL_LENGTH = 20
 _LEVELS_IN_SUMMARY = 2
 _LEVELS_IN_EVIDENCE = 3
 _EVIDENCE_ITEMS = 5
@@ -70,12 +72,18 @@ def _without_repeats(levels: Sequence[str]) -> list[str]:
     return [level for level in dict.fromkeys(levels) if "-" not in level or not named.issuperset(level.split("-"))]
 
 
+def _level_name(level: str, wording: Wording) -> str:
+    """Return a level in the notation of the language; the sacrum as a whole has a word."""
+    if level.upper() in _SACRUM:
+        return wording.name("regions", "S")
+    return _THORACIC.sub(wording.thoracic, plain_text(level, _LEVEL_LENGTH))
+
+
 def levels_text(levels: Sequence[str], wording: Wording, limit: int) -> str:
     """Return the first ``limit`` levels, the rest as an ellipsis; empty when there is none."""
     levels = _without_repeats(levels)
-    shown = ", ".join(plain_text(level, 20) for level in levels[:limit])
-    more = ELLIPSIS if len(levels) > limit else ""
-    return _THORACIC.sub(wording.thoracic, shown) + more
+    shown = ", ".join(_level_name(level, wording) for level in levels[:limit])
+    return shown + (ELLIPSIS if len(levels) > limit else "")
 
 
 def number(value: float, wording: Wording) -> str:

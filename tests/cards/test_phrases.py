@@ -35,6 +35,7 @@ EN, DE, RO = (wordings()[language] for language in Language)
         ((), 2, "", ""),
         (("L4",), 2, "L4", "L4"),
         (("T11", "T12", "L1"), 2, "T11, T12…", "Th11, Th12…"),
+        (("SACRUM", "S1"), 2, "sacrum, S1", "Kreuzbein, S1"),
         (("T11-T12",), 2, "T11-T12", "Th11-Th12"),
         (("L4", "L5", "L4-L5"), 2, "L4, L5", "L4, L5"),
         (("L4", "L4-L5", "L4"), 3, "L4, L4-L5", "L4, L4-L5"),
