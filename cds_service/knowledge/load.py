@@ -1,18 +1,26 @@
 """Loads all clinical knowledge once, refuses any flaw, and gives the whole a version."""
 
 import hashlib
-import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
 
 from cds_service.domain.assessment import Citation
+from cds_service.domain.vocabulary import Language
 from cds_service.errors import KnowledgeError
+from cds_service.knowledge.codes import Codes, load_codes
 from cds_service.knowledge.evidence import load_evidence
+from cds_service.knowledge.findings import (
+    CorpusLabel,
+    FindingsKnowledge,
+    LanguageKnowledge,
+    load_corpus_labels,
+    load_findings,
+    load_languages,
+)
 from cds_service.knowledge.organisms import Organisms, load_organisms
 from cds_service.knowledge.thresholds import Parameters, Thresholds, load_thresholds
 
@@ -25,10 +33,10 @@ _HASH_LENGTH = 12
 class Knowledge:
     """Everything the service knows of medicine and language; read-only and shared by all requests."""
 
-    findings: Any
-    languages: Any
-    corpus_labels: Any
-    codes: Any
+    findings: FindingsKnowledge
+    languages: Mapping[Language, LanguageKnowledge]
+    corpus_labels: Mapping[str, CorpusLabel]
+    codes: Codes
     organisms: Organisms
     thresholds: Thresholds
     evidence: Mapping[str, Citation]
@@ -44,10 +52,10 @@ def load_knowledge(overlay: Path | None = None) -> Knowledge:
     evidence = load_evidence()
     _check_references(thresholds, evidence)
     return Knowledge(
-        findings=_part("findings", "load_findings"),
-        languages=_part("findings", "load_languages"),
-        corpus_labels=_part("findings", "load_corpus_labels"),
-        codes=_part("codes", "load_codes"),
+        findings=load_findings(),
+        languages=load_languages(),
+        corpus_labels=load_corpus_labels(),
+        codes=load_codes(),
         organisms=load_organisms(),
         thresholds=thresholds,
         evidence=evidence,
@@ -82,10 +90,3 @@ def _check_references(thresholds: Thresholds, evidence: Mapping[str, Citation]) 
         unknown = sorted(set(getattr(thresholds, name).evidence) - set(evidence))
         if unknown:
             raise KnowledgeError(f"thresholds.toml: parameters.{name}.evidence: unknown: {', '.join(unknown)}")
-
-
-def _part(module: str, loader: str) -> Any:
-    try:
-        return getattr(importlib.import_module(f"cds_service.knowledge.{module}"), loader)()
-    except ModuleNotFoundError:
-        return None
