@@ -1,0 +1,98 @@
+"""Composition root: puts the parts of the service together from its settings and gives the Flask application."""
+
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from flask import Flask
+
+from cards.build import CardWriter
+from cds_service.config import Settings
+from cds_service.fhir.extract import FactExtractor
+from cds_service.hooks.access import AccessPolicy
+from cds_service.hooks.answer import CardDesk, HookDesk
+from cds_service.hooks.evaluate import Evaluator
+from cds_service.hooks.prefetch import FetchLimits, PrefetchCompleter
+from cds_service.hooks.preview import PreviewDesk
+from cds_service.hooks.transport import HttpTransport
+from cds_service.knowledge.load import Knowledge, load_knowledge
+from cds_service.reading.read import Reader
+from cds_service.rules.catalogue import catalogue
+from cds_service.rules.engine import Engine
+from cds_service.security.clients import load_clients
+from cds_service.security.tokens import TokenVerifier
+from cds_service.store.database import SqlStore, load_hash_key
+from cds_service.web.backend import Backend
+from cds_service.web.site import build_site
+
+# Part of the budget of a call that fetching may use; the rest is for reading and writing the cards.
+_FETCH_SHARE = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Clinic:
+    """The clinical middle of the service, loaded once: knowledge, reader, evaluation and card writer."""
+
+    knowledge: Knowledge
+    reader: Reader
+    evaluator: Evaluator
+    writer: CardWriter
+
+
+def build_clinic(settings: Settings) -> Clinic:
+    """Load all knowledge and words. Raises KnowledgeError naming file and key."""
+    knowledge = load_knowledge(settings.knowledge_overlay)
+    reader = Reader(knowledge.findings, knowledge.languages, knowledge.codes.conditions)
+    return Clinic(
+        knowledge=knowledge,
+        reader=reader,
+        evaluator=Evaluator(FactExtractor(knowledge, reader), Engine(knowledge)),
+        writer=CardWriter(),
+    )
+
+
+def build_previews(clinic: Clinic, settings: Settings, pool: ThreadPoolExecutor) -> PreviewDesk:
+    """Return the desk that evaluates without asking or keeping anything."""
+    limits = FetchLimits(settings.budget_seconds * _FETCH_SHARE, settings.max_pages, settings.max_entries)
+    completer = PrefetchCompleter(limits, pool, time.monotonic)
+    return PreviewDesk(completer, clinic.evaluator, card_desk(clinic, settings))
+
+
+def card_desk(clinic: Clinic, settings: Settings) -> CardDesk:
+    """Return the desk that writes cards with links to the public address."""
+    return CardDesk(clinic.writer, settings.base_url, lambda: str(uuid.uuid4()))
+
+
+def build_backend(settings: Settings) -> Backend:
+    """Put the running service together. Raises KnowledgeError, ConfigError and StoreError naming what is wrong."""
+    clinic = build_clinic(settings)
+    verifier = TokenVerifier(load_clients(settings.clients), time.time) if settings.clients else None
+    store = SqlStore(settings.database)
+    store.open()
+    pool = ThreadPoolExecutor(max_workers=2 * settings.threads + 8, thread_name_prefix="fhir")
+    limits = FetchLimits(settings.budget_seconds * _FETCH_SHARE, settings.max_pages, settings.max_entries)
+    return Backend(
+        settings=settings,
+        hooks=HookDesk(
+            completer=PrefetchCompleter(limits, pool, time.monotonic),
+            open_access=AccessPolicy(settings.fhir_origins, HttpTransport(settings.max_body_bytes)).open,
+            evaluator=clinic.evaluator,
+            cards=card_desk(clinic, settings),
+            store=store,
+            hash_key=load_hash_key(settings.patient_hash_key, settings.state_path),
+        ),
+        previews=build_previews(clinic, settings, pool),
+        store=store,
+        verifier=verifier,
+        clock=lambda: datetime.now(UTC),
+        knowledge_version=clinic.knowledge.version,
+        catalogue=catalogue(),
+        citations=clinic.knowledge.evidence,
+    )
+
+
+def create_app(settings: Settings) -> Flask:
+    """Return the service as a WSGI application."""
+    return build_site(build_backend(settings))

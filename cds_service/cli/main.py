@@ -1,0 +1,53 @@
+"""The command line: one module per command, loaded only when it is used."""
+
+import importlib
+import sys
+
+import click
+
+from cds_service.errors import MarrowError
+
+_COMMANDS = {
+    "serve": "Answer CDS Hooks calls over HTTP.",
+    "preview": "Print the cards for files: FHIR Bundle, hook request or report text.",
+    "explain": "Print which rules fired for a file, which did not, and why.",
+    "knowledge": "Print the whole catalogue of rules, thresholds and references as Markdown.",
+    "read": "Read report texts as NDJSON and write what they state as NDJSON.",
+}
+
+
+class _Commands(click.Group):
+    """Commands by name; help needs no import of the service."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of use."""
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of one command."""
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"cds_service.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_Commands)
+def cli() -> None:
+    """Clinical decision support for spine MRI reports with marrow edema."""
+
+
+def run() -> None:
+    """Run the command line; a fault of settings, knowledge or input is one line on stderr and status 2."""
+    try:
+        cli()
+    except MarrowError as error:
+        click.echo(f"marrow-cds: {error}", err=True)
+        sys.exit(2)

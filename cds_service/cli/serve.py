@@ -1,0 +1,127 @@
+"""``serve``: the service over HTTP, with an optional demonstration on synthetic data."""
+
+import gc
+import logging
+import signal
+import socket
+import sys
+import threading
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import FrameType
+from typing import NoReturn
+
+import click
+import requests
+import waitress  # type: ignore[import-untyped]  # it ships no types
+from rich.console import Console
+
+import fhir_fixtures
+from cds_service.app import create_app
+from cds_service.cli.shown import show_cards
+from cds_service.config import Settings, read_settings
+from cds_service.errors import ConfigError
+from cds_service.hooks.services import PATIENT_VIEW
+from cds_service.security.clients import SANDBOX_ISSUER
+
+DEMO_CASE = "t11-before-labs"
+_READY_SECONDS = 30.0
+# Bodies a little over the limit are read and refused in the answer form of the service; beyond this, at the socket.
+_SOCKET_FACTOR = 4
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bind before anything is loaded, so that a taken port is told at once. Raises ConfigError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=128)
+    except OSError as error:
+        raise ConfigError(f"MARROW_HOST/MARROW_PORT: {host}:{port} cannot be used ({error.strerror})") from None
+
+
+def _stop(signum: int, frame: FrameType | None) -> NoReturn:
+    del signum, frame
+    raise SystemExit(0)
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    # A queue of a few calls is ordinary and said in the access times.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+
+
+def _addresses(base: str) -> str:
+    pages = {"Discovery": "/cds-services", "Preview": "/preview", "Knowledge": "/about/knowledge", "Health": "/health"}
+    return "\n".join(f"{name:<10} {base}{path}" for name, path in pages.items())
+
+
+def _wait_until_ready(base: str) -> bool:
+    deadline = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            if requests.get(f"{base}/readyz", timeout=2).ok:
+                return True
+        except requests.RequestException:
+            time.sleep(0.1)
+    return False
+
+
+def _demonstrate(base: str, console: Console) -> None:
+    """Post the demonstration patient like an EHR would and print what comes back."""
+    if not _wait_until_ready(base):
+        console.print("The service did not become ready; no demonstration.")
+        return
+    case = fhir_fixtures.hook_request(DEMO_CASE, PATIENT_VIEW.to_wire(), datetime.now(UTC))
+    address = f"{base}/cds-services/{PATIENT_VIEW.id}"
+    answer = requests.post(address, json=case, timeout=30)
+    console.print(f"\nDemonstration: {DEMO_CASE} (synthetic) to {address}: HTTP {answer.status_code}\n")
+    if answer.ok:
+        show_cards(console, answer.json()["cards"])
+    else:
+        console.print_json(answer.text)
+    console.print(f"\n{_addresses(base)}\n\nServing until Ctrl-C.")
+
+
+def _serve(settings: Settings, listening: socket.socket, *, demo: bool, console: Console) -> None:
+    app = create_app(settings)
+    gc.collect()
+    # What is loaded now stays for good; the collector need not look at it during calls.
+    gc.freeze()
+    in_memory = settings.max_body_bytes * _SOCKET_FACTOR
+    server = waitress.create_server(
+        app,
+        sockets=[listening],
+        threads=settings.threads,
+        ident=None,
+        max_request_body_size=in_memory,
+        # Never spooled to a file: bodies hold patient data.
+        inbuf_overflow=in_memory + 1,
+        outbuf_overflow=in_memory + 1,
+    )
+    signal.signal(signal.SIGTERM, _stop)
+    host, port = listening.getsockname()[:2]
+    local = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    local = local.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+    if demo:
+        threading.Thread(target=_demonstrate, args=(local, console), daemon=True).start()
+    else:
+        console.print(_addresses(local))
+    server.run()
+
+
+@click.command("serve")
+@click.option("--host", help="Address to listen on (default: MARROW_HOST or 127.0.0.1).")
+@click.option("--port", help="Port to listen on, 0 for any (default: MARROW_PORT or 8000).")
+@click.option("--allow-open", is_flag=True, help="Answer anybody without token; synthetic data only.")
+@click.option("--demo", is_flag=True, help="Answer a bundled synthetic case first and print its cards.")
+def command(host: str | None, port: str | None, *, allow_open: bool, demo: bool) -> None:
+    """Answer CDS Hooks calls until interrupted. Settings come from MARROW_* variables and these options."""
+    settings = read_settings(host=host, port=port, allow_open=allow_open or None)
+    settings.check_exposure()
+    if demo:
+        settings = replace(settings, cors_origins=(*settings.cors_origins, SANDBOX_ISSUER))
+    _log_to_stderr()
+    with _listen(settings.host, settings.port) as listening:
+        bound = replace(settings, port=listening.getsockname()[1])
+        _serve(bound, listening, demo=demo, console=Console())
