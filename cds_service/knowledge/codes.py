@@ -8,210 +8,40 @@ from functools import cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
-from typing import Annotated, Self, TypeVar
+from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, ValidationError, model_validator
+from pydantic import ValidationError
 
 from cds_service.domain.vocabulary import (
     Analyte,
-    BodyRegion,
     ConditionGroup,
     DeviceGroup,
     DrugGroup,
     FindingId,
     Language,
-    Modality,
     OrderKind,
     ProcedureGroup,
 )
 from cds_service.errors import KnowledgeError
-
-Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=120, pattern=r"^\S(.*\S)?$")]
-Code = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=24, pattern=r"^[A-Za-z0-9.\-]+$")]
-Factor = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-PAIR_SIGN = " & "
-
-
-def _refuse_repeats(values: tuple[str, ...], key: str) -> None:
-    repeated = next((value for value in values if values.count(value) > 1), None)
-    if repeated is not None:
-        raise ValueError(f"{key}: {repeated!r} is listed twice")
-
-
-class _Strict(BaseModel):
-    """Refuses misspelt keys, so that no entry of a data file is lost without a word."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Terms(_Strict):
-    """Words of one entry in each language. ``stem*`` and ``*tail`` as in ``PhraseMatcher``.
-
-    A term with `` & `` names words that must all stand in the same short text, in any order.
-    """
-
-    en: tuple[Text, ...] = Field(min_length=1)
-    de: tuple[Text, ...] = Field(min_length=1)
-    ro: tuple[Text, ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _no_repeats(self) -> Self:
-        for language in Language:
-            _refuse_repeats(self.of(language), f"terms.{language}")
-        return self
-
-    def of(self, language: Language) -> tuple[str, ...]:
-        """Terms of one language as written in the file."""
-        return {Language.EN: self.en, Language.DE: self.de, Language.RO: self.ro}[language]
-
-    def all(self, language: Language | None = None) -> tuple[str, ...]:
-        """Terms of one language, or of all three without repeats."""
-        if language is not None:
-            return self.of(language)
-        return tuple(dict.fromkeys((*self.en, *self.de, *self.ro)))
-
-
-class CodeList(_Strict):
-    """Codes of one system: ``verified`` ones count alone, ``additive`` ones never without a word beside them."""
-
-    verified: tuple[Code, ...] = ()
-    additive: tuple[Code, ...] = ()
-
-    @model_validator(mode="after")
-    def _no_repeats(self) -> Self:
-        _refuse_repeats((*self.verified, *self.additive), "codes")
-        return self
-
-
-class CodeSystem(StrEnum):
-    """Code systems that groups use; ICD-10, ATC and OPS entries are prefixes, all others whole codes."""
-
-    SNOMED = "snomed"
-    ICD10 = "icd10"
-    LOINC = "loinc"
-    RXNORM = "rxnorm"
-    ATC = "atc"
-    CPT = "cpt"
-    OPS = "ops"
-
-
-PREFIX_SYSTEMS = frozenset({CodeSystem.ICD10, CodeSystem.ATC, CodeSystem.OPS})
-
-_SYSTEM_MARKS: tuple[tuple[str, CodeSystem], ...] = (
-    ("snomed.info", CodeSystem.SNOMED),
-    ("2.16.840.1.113883.6.96", CodeSystem.SNOMED),
-    ("loinc", CodeSystem.LOINC),
-    ("rxnorm", CodeSystem.RXNORM),
-    ("2.16.840.1.113883.6.88", CodeSystem.RXNORM),
-    ("icd-10", CodeSystem.ICD10),
-    ("icd10", CodeSystem.ICD10),
-    ("2.16.840.1.113883.6.90", CodeSystem.ICD10),
-    ("whocc.no/atc", CodeSystem.ATC),
-    ("/atc", CodeSystem.ATC),
-    ("2.16.840.1.113883.6.73", CodeSystem.ATC),
-    ("go/cpt", CodeSystem.CPT),
-    ("bfarm/ops", CodeSystem.OPS),
-    ("dimdi/ops", CodeSystem.OPS),
+from cds_service.knowledge.code_groups import (
+    Code,
+    CodedFinding,
+    CodeGroup,
+    ConditionEntry,
+    DrugEntry,
+    EntryCues,
+    GlucocorticoidDose,
+    ImagingCode,
+    LabEntry,
+    StrictModel,
+    Terms,
+    Text,
+    pairs,
+    phrases,
 )
 
 
-def system_of(uri: str) -> CodeSystem | None:
-    """Code system that a FHIR ``Coding.system`` means, or None for local and unknown systems."""
-    lowered = uri.lower()
-    return next((system for mark, system in _SYSTEM_MARKS if mark in lowered), None)
-
-
-def bare(code: str) -> str:
-    """Code as it is compared in prefix systems: upper case, without dots, dashes and dagger or asterisk marks."""
-    return "".join(sign for sign in code.upper() if sign.isalnum())
-
-
-class CodeGroup(_Strict):
-    """One group: codes by system and words. ``unless`` are words that look like the group and are something else."""
-
-    terms: Terms
-    unless: tuple[Text, ...] = ()
-    snomed: CodeList = CodeList()
-    icd10: CodeList = CodeList()
-    icd10_except: tuple[Code, ...] = ()
-    loinc: CodeList = CodeList()
-    rxnorm: CodeList = CodeList()
-    atc: CodeList = CodeList()
-    atc_except: tuple[Code, ...] = ()
-    cpt: CodeList = CodeList()
-    ops: CodeList = CodeList()
-
-    def codes(self, system: CodeSystem) -> CodeList:
-        """Codes of this group in one system."""
-        found: CodeList = getattr(self, system.value)
-        return found
-
-    def exceptions(self, system: CodeSystem) -> tuple[str, ...]:
-        """Prefixes taken out of the group again, in their comparable form."""
-        listed = {CodeSystem.ICD10: self.icd10_except, CodeSystem.ATC: self.atc_except}.get(system, ())
-        return tuple(bare(code) for code in listed)
-
-
-class ConditionEntry(CodeGroup):
-    """A condition group. With ``history`` a past event still counts as a fact ("status post vertebroplasty")."""
-
-    history: StrictBool = False
-
-
-class DrugEntry(CodeGroup):
-    """A drug group."""
-
-
-class LabEntry(_Strict):
-    """One analyte: LOINC codes, canonical UCUM unit, plausible range in it, and what may be taken without a unit."""
-
-    terms: Terms
-    loinc: CodeList = CodeList()
-    snomed: CodeList = CodeList()
-    unit: Text
-    plausible: tuple[float, float]
-    molar_mass: Factor | None = None
-    activity: Factor | None = None
-    unitless: StrictBool = False
-    qualitative: StrictBool = False
-    unless: tuple[Text, ...] = ()
-    units: Mapping[Text, Text] = Field(default_factory=dict)
-    only_units: tuple[Text, ...] = ()
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.plausible[0] >= self.plausible[1]:
-            raise ValueError("plausible: the lower limit is not below the upper limit")
-        return self
-
-
-class ImagingCode(_Strict):
-    """What one imaging code means; ``contrast`` is three-valued, absent means that the code does not say."""
-
-    modality: Modality
-    region: BodyRegion
-    contrast: StrictBool | None = None
-    loinc: tuple[Code, ...] = ()
-    snomed: tuple[Code, ...] = ()
-    cpt: tuple[Code, ...] = ()
-
-
-class CodedFinding(_Strict):
-    """Codes of a report's conclusion that state a finding."""
-
-    snomed: tuple[Code, ...] = ()
-    icd10: tuple[Code, ...] = ()
-
-
-class GlucocorticoidDose(_Strict):
-    """Milligrams of a glucocorticoid that equal 5 mg of prednisone, with the names it goes by."""
-
-    equals_5_mg_prednisone: Factor
-    names: tuple[Text, ...] = Field(min_length=1)
-
-
-class _LabFile(_Strict):
+class _LabFile(StrictModel):
     units: Mapping[Text, Text]
     other_specimen: tuple[Text, ...]
     ignored_loinc: Mapping[Code, Text]
@@ -221,32 +51,32 @@ class _LabFile(_Strict):
     analytes: Mapping[Analyte, LabEntry]
 
 
-class _DrugFile(_Strict):
+class _DrugFile(StrictModel):
     groups: Mapping[DrugGroup, DrugEntry]
     glucocorticoids: Mapping[Text, GlucocorticoidDose]
     local_forms: Terms
 
 
-class _ImagingFile(_Strict):
+class _ImagingFile(StrictModel):
     codes: tuple[ImagingCode, ...]
     findings: Mapping[FindingId, CodedFinding]
     imaging_categories: tuple[Code, ...]
     laboratory_categories: tuple[Code, ...]
 
 
-class _ConditionFile(_Strict):
+class _ConditionFile(StrictModel):
     groups: Mapping[ConditionGroup, ConditionEntry]
 
 
-class _ProcedureFile(_Strict):
+class _ProcedureFile(StrictModel):
     groups: Mapping[ProcedureGroup, CodeGroup]
 
 
-class _DeviceFile(_Strict):
+class _DeviceFile(StrictModel):
     groups: Mapping[DeviceGroup, CodeGroup]
 
 
-class _OrderFile(_Strict):
+class _OrderFile(StrictModel):
     groups: Mapping[OrderKind, CodeGroup]
     drug_kinds: Mapping[DrugGroup, OrderKind]
 
@@ -292,6 +122,7 @@ class Codes:
     findings: Mapping[FindingId, CodedFinding]
     imaging_categories: frozenset[str]
     laboratory_categories: frozenset[str]
+    cues: EntryCues
 
     def condition_terms(self, language: Language | None = None) -> Mapping[ConditionGroup, tuple[str, ...]]:
         """Contiguous phrases of each condition group, of one language or of all."""
@@ -304,16 +135,6 @@ class Codes:
     def condition_exceptions(self) -> Mapping[ConditionGroup, tuple[str, ...]]:
         """Phrases that void a match of the group they overlap."""
         return {group: phrases(entry.unless) for group, entry in self.conditions.items() if entry.unless}
-
-
-def phrases(terms: Iterable[str]) -> tuple[str, ...]:
-    """Return the contiguous phrases among terms."""
-    return tuple(term for term in terms if PAIR_SIGN not in term)
-
-
-def pairs(terms: Iterable[str]) -> tuple[tuple[str, ...], ...]:
-    """Return the word sets among terms (those written with `` & ``)."""
-    return tuple(tuple(term.split(PAIR_SIGN)) for term in terms if PAIR_SIGN in term)
 
 
 def load_codes(folder: Traversable | None = None) -> Codes:
@@ -344,6 +165,7 @@ def load_codes(folder: Traversable | None = None) -> Codes:
         findings=MappingProxyType(dict(imaging.findings)),
         imaging_categories=frozenset(imaging.imaging_categories),
         laboratory_categories=frozenset(imaging.laboratory_categories),
+        cues=_load(root / "entry_cues.toml", EntryCues),
     )
 
 
@@ -381,7 +203,7 @@ def _load_labs(source: Traversable) -> Labs:
     )
 
 
-_File = TypeVar("_File", bound=_Strict)
+_File = TypeVar("_File", bound=StrictModel)
 
 
 def _load(source: Traversable, model: type[_File]) -> _File:

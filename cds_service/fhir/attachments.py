@@ -1,0 +1,186 @@
+"""Turns an Attachment into text: plain, HTML or PDF, with bounded size; anything else is said to be unread."""
+
+import base64
+import binascii
+import codecs
+import io
+import re
+from dataclasses import dataclass
+
+from pypdf import PdfReader
+from pypdf.errors import PyPdfError
+from selectolax.lexbor import LexborHTMLParser
+
+from cds_service.domain.facts import GapCode
+from cds_service.fhir.node import Node
+
+MOST_BYTES = 8_000_000
+MOST_CHARACTERS = 200_000
+_MOST_PAGES = 40
+_BLANKS = re.compile(r"[^\S\n]+")
+_EMPTY_LINES = re.compile(r"\n\s*\n\s*")
+# A line break before every block keeps paragraphs, rows and list items apart.
+_BLOCK = re.compile(
+    r"<(?=/?(?:p|div|br|li|tr|h[1-6]|table|ul|ol|dl|dt|dd|section|article|header|footer|hr|pre)\b)", re.IGNORECASE
+)
+_CELL = re.compile(r"<(?=/?(?:td|th)\b)", re.IGNORECASE)
+_META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s{0,5}=\s{0,5}[\"']?([A-Za-z0-9_\-]{1,40})", re.IGNORECASE)
+_CHARSET = re.compile(r"charset\s{0,5}=\s{0,5}[\"']?([A-Za-z0-9_\-:.]{1,40})", re.IGNORECASE)
+_NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=\s_-]")
+_HTML_TYPES = frozenset({"text/html", "application/xhtml+xml", "application/xml", "text/xml"})
+_PDF_TYPES = frozenset({"application/pdf", "application/x-pdf", "text/pdf"})
+_TEXT_TYPES = frozenset(
+    {"text/plain", "text/markdown", "text/x-markdown", "text", "txt", "text/txt", "plain/text", "plain"}
+)
+_FEWEST_PROSE_WORDS = 3
+_PDF_FAULTS = (
+    PyPdfError,
+    ValueError,
+    KeyError,
+    TypeError,
+    IndexError,
+    AttributeError,
+    ArithmeticError,
+    OSError,
+    RecursionError,
+    NotImplementedError,
+)
+# Single-byte sets that reports of these languages still come in.
+_FALLBACKS = {"ro": "cp1250"}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure(Exception):  # noqa: N818 - carries the gap, is no fault of the program
+    """An attachment that cannot be read, and why."""
+
+    code: GapCode
+    reason: str
+
+
+def attachment_text(attachment: Node, *, language: str = "") -> str:
+    """Return the readable text of an Attachment, or an empty text and a gap.
+
+    A declared charset is followed; without one the text is taken as UTF-8, else as the usual set of the language.
+    """
+    declared = attachment.text("contentType")
+    try:
+        data = _bytes(attachment)
+        return tidy(_convert(attachment, data, declared, language))
+    except Failure as failure:
+        image = declared.lower().startswith(("image/", "video/", "audio/", "application/dicom"))
+        attachment.note(failure.code, "data", clinical=not image, reason=failure.reason)
+        return ""
+
+
+def tidy(text: str) -> str:
+    """Collapse blanks and empty lines; line ends stay."""
+    lines = _BLANKS.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", ""))
+    return _EMPTY_LINES.sub("\n\n", lines).strip()
+
+
+def html_text(markup: str) -> str:
+    """Return the visible text of HTML, one line for each block."""
+    spaced = _CELL.sub(" <", _BLOCK.sub("\n<", markup[: MOST_CHARACTERS * 10]))
+    tree = LexborHTMLParser(spaced)
+    for hidden in tree.css("script, style, head, template, noscript"):
+        hidden.decompose()
+    body = tree.body or tree.root
+    return tidy(body.text(deep=True, separator="")) if body is not None else ""
+
+
+def _bytes(attachment: Node) -> bytes:
+    data = attachment.body.get("data")
+    if not isinstance(data, str) or not data.strip():
+        reason = "only-a-link" if attachment.has("url") else "no-data"
+        raise Failure(GapCode.ATTACHMENT_UNREADABLE, reason)
+    if len(data) > MOST_BYTES * 4 // 3:
+        raise Failure(GapCode.ATTACHMENT_UNREADABLE, "too-large")
+    if _is_prose(data):
+        attachment.note(GapCode.INVALID_VALUE, "data", reason="not-encoded")
+        return data.encode("utf-8", "surrogatepass")
+    compact = "".join(data.split()).replace("-", "+").replace("_", "/")
+    try:
+        return base64.b64decode(
+            compact + "=" * (-len(compact.rstrip("=")) % 4 if "=" not in compact else 0), validate=True
+        )
+    except (binascii.Error, ValueError) as error:
+        raise Failure(GapCode.ATTACHMENT_UNREADABLE, "base64") from error
+
+
+def _is_prose(data: str) -> bool:
+    """Tell whether somebody put the text itself where encoded data belong."""
+    words = data[:400].split()
+    return (
+        bool(_NOT_BASE64.search(data[:400]))
+        and sum(word.strip(".,:;()").isalpha() for word in words) >= _FEWEST_PROSE_WORDS
+    )
+
+
+def _convert(attachment: Node, data: bytes, declared: str, language: str) -> str:
+    kind = declared.partition(";")[0].strip().lower()
+    if not kind:
+        attachment.note(GapCode.MISSING_VALUE, "contentType")
+    if kind in _PDF_TYPES or data[:5] == b"%PDF-":
+        return _pdf_text(attachment, data)
+    if data[:5] == b"{\\rtf" or kind in {"application/rtf", "text/rtf", "text/richtext"}:
+        raise Failure(GapCode.ATTACHMENT_TYPE, "rtf")
+    if kind in _HTML_TYPES or (not kind and data[:200].lstrip()[:1] == b"<"):
+        return html_text(_decoded(attachment, data, declared, language))
+    if kind in _TEXT_TYPES or not kind or (kind == "application/octet-stream" and _is_text(data)):
+        return _decoded(attachment, data, declared, language)
+    raise Failure(GapCode.ATTACHMENT_TYPE, kind if re.fullmatch(r"[a-z]+/[a-z0-9.+\-]{1,60}", kind) else "unknown")
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return b"\x00" not in data
+
+
+def _decoded(attachment: Node, data: bytes, declared: str, language: str) -> str:
+    """Decode by byte order mark, then as declared, then as UTF-8, then by the fallback; undeclared sets are noted."""
+    if data[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
+        return data.decode("utf-16", "replace")
+    match = _CHARSET.search(declared)
+    meta = _META_CHARSET.search(data[:2000])
+    named = match.group(1) if match else (meta.group(1).decode("ascii") if meta else "")
+    for charset in filter(None, (named, "utf-8-sig")):
+        try:
+            text = data.decode(charset)
+        except (UnicodeDecodeError, LookupError):
+            continue
+        if charset == named or not named:
+            return text
+        attachment.note(GapCode.INVALID_VALUE, "contentType", reason="charset")
+        return text
+    if b"\x00" in data:
+        raise Failure(GapCode.ATTACHMENT_UNREADABLE, "binary")
+    attachment.note(GapCode.INVALID_VALUE, "contentType", reason="charset")
+    return data.decode(_FALLBACKS.get(language[:2].lower(), "cp1252"), "replace")
+
+
+def _pdf_text(attachment: Node, data: bytes) -> str:
+    try:
+        text = _pages(attachment, PdfReader(io.BytesIO(data)))
+    except _PDF_FAULTS as error:
+        # a damaged or hostile file makes the parser fail in many ways
+        raise Failure(GapCode.ATTACHMENT_UNREADABLE, "pdf") from error
+    if not text.strip():
+        raise Failure(GapCode.ATTACHMENT_UNREADABLE, "pdf-without-text")
+    return text
+
+
+def _pages(attachment: Node, reader: PdfReader) -> str:
+    if reader.is_encrypted and not reader.decrypt(""):
+        raise Failure(GapCode.ATTACHMENT_UNREADABLE, "encrypted")
+    pages = reader.pages
+    parts: list[str] = []
+    for page in pages[:_MOST_PAGES]:
+        parts.append(page.extract_text())
+        if sum(map(len, parts)) > MOST_CHARACTERS:
+            break
+    if len(pages) > len(parts):
+        attachment.note(GapCode.REPORT_TRUNCATED, "data", clinical=True)
+    return "\n".join(parts)

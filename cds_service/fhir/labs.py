@@ -1,0 +1,366 @@
+"""Observations to laboratory values and vital signs in canonical units, or a gap that says why not."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from cds_service.domain.facts import Comparator, GapCode, LabValue
+from cds_service.domain.vocabulary import Analyte
+from cds_service.fhir.node import Node
+from cds_service.fhir.units import Conversion, UnitConverter
+from cds_service.knowledge.code_groups import CodeSystem, LabEntry, pairs, phrases, system_of
+from cds_service.knowledge.codes import Labs
+from cds_service.reading.phrases import PhraseMatcher
+
+_STATUSES = frozenset({"registered", "preliminary", "final", "amended", "corrected"})
+_WITHDRAWN = frozenset({"entered-in-error", "cancelled"})
+_COMPARATORS = {
+    "<": Comparator.LT,
+    "<=": Comparator.LE,
+    "≤": Comparator.LE,
+    ">=": Comparator.GE,
+    "≥": Comparator.GE,
+    ">": Comparator.GT,
+}
+_WRITTEN = re.compile(r"\s*(<=|>=|<|>|≤|≥)?\s*(-?\d{1,9}(?:[.,]\d{1,9})?)\s*(\S.{0,39})?\s*")
+_RANGE_WRITTEN = re.compile(
+    r"\s*(?:(\d{1,9}(?:[.,]\d{1,6})?)\s*(?:-|–|bis|to)\s*|(?:<|<=|≤|bis|up to)\s*)(\d{1,9}(?:[.,]\d{1,6})?).{0,40}"
+)
+_MOMENTS = ("effectiveDateTime", "effectiveInstant")
+_LONGEST_TEXT = 400
+_TITRE = re.compile(r"\b1\s?[:/]\s?(\d{2,6})\b")
+# agglutination from 1:160 on speaks for brucellosis
+_POSITIVE_TITRE = 160
+_VALUES = (
+    "valueQuantity",
+    "valueString",
+    "valueCodeableConcept",
+    "valueInteger",
+    "valueBoolean",
+    "valueRange",
+    "valueRatio",
+    "valueSampledData",
+    "valueDecimal",
+    "valueText",
+)
+_POSITIVE_CODES = frozenset(
+    {"POS", "DET", "RR", "A", "AA", "10828004", "260373001", "52101004", "LA6576-8", "LA11882-0"}
+)
+_NEGATIVE_CODES = frozenset(
+    {"NEG", "ND", "NR", "N", "260385009", "260415000", "2667000", "LA6577-6", "LA11883-8", "LA11884-6"}
+)
+_UNKNOWN_CODES = frozenset({"IND", "E", "42425007", "82334004", "385432009", "LA11885-3"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Measure:
+    value: float
+    unit: str
+    comparator: Comparator | None
+    element: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What holds for every value of one Observation: when it was collected, its status, and its members."""
+
+    collected: datetime | None
+    status: str
+    members: Mapping[str, Node]
+
+
+class LabReader:
+    """Reads Observations. Matchers and unit factors are prepared once."""
+
+    def __init__(self, labs: Labs) -> None:
+        self._labs = labs
+        self._converter = UnitConverter(labs)
+        self._snomed = {code: name for name, lab in labs.analytes.items() for code in lab.snomed.verified}
+        terms: dict[str, tuple[str, ...]] = {"!": labs.other_specimen}
+        for name, lab in labs.analytes.items():
+            terms[f"+{name}"] = phrases(lab.terms.all())
+            if lab.unless:
+                terms[f"-{name}"] = phrases(lab.unless)
+        self._pairs: list[tuple[Analyte, bool, tuple[str, ...]]] = []
+        for name, lab in labs.analytes.items():
+            for listed, counts in ((lab.terms.all(), True), (lab.unless, False)):
+                for words in pairs(listed):
+                    keys = tuple(f"&{word}" for word in words)
+                    terms.update({key: (word,) for key, word in zip(keys, words, strict=True)})
+                    self._pairs.append((name, counts, keys))
+        self._names = PhraseMatcher(terms)
+        self._results = PhraseMatcher(
+            {"positive": labs.positive.all(), "negative": labs.negative.all(), "unknown": labs.indeterminate.all()}
+        )
+
+    def read(self, node: Node, members: Mapping[str, Node]) -> list[LabValue]:
+        """Return the values of one Observation with its components; ``members`` resolve ``hasMember`` references."""
+        status = self._status(node)
+        if status is None:
+            return []
+        frame = _Frame(self._collected(node), status, members)
+        own = self._one(node, frame, expected=not node.has("component") and not node.has("hasMember"))
+        parts = [value for child in node.children("component") for value in self._one(child, frame, expected=True)]
+        return [*own, *parts]
+
+    def read_report(self, node: Node) -> list[LabValue]:
+        """Return the result that a laboratory report states as text (cultures); its Observations are read apart."""
+        status = self._status(node)
+        analyte = self.analyte(node)
+        if status is None or analyte is None or not self._labs.analytes[analyte].qualitative:
+            return []
+        parts = [node.text("conclusion"), *(concept.label for concept in node.concepts("conclusionCode"))]
+        text = "; ".join(dict.fromkeys(part for part in parts if part))[:_LONGEST_TEXT]
+        if not text:
+            return []
+        lab = self._labs.analytes[analyte]
+        blank = LabValue(analyte, None, lab.unit, self._collected(node), node.provenance(), status=status)
+        return self._worded(node, blank, lab, text)
+
+    # ---- frame ----
+
+    def _status(self, node: Node) -> str | None:
+        status = node.code("status").lower()
+        if status in _WITHDRAWN:
+            node.note(GapCode.WITHDRAWN, "status", clinical=self.analyte(node) is not None)
+            return None
+        if not status:
+            node.note(GapCode.MISSING_STATUS, "status")
+        elif status not in _STATUSES:
+            node.note(GapCode.UNKNOWN_STATUS, "status")
+            return "unknown"
+        return status or "unknown"
+
+    def _collected(self, node: Node) -> datetime | None:
+        read_by_rules = self.analyte(node) is not None
+        for name in _MOMENTS:
+            read = node.moment(name, clinical=read_by_rules)
+            if read is not None:
+                return read.value
+        period = node.child("effectivePeriod")
+        for end in ("end", "start"):
+            read = period.moment(end) if period else None
+            if read is not None:
+                return read.value
+        issued = node.moment("issued", clinical=read_by_rules)
+        if issued is not None:
+            if issued.whole_day:
+                node.note(GapCode.INVALID_DATE, "issued", flaw="no-time")
+            return issued.value
+        if not any(node.has(name) for name in (*_MOMENTS, "effectivePeriod", "issued")):
+            node.note(GapCode.MISSING_DATE, "effectiveDateTime", clinical=read_by_rules)
+        return None
+
+    # ---- which test ----
+
+    def analyte(self, node: Node) -> Analyte | None:
+        """Analyte of an Observation or component, by code, else by its name; ``None`` for tests that nobody reads."""
+        concept = node.concept("code")
+        loincs = [c.code for c in concept.codings if system_of(c.system) is CodeSystem.LOINC]
+        if any(code in self._labs.ignored_loinc for code in loincs):
+            return None
+        listed = next((self._labs.by_loinc[code] for code in loincs if code in self._labs.by_loinc), None)
+        if listed is not None:
+            return listed
+        snomeds = [c.code for c in concept.codings if system_of(c.system) is CodeSystem.SNOMED]
+        by_snomed = next((self._snomed[code] for code in snomeds if code in self._snomed), None)
+        return by_snomed or next(filter(None, (self._named(text) for text in concept.words)), None)
+
+    def _named(self, text: str) -> Analyte | None:
+        found = self._names.find(text[:_LONGEST_TEXT])
+        ids = {match.id for match in found}
+        if "!" in ids and not ids & {f"+{Analyte.OTHER_CULTURE}", f"+{Analyte.PREGNANCY_TEST}"}:
+            return None
+        barred = {name for name, counts, keys in self._pairs if not counts and ids.issuperset(keys)}
+        named = [(m.end - m.start, m.id[1:]) for m in found if m.id[0] == "+" and f"-{m.id[1:]}" not in ids]
+        named += [(0, name) for name, counts, keys in self._pairs if counts and ids.issuperset(keys)]
+        allowed = [(size, name) for size, name in named if name not in barred]
+        # of two names in one text the longer is the more exact one ("lactate" in "lactate dehydrogenase")
+        return Analyte(max(allowed)[1]) if allowed else None
+
+    # ---- values ----
+
+    def _one(self, node: Node, frame: _Frame, *, expected: bool) -> list[LabValue]:
+        analyte = self.analyte(node)
+        if analyte is None:
+            if not node.concept("code"):
+                node.note(GapCode.MISSING_CODE, "code", clinical=node.has("valueQuantity"))
+            return []
+        lab = self._labs.analytes[analyte]
+        blank = LabValue(analyte, None, lab.unit, frame.collected, node.provenance(), status=frame.status)
+        measure = self._measure(node, lab)
+        if measure is not None and not (lab.qualitative and lab.unit == "1"):
+            return list(self._numeric(node, blank, measure))
+        text = f"{measure.value:g} {measure.unit}".strip() if measure else self._result_text(node, frame)
+        if text or lab.qualitative:
+            found = self._worded(node, blank, lab, text)
+            if found:
+                return found
+        if expected and not text:
+            node.note(GapCode.MISSING_VALUE, "value", clinical=frame.status != "registered", analyte=analyte)
+        return []
+
+    def _measure(self, node: Node, lab: LabEntry) -> _Measure | None:
+        given = [name for name in _VALUES if node.has(name)]
+        if len(given) > 1:
+            node.note(GapCode.AMBIGUOUS_VALUE, "value")
+        quantity = node.child("valueQuantity") if "valueQuantity" in given else None
+        if quantity is not None:
+            found = _quantity(quantity)
+            if found is not None:
+                return found
+        for name in ("valueInteger", "valueDecimal"):
+            number = node.number(name) if name in given else None
+            if number is not None:
+                return _Measure(number, "", None, node.place(name))
+        for name in ("valueString", "valueText"):
+            if name in given and not lab.qualitative:
+                written = _written(node.text(name))
+                if written is not None:
+                    return replace(written, element=node.place(name))
+        return None
+
+    def _numeric(self, node: Node, blank: LabValue, measure: _Measure) -> Iterator[LabValue]:
+        lab = self._labs.analytes[blank.analyte]
+        if not measure.unit and not lab.unitless:
+            node.note(GapCode.MISSING_UNIT, "value", clinical=True, analyte=blank.analyte)
+            return
+        conversion = self._converter.conversion(measure.unit or "1", blank.analyte)
+        if conversion is None:
+            node.note(GapCode.UNKNOWN_UNIT, "value", clinical=True, analyte=blank.analyte)
+            return
+        value = conversion.apply(measure.value)
+        low, high = lab.plausible
+        if not low <= value <= high:
+            node.note(GapCode.IMPLAUSIBLE_VALUE, "value", clinical=True, analyte=blank.analyte)
+            return
+        if conversion.approximate:
+            node.note(GapCode.CONVERTED_VALUE, "value", analyte=blank.analyte)
+        lower, upper = self._limits(node, blank.analyte, measure.unit, conversion)
+        positive = value > 0 and measure.comparator not in {Comparator.LT, Comparator.LE} if lab.qualitative else None
+        yield replace(
+            blank,
+            value=value,
+            comparator=measure.comparator,
+            lower_normal=lower,
+            upper_normal=upper,
+            reported=f"{measure.comparator or ''}{measure.value:g} {measure.unit}".strip(),
+            positive=positive,
+            converted=conversion.approximate,
+        )
+
+    def _limits(
+        self, node: Node, analyte: Analyte, unit: str, conversion: Conversion
+    ) -> tuple[float | None, float | None]:
+        """Lower and upper normal limit in the canonical unit; limits without unit have that of the value."""
+        for limits in node.children("referenceRange"):
+            kind = limits.concept("type")
+            if any(coding.code not in {"normal", ""} for coding in kind.codings):
+                continue
+            low, high = limits.child("low"), limits.child("high")
+            if low is None and high is None:
+                match = _RANGE_WRITTEN.fullmatch(limits.text("text"))
+                ends = (_decimal(match.group(1)), _decimal(match.group(2))) if match else (None, None)
+                return tuple(None if end is None else conversion.apply(end) for end in ends)  # type: ignore[return-value]
+            return self._limit(low, analyte, unit), self._limit(high, analyte, unit)
+        return None, None
+
+    def _limit(self, quantity: Node | None, analyte: Analyte, unit: str) -> float | None:
+        found = _quantity(quantity) if quantity else None
+        conversion = self._converter.conversion(found.unit or unit or "1", analyte) if found else None
+        return conversion.apply(found.value) if found and conversion else None
+
+    # ---- text results ----
+
+    def _result_text(self, node: Node, frame: _Frame) -> str:
+        concept = node.concept("valueCodeableConcept")
+        parts = [concept.label, node.text("valueString")]
+        flag = node.flag("valueBoolean")
+        if flag is not None:
+            parts.append("positive" if flag else "negative")
+        if not any(parts):
+            parts += [note for note in (node.notes_text(),) if note]
+            parts += [self._member_text(link, frame) for link in node.children("hasMember")]
+        return "; ".join(dict.fromkeys(part for part in parts if part))[:_LONGEST_TEXT]
+
+    def _member_text(self, link: Node, frame: _Frame) -> str:
+        member = frame.members.get(link.text("reference"))
+        if member is None:
+            return link.text("display")
+        return member.concept("valueCodeableConcept").label or member.text("valueString")
+
+    def _worded(self, node: Node, blank: LabValue, lab: LabEntry, text: str) -> list[LabValue]:
+        positive = self._positive(node, text, culture=blank.analyte in {Analyte.BLOOD_CULTURE, Analyte.OTHER_CULTURE})
+        if lab.qualitative and (text or positive is not None):
+            return [replace(blank, text=text, reported=text, positive=positive)]
+        if text:
+            node.note(GapCode.INVALID_VALUE, "value", clinical=True, analyte=blank.analyte)
+        return []
+
+    def _positive(self, node: Node, text: str, *, culture: bool) -> bool | None:
+        """Read codes first, then words. A culture that names a germ without any such word has grown."""
+        codes = {c.code for c in node.concept("valueCodeableConcept").codings}
+        codes |= {c.code for concept in node.concepts("interpretation") for c in concept.codings}
+        for listed, answer in ((_UNKNOWN_CODES, None), (_POSITIVE_CODES, True), (_NEGATIVE_CODES, False)):
+            if codes & listed:
+                return answer
+        titre = _TITRE.search(text)
+        if titre is not None:
+            return True if int(titre.group(1)) >= _POSITIVE_TITRE else None
+        found = self._results.find(text)
+        negative = [m for m in found if m.id == "negative"]
+        apart = [m for m in found if m.id == "positive" and not any(n.start <= m.start < n.end for n in negative)]
+        if any(m.id == "unknown" for m in found):
+            return None
+        if negative:
+            # "no growth" beside "positive in one bottle" is no clear answer
+            return None if apart else False
+        return True if apart or (culture and text) else None
+
+
+def _quantity(quantity: Node) -> _Measure | None:
+    value = quantity.number("value")
+    comparator = _COMPARATORS.get(quantity.code("comparator"))
+    written = quantity.body.get("value")
+    if value is None and isinstance(written, str):
+        found = _written(written)
+        if found is None:
+            return None
+        value, comparator = found.value, comparator or found.comparator
+        unit = found.unit
+    else:
+        unit = ""
+    if value is None:
+        return None
+    return _Measure(value, _unit_of(quantity) or unit, comparator, quantity.path)
+
+
+def _unit_of(quantity: Node) -> str:
+    """Return the UCUM code where the system says so, else the unit as written."""
+    code, unit = quantity.text("code"), quantity.text("unit")
+    if code and "unitsofmeasure" in quantity.text("system"):
+        return code
+    return unit or code
+
+
+def _written(text: str) -> _Measure | None:
+    """Read "<4 mg/L" or "12,5 mg/dl"; anything else is no number."""
+    match = _WRITTEN.fullmatch(text[:_LONGEST_TEXT])
+    if match is None:
+        return None
+    sign, number, unit = match.groups()
+    return _Measure(_decimal(number) or 0.0, (unit or "").strip(), _COMPARATORS.get(sign or ""), "")
+
+
+def _decimal(number: str | None) -> float | None:
+    return None if number is None else float(number.replace(",", "."))
+
+
+def without_repeats(values: Iterable[LabValue]) -> tuple[LabValue, ...]:
+    """Drop results that came twice: same test, same moment, same value; the first stays."""
+    kept: dict[tuple[object, ...], LabValue] = {}
+    for value in values:
+        key = (value.analyte, value.collected, value.value, value.comparator, value.text)
+        kept.setdefault(key, value)
+    return tuple(kept.values())

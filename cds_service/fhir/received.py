@@ -1,0 +1,148 @@
+"""Takes in resources one by one as plain JSON, so that a broken one costs neither the request nor its neighbours."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cds_service.domain.facts import GapCode
+from cds_service.fhir.elements import R4_ELEMENTS, R5_ELEMENTS
+from cds_service.fhir.node import Intake, Node
+
+_VALID_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+# Anything else would not be safe to show or to log.
+_SHOWABLE_ID = re.compile(r"[A-Za-z0-9\-._~:@+]{1,200}")
+_TYPE_NAME = re.compile(r"[A-Z][A-Za-z]{1,40}")
+_FAILED = frozenset({"error", "fatal"})
+_DEEPEST_BUNDLE = 4
+_DEEPEST_ELEMENT = 24
+_MOST_ELEMENTS = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedResource:
+    """One resource as it came. ``reference`` is ``Type/id``, or ``Type[n]`` when it has no usable id."""
+
+    kind: str
+    reference: str
+    body: Mapping[str, Any] = field(hash=False)
+    full_url: str = ""
+
+    @property
+    def id(self) -> str:
+        """Logical id as sent; empty without one."""
+        value = self.body.get("id")
+        return value if isinstance(value, str) else ""
+
+    def node(self, intake: Intake) -> Node:
+        """Return the resource ready for tolerant reading."""
+        return Node(self.body, self.reference, intake)
+
+    def contained(self, intake: Intake) -> Iterator[Node]:
+        """Resources inside this one; they have no provenance of their own."""
+        return self.node(intake).children("contained")
+
+
+def receive(items: Iterable[Any], intake: Intake) -> list[ReceivedResource]:
+    """Take in resources and Bundles of them; what is no resource becomes a gap."""
+    found: list[ReceivedResource] = []
+    for index, item in enumerate(items):
+        if isinstance(item, ReceivedResource):
+            found.append(item)
+        else:
+            _take(item, f"resource[{index}]", "", intake, found, 0)
+    return found
+
+
+def _take(item: Any, place: str, full_url: str, intake: Intake, found: list[ReceivedResource], depth: int) -> None:
+    if item is None:
+        intake.log.add(GapCode.NULL_VALUE, place)
+        return
+    kind = item.get("resourceType") if isinstance(item, Mapping) else None
+    if not isinstance(kind, str) or not _TYPE_NAME.fullmatch(kind):
+        intake.log.add(GapCode.RESOURCE_UNREADABLE, place, "resourceType", clinical=True)
+        return
+    if kind == "Bundle":
+        _open_bundle(item, intake, found, depth)
+    elif kind == "OperationOutcome":
+        _outcome(item, place, intake)
+    else:
+        found.append(_resource(item, kind, len(found), full_url, intake))
+
+
+def _open_bundle(bundle: Mapping[str, Any], intake: Intake, found: list[ReceivedResource], depth: int) -> None:
+    node = Node(bundle, "Bundle", intake)
+    if depth >= _DEEPEST_BUNDLE:
+        node.note(GapCode.RESOURCE_UNREADABLE, "entry", clinical=True)
+        return
+    if isinstance(bundle.get("entry"), list):
+        for index, item in enumerate(bundle["entry"]):
+            if not isinstance(item, Mapping):
+                intake.log.add(GapCode.RESOURCE_UNREADABLE, "Bundle", f"entry[{index}]", clinical=True)
+    for entry in node.children("entry"):
+        resource = entry.body.get("resource")
+        if resource is None:
+            entry.note(GapCode.MISSING_VALUE, "resource")
+        else:
+            _take(resource, f"Bundle.{entry.path}", entry.text("fullUrl"), intake, found, depth + 1)
+
+
+def _outcome(item: Mapping[str, Any], place: str, intake: Intake) -> None:
+    issues = list(Node(item, place, intake).children("issue"))
+    failed = not issues or any(issue.code("severity") in _FAILED for issue in issues)
+    intake.log.add(GapCode.OPERATION_OUTCOME, place, clinical=failed)
+
+
+def _resource(item: Mapping[str, Any], kind: str, position: int, full_url: str, intake: Intake) -> ReceivedResource:
+    identity = item.get("id")
+    usable = isinstance(identity, str) and _SHOWABLE_ID.fullmatch(identity) is not None
+    reference = f"{kind}/{identity}" if usable else f"{kind}[{position}]"
+    if identity is not None and not (isinstance(identity, str) and _VALID_ID.fullmatch(identity)):
+        intake.log.add(GapCode.INVALID_ID, reference, "id")
+    _survey(item, kind, reference, intake)
+    return ReceivedResource(kind, reference, item, full_url)
+
+
+def _survey(body: Mapping[str, Any], kind: str, reference: str, intake: Intake) -> None:
+    """Note unknown elements at the top and null or empty values anywhere; nothing is taken away."""
+    known, newer = R4_ELEMENTS.get(kind), R5_ELEMENTS.get(kind, frozenset())
+    for name in body.keys() - (known or body.keys()):
+        plain = name.removeprefix("_")
+        if plain in newer:
+            intake.log.add(GapCode.OTHER_VERSION_ELEMENT, reference, plain)
+        elif known is not None and plain not in known:
+            intake.log.add(GapCode.UNKNOWN_ELEMENT, reference, plain if plain.isalnum() else "")
+    _note_empty(body, reference, intake)
+    narrative = body.get("text")
+    if isinstance(narrative, Mapping) and "div" not in narrative:
+        intake.log.add(GapCode.EMPTY_VALUE, reference, "text.div")
+
+
+def _note_empty(body: Mapping[str, Any], reference: str, intake: Intake) -> None:
+    """Walk the resource without recursion, bounded in depth and number."""
+    waiting: list[tuple[str, Any, int]] = [("", body, 0)]
+    visited = 0
+    while waiting and visited < _MOST_ELEMENTS:
+        path, value, depth = waiting.pop()
+        visited += 1
+        if isinstance(value, str):
+            if not value.strip():
+                intake.log.add(GapCode.EMPTY_VALUE, reference, path)
+        elif value is None:
+            intake.log.add(GapCode.NULL_VALUE, reference, path)
+        elif isinstance(value, Mapping | list):
+            if not value:
+                intake.log.add(GapCode.EMPTY_VALUE, reference, path)
+            elif depth < _DEEPEST_ELEMENT:
+                waiting.extend((place, inner, depth + 1) for place, inner in _members(path, value))
+
+
+def _members(path: str, value: Mapping[str, Any] | list[Any]) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            # arrays of primitive extensions hold nulls by design
+            if not name.startswith("_"):
+                yield (f"{path}.{name}" if path else name), inner
+    else:
+        for index, inner in enumerate(value):
+            yield f"{path}[{index}]", inner
