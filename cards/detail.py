@@ -14,6 +14,7 @@ from cards.phrases import (
     NO_VALUE,
     canonical_value,
     chart_escape,
+    chart_text,
     day,
     finding_phrase,
     group_name,
@@ -199,11 +200,10 @@ def _chart_items(writing: Writing) -> str:
             case MedicationCause(medication=drug):
                 when = wording.phrase("since", date=drug.start.isoformat()) if drug.start else wording.phrase("undated")
                 items.append(f"{chart_escape(drug.text) or NO_VALUE} ({when}, {source_name(drug.provenance)})")
-            case ChartCause(kind=kind, text=text, on=on, provenance=provenance):
+            case ChartCause(kind=kind, on=on, provenance=provenance):
                 label = wording.name("chart_kinds", kind)
-                items.append(
-                    f"{label}: {chart_escape(text) or NO_VALUE} ({day(on, wording)}, {source_name(provenance)})"
-                )
+                text = chart_text(cause, wording, chart_escape) or NO_VALUE
+                items.append(f"{label}: {text} ({day(on, wording)}, {source_name(provenance)})")
             case OrderCause(order=order):
                 items.append(f"{chart_escape(order.text) or NO_VALUE} ({source_name(order.provenance)})")
             case _:

@@ -41,6 +41,11 @@ _UNITS = {
     "mL/min/{1.73_m2}": "mL/min/1.73 m²",
 }
 _GROUP_ORDER = {group: index for index, group in enumerate(ConditionGroup)}
+# Chart facts whose text is a word of the rules, not of the record.
+_NAMED_STATES = {
+    ("pregnancy", "pregnant"): ConditionGroup.PREGNANCY,
+    ("pregnancy", "postpartum"): ConditionGroup.POSTPARTUM,
+}
 # Sorts of order that have a name of their own on the card "not suggested by this service".
 _NAMED_ORDERS = (OrderKind.SHOCK_WAVE, OrderKind.HYPERBARIC_OXYGEN, OrderKind.ILOPROST, OrderKind.CALCITONIN)
 
@@ -161,6 +166,12 @@ def group_name(groups: Iterable[ConditionGroup], wording: Wording) -> str:
     return wording.name("conditions", known[0].value) if known else ""
 
 
+def chart_text(cause: ChartCause, wording: Wording, escape: Escape) -> str:
+    """Return what the chart says; a state that the rules themselves name is put into the language of the card."""
+    group = _NAMED_STATES.get((cause.kind, cause.text))
+    return wording.name("conditions", group.value) if group else escape(cause.text)
+
+
 def _chart_phrase(cause: Cause, wording: Wording, escape: Escape) -> str:
     """Return a chart fact in a few words of the card's language; empty for what has no place in a sentence."""
     match cause:
@@ -174,8 +185,10 @@ def _chart_phrase(cause: Cause, wording: Wording, escape: Escape) -> str:
             return f"{wording.name('analytes', lab.analyte.value)} {lab_phrase(cause, wording, escape, dated=True)}"
         case MedicationCause(medication=medication):
             return escape(medication.text)
-        case ChartCause(text=text):
-            return escape(text)
+        case ChartCause(kind=kind, text=text):
+            # a bare number says nothing; a procedure or an implant speaks for itself
+            words = chart_text(cause, wording, escape)
+            return f"{wording.name('chart_kinds', kind)} {words}" if text.isdigit() else words
         case _:
             return ""
 

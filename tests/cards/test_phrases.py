@@ -120,11 +120,22 @@ def test_evidence_names_chart_facts_of_every_kind(make: Any) -> None:
         make.lab(Analyte.TEMPERATURE, 38.9, "Cel"),
         make.drug(),
         ChartCause("device", "Pacemaker [x]", None, Provenance("Device/1")),
+        ChartCause("demographics", "81", None, Provenance("Patient", "birthDate")),
         OrderCause(make.order()),
     )
     assert evidence_text(causes, EN, catalogue(), chart_escape) == (
-        r"fever; fever (possible); Temperature 38.9 °C (2026-11-03); Prednisolone 10 mg; Pacemaker \[x\]"
+        r"fever; fever (possible); Temperature 38.9 °C (2026-11-03); Prednisolone 10 mg; Pacemaker \[x\]; 1 more"
     )
+
+
+def test_age_is_named_as_such(make: Any) -> None:
+    age = ChartCause("demographics", "81", None, Provenance("Patient", "birthDate"))
+    assert evidence_text((age,), DE, catalogue(), chart_escape) == "Alter (Jahre) 81"
+
+
+def test_state_named_by_the_rules_is_translated(make: Any) -> None:
+    pregnancy = ChartCause("pregnancy", "pregnant", None, Provenance("Patient", "pregnancy"))
+    assert evidence_text((pregnancy,), RO, catalogue(), chart_escape) == "sarcină"
 
 
 def test_evidence_is_short_and_says_how_much_was_left_out(make: Any) -> None:
