@@ -128,12 +128,12 @@ def test_evidence_names_chart_facts_of_every_kind(make: Any) -> None:
     )
 
 
-def test_age_is_named_as_such(make: Any) -> None:
+def test_age_is_named_as_such() -> None:
     age = ChartCause("demographics", "81", None, Provenance("Patient", "birthDate"))
     assert evidence_text((age,), DE, catalogue(), chart_escape) == "Alter (Jahre) 81"
 
 
-def test_state_named_by_the_rules_is_translated(make: Any) -> None:
+def test_state_named_by_the_rules_is_translated() -> None:
     pregnancy = ChartCause("pregnancy", "pregnant", None, Provenance("Patient", "pregnancy"))
     assert evidence_text((pregnancy,), RO, catalogue(), chart_escape) == "sarcină"
 
