@@ -142,23 +142,28 @@ class RuleContext:
     # ---- places ----
 
     @property
-    def one_site(self) -> bool:
-        """Tell whether all active findings, present or possible, lie at one place, or none names a level."""
+    def active_levels(self) -> tuple[str, ...]:
+        """Levels of all findings, present or possible, that are neither long-standing nor normal."""
         active = (f.finding for f in self.findings if f.finding.finding not in BACKGROUND)
-        return sites([f.levels for f in active if weight(f) >= Weight.POSSIBLE and not _is_old(f)]) <= 1
+        return in_order(level for f in active if weight(f) >= Weight.POSSIBLE and not _is_old(f) for level in f.levels)
+
+    @property
+    def one_site(self) -> bool:
+        """Tell whether all active findings lie at one place, or none names a level."""
+        return sites([self.active_levels]) <= 1
 
     def explains(self, benign: Iterable[FindingCause], levels: Iterable[str]) -> bool:
-        """Tell whether benign statements lie at every one of ``levels``.
+        """Tell whether benign statements lie at every one of ``levels``; without any, wherever disease is reported.
 
-        Where either side names no level, only a report about one single place lets the one explain the other, so that
-        a benign pattern never quiets a suspicious one elsewhere.
+        A benign statement without level explains something only in a report about one single place, so that a benign
+        pattern never quiets a suspicious one elsewhere.
         """
         known = list(benign)
-        wanted = tuple(levels)
         if not known:
             return False
         named = [level for f in known for level in f.finding.levels]
-        if wanted and named:
+        wanted = tuple(levels) or self.active_levels
+        if named and wanted:
             return covers(named, wanted)
         return self.one_site
 

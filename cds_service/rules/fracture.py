@@ -9,6 +9,7 @@ from cds_service.rules.context import RuleContext, drugs, has, items, levels_of,
 from cds_service.rules.inflammatory import explains_edema
 from cds_service.rules.levels import touches
 from cds_service.rules.malignancy import NAMED
+from cds_service.rules.polarity import Weight, weight
 from cds_service.rules.rule import Outcome, Rule, fired, quiet, rule, when
 from cds_service.rules.variables import (
     ANKYLOSED,
@@ -60,11 +61,18 @@ def fresh_fractures(context: RuleContext) -> tuple[FindingCause, ...]:
         for f in without(context.stated(FindingId.FRACTURE), Qualifier.OLD)
         if has(f, Qualifier.ACUTE) or not _edema_denied(context, f)
     ]
-    collapsed = [f for f in without(context.stated(FindingId.HEIGHT_LOSS), Qualifier.OLD) if _with_edema(context, f)]
+    lost = without(context.stated(FindingId.HEIGHT_LOSS), Qualifier.OLD)
+    collapsed = [f for f in lost if _of_body(f) and _with_edema(context, f)]
     known_old = without(context.stated(FindingId.FRACTURE), Qualifier.ACUTE)
     old_levels = [f for f in known_old if has(f, Qualifier.OLD)]
     kept = [f for f in collapsed if not any(_same_body(f, old) for old in old_levels)]
     return (*lines, *stated, *kept)
+
+
+def _of_body(finding: FindingCause) -> bool:
+    """Tell whether a loss of height can be that of a vertebra: one of a segment is the disc's."""
+    levels = finding.finding.levels
+    return not levels or any("-" not in level for level in levels)
 
 
 def _same_body(one: FindingCause, other: FindingCause) -> bool:
@@ -114,7 +122,8 @@ def _plain_edema(context: RuleContext) -> tuple[FindingCause, ...]:
 def possible_fracture(context: RuleContext) -> Outcome:
     """A fracture is called possible where edema lies, and no infection is stated there."""
     named = without(context.possible(FindingId.FRACTURE, FindingId.FRACTURE_LINE), Qualifier.OLD)
-    found = [f for f in named if _with_edema(context, f) and not _infected(context, f)]
+    open_ones = [f for f in named if weight(f.finding) is Weight.POSSIBLE and _with_edema(context, f)]
+    found = [f for f in open_ones if not _infected(context, f) and not _pseudarthrosis(context, f)]
     return when(OCCULT_RISK, found, "a fracture is possible", "no possible fracture with edema")
 
 

@@ -6,6 +6,7 @@ from cds_service.domain.assessment import Cause, FindingCause, Pathway, Signal
 from cds_service.domain.vocabulary import ConditionGroup, DrugGroup, FindingId, Qualifier, Trend
 from cds_service.rules.context import RuleContext, drugs, has, items, levels_of, without
 from cds_service.rules.levels import touches
+from cds_service.rules.polarity import Weight, weight
 from cds_service.rules.rule import Found, Outcome, Rule, fired, quiet, rule, when
 from cds_service.rules.variables import (
     ABSCESS,
@@ -48,8 +49,25 @@ def _group_of(finding: FindingCause) -> int:
     return next(n for n, group in enumerate(_GROUPS) if finding.finding.finding in group)
 
 
-def _signs(context: RuleContext, *ids: FindingId) -> tuple[FindingCause, ...]:
-    return without(context.stated(*ids), Qualifier.EXPLAINED_BENIGN)
+def _signs(context: RuleContext, *ids: FindingId, least: Weight = Weight.PRESENT) -> tuple[FindingCause, ...]:
+    found = without(context.stated(*ids, least=least), Qualifier.EXPLAINED_BENIGN)
+    return tuple(f for f in found if not _is_harmless_erosion(context, f))
+
+
+def _is_harmless_erosion(context: RuleContext, finding: FindingCause) -> bool:
+    """Tell whether an "erosion" is an irregular but intact endplate, or the erosion of an inflammatory corner.
+
+    A corner erosion counts as inflammatory only beside a spared disc and without sign of or risk for infection:
+    Brucella begins at an anterior corner.
+    """
+    if finding.finding.finding is not FindingId.ENDPLATE_EROSION:
+        return False
+    levels = finding.finding.levels
+    if weight(finding.finding) < Weight.PRESENT and context.explains(context.stated(FindingId.ENDPLATE_INTACT), levels):
+        return True
+    at_corner = any(c.finding.sentence == finding.finding.sentence for c in context.stated(FindingId.CORNER))
+    spared = context.at(context.stated(FindingId.DISC_NORMAL), levels)
+    return at_corner and bool(spared) and context.value(CLIN_INF) in {"", "0"}
 
 
 def _contiguous(context: RuleContext) -> tuple[FindingCause, ...]:
@@ -109,7 +127,7 @@ def infection_possible(context: RuleContext) -> Outcome:
 @rule("IMG-ONE-SIGN", _INFECTION, IMG_INF, "R-LEDERMANN2003", "R-DWIB2016")
 def one_sign(context: RuleContext) -> Outcome:
     """One imaging sign of infection is present or possible: disc, endplate, psoas muscle or restricted diffusion."""
-    signs = without(context.possible(*_ONE_IS_MODERATE), Qualifier.EXPLAINED_BENIGN)
+    signs = _signs(context, *_ONE_IS_MODERATE, least=Weight.POSSIBLE)
     return Outcome(_per_place(MODERATE, ((s,) for s in signs)), "one sign" if signs else "no sign of infection")
 
 

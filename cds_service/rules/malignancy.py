@@ -8,7 +8,7 @@ from cds_service.rules.context import RuleContext, has, levels_of, without
 from cds_service.rules.levels import bodies, touches
 from cds_service.rules.polarity import Weight
 from cds_service.rules.rule import Found, Outcome, Rule, fired, quiet, rule, when
-from cds_service.rules.variables import EPIDURAL_TUMOR, MAL_IMG, MAL_IMG_AGAINST, PAGET_CERTAIN, SEVERAL_DARK
+from cds_service.rules.variables import EPIDURAL_TUMOR, IMG_INF, MAL_IMG, MAL_IMG_AGAINST, PAGET_CERTAIN, SEVERAL_DARK
 
 _MALIGNANCY = Pathway.MALIGNANCY
 STRONG, MODERATE, T1_ALONE = "S", "M", "T1"
@@ -53,6 +53,19 @@ def owned_by_infection(context: RuleContext, finding: FindingCause) -> bool:
     return bool(infected) and not named
 
 
+def _disc_centred(context: RuleContext, finding: FindingCause) -> bool:
+    """Tell whether strong signs of infection meet at this level, so that destruction is at most a moderate argument."""
+    named = context.at(context.possible(*NAMED), finding.finding.levels)
+    strong = [s for s in context.fired(IMG_INF) if s.value == STRONG]
+    return not named and any(touches(levels_of(s.causes), finding.finding.levels) for s in strong)
+
+
+def _graded(context: RuleContext, found: tuple[FindingCause, ...], yes: str, no: str) -> Outcome:
+    """Fire strongly for findings outside infected levels, else moderately for those at a disc-centred infection."""
+    own = tuple(f for f in found if not _disc_centred(context, f))
+    return fired(STRONG, own, yes) if own else when(MODERATE, found, f"{yes}, at a level that looks infected", no)
+
+
 def _pathologic(context: RuleContext, least: Weight) -> tuple[FindingCause, ...]:
     return tuple(f for f in context.stated(*FRACTURES, least=least) if has(f, Qualifier.PATHOLOGIC))
 
@@ -88,16 +101,16 @@ def soft_mass(context: RuleContext) -> Outcome:
     """A solid soft-tissue mass grows beside the bone; at a level with stated infection alone it counts as moderate."""
     found = without(context.stated(FindingId.SOFT_MASS), Qualifier.EXPLAINED_BENIGN, Qualifier.INFECTIOUS)
     own = tuple(f for f in found if not owned_by_infection(context, f))
-    if own:
-        return fired(STRONG, own, "a solid soft-tissue mass")
-    return when(MODERATE, found, "a soft-tissue mass at a level of stated infection", "no soft-tissue mass")
+    if own or not found:
+        return _graded(context, own, "a solid soft-tissue mass", "no soft-tissue mass")
+    return fired(MODERATE, found, "a soft-tissue mass at a level of stated infection")
 
 
 @rule("MAL-LYSIS", _MALIGNANCY, MAL_IMG, "R-MAUCH2018", "R-ABDELWANIS2011")
 def lysis(context: RuleContext) -> Outcome:
-    """Bone is destroyed outside the endplates, and no stated infection at that level accounts for it."""
+    """Bone is destroyed outside the endplates, and no infection at that level accounts for it."""
     found = _own(context, context.stated(FindingId.LYSIS))
-    return when(STRONG, found, "bone is destroyed outside the endplates", "no such destruction counts")
+    return _graded(context, found, "bone is destroyed outside the endplates", "no such destruction counts")
 
 
 @rule("MAL-CONVEX-PEDICLE", _MALIGNANCY, MAL_IMG, "R-UETANI2004", "R-MAUCH2018")
@@ -106,7 +119,8 @@ def convex_with_pedicle(context: RuleContext) -> Outcome:
     convex = _own(context, context.stated(FindingId.POSTERIOR_CONVEX))
     pedicle = _pedicle(context)
     pairs = [(c, p) for c in convex for p in pedicle if touches(c.finding.levels, p.finding.levels)]
-    return when(STRONG, (f for pair in pairs for f in pair), "both at one vertebra", "not both at one vertebra")
+    both = tuple(dict.fromkeys(f for pair in pairs for f in pair))
+    return _graded(context, both, "both at one vertebra", "not both at one vertebra")
 
 
 @rule("MAL-EXPANSILE", _MALIGNANCY, MAL_IMG, "R-MAUCH2018")
@@ -174,7 +188,15 @@ def dark_bodies(context: RuleContext) -> tuple[FindingCause, ...]:
         Qualifier.EXPLAINED_BENIGN,
         Qualifier.RED_MARROW,
     )
-    return tuple(f for f in _own(context, low) if not context.explains(explaining, f.finding.levels))
+    found = _own(context, low)
+    # A fracture or disc process at one level explains nothing about the marrow of all other vertebrae.
+    background = tuple(f for f in found if has(f, Qualifier.BACKGROUND_MARROW) and not _red_marrow(context))
+    local = (f for f in found if not has(f, Qualifier.BACKGROUND_MARROW))
+    return (*background, *(f for f in local if not context.explains(explaining, f.finding.levels)))
+
+
+def _red_marrow(context: RuleContext) -> bool:
+    return bool(context.stated(FindingId.HEMATOPOIETIC, FindingId.T1_FAT_KEPT))
 
 
 @rule("MAL-T1-SEVERAL", _MALIGNANCY, MAL_IMG, "R-MAUCH2018", "R-UETANI2004")
