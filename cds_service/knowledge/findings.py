@@ -52,12 +52,16 @@ class Composition(_Strict):
 
 
 class FindingKnowledge(_Strict):
-    """One finding: literal terms and compositions. ``gate`` is "free" when the words themselves name the spine."""
+    """One finding: literal terms and compositions. ``gate`` is "free" when the words themselves name the spine.
+
+    ``yields_to`` are findings whose longer term swallows this one ("foraminal stenosis" is no canal stenosis).
+    """
 
     id: FindingId
     meaning: Term
     gate: Literal["free", "spine"]
     emergency: bool
+    yields_to: tuple[FindingId, ...] = ()
     terms: ByLanguage
     compose: tuple[Composition, ...] = ()
 

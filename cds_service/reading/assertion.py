@@ -15,6 +15,9 @@ from cds_service.reading.words import Gap, Words
 _FOLLOWING_REACH = 9
 _POSSIBLE_SEGMENT = 6
 _OUTRIGHT = frozenset({"negated"})
+_ADJECTIVES = frozenset({"historical", "aged", "probable", "suspected", "consistent", "possible"})
+_AND = frozenset({"and", "und", "si", "with", "mit", "cu"})
+_ADJECTIVE_REACH = 3
 _JOINING = frozenset("or nor and und oder noch sau nici si bzw sowie versus vs as".split())
 # findings that are a state after something: "status post fusion" says that the fusion is there
 _STATES = frozenset({FindingId.POSTOPERATIVE, FindingId.IMPLANT, FindingId.CEMENT, FindingId.RADIATION})
@@ -82,14 +85,16 @@ def assertion(
 ) -> Assertion:
     """Return what the sentence ``bounds`` says of a mention; ``asked`` is a question mark at its end."""
     acting = [c for c in cues if c.kind not in {"terminating", "rival"} and _acts(words, bounds, mention, c, cues)]
-    decided = _decide(mention, acting, words)
+    if section is Section.INDICATION and (asked or any(c.kind == "question" for c in acting)):
+        asking = next((c.hit for c in acting if c.kind == "question"), None)
+        return Assertion(Status.QUESTION, Certainty.POSSIBLE, asking)
+    decided = _decide(mention, [c for c in acting if c.kind != "question"], words)
     if decided.status is Status.PRESENT and asked:
         return Assertion(Status.POSSIBLE, Certainty.POSSIBLE)
     if decided.cue is not None and decided.certainty is Certainty.PROBABLE and decided.rival:
         rival = any(c.kind == "rival" and not overlapping(c.hit, mention.first, mention.last) for c in cues)
         if rival:
             return Assertion(Status.POSSIBLE, Certainty.POSSIBLE, decided.cue)
-    _ = section
     return decided
 
 
@@ -157,11 +162,18 @@ def _reaches(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -
                 return False
             segment = 0
         segment += 1
-    if cue.kind in {"historical", "aged", "probable", "suspected", "consistent"}:
+    if cue.kind in _ADJECTIVES and cue.forward and _joined_later(words, low, high):
+        return False
+    if cue.kind in _ADJECTIVES - {"possible"}:
         return not any(words.gaps[index] is Gap.COMMA for index in range(low + 1, high + 1)) or _listed(
             words, low, high
         )
     return True
+
+
+def _joined_later(words: Words, low: int, high: int) -> bool:
+    """Tell "possible left renal cyst and stenosis": what follows "and" after a whole phrase is a statement of its own."""
+    return any(words.words[index] in _AND for index in range(low + _ADJECTIVE_REACH + 1, high))
 
 
 def _listed(words: Words, low: int, high: int) -> bool:

@@ -1,10 +1,11 @@
 """Settles statements of one report that contradict each other, and says so."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 
 from cds_service.domain.facts import Conflict, ConflictKind, TextFinding
-from cds_service.domain.vocabulary import FindingId, Section, Status
+from cds_service.domain.vocabulary import Certainty, FindingId, Qualifier, Section, Status
 
 _SERIOUSNESS = {Status.PRESENT: 2, Status.POSSIBLE: 1, Status.ABSENT: 0}
 _CONCLUDING = frozenset({Section.IMPRESSION, Section.ADDENDUM})
@@ -32,6 +33,7 @@ def settle(
     Of an emergency finding the more serious statement stands; otherwise the impression outranks the findings section.
     Two statements of one section both stand, and a denial beside a statement at the same place is a conflict.
     """
+    findings = _without_denied_contact(findings)
     dropped: set[int] = set()
     conflicts: list[Conflict] = []
     by_finding: dict[FindingId, list[int]] = {}
@@ -45,6 +47,28 @@ def settle(
             _settle_pair(findings, (one, two), emergency, dropped, conflicts)
     kept = [finding for number, finding in enumerate(findings) if number not in dropped]
     return kept, list(dict.fromkeys(conflicts))
+
+
+def _without_denied_contact(findings: Sequence[TextFinding]) -> list[TextFinding]:
+    """Take contact with the cord back where compression is denied for the same level."""
+    denied = {
+        level
+        for finding in findings
+        if finding.finding is FindingId.CORD
+        and finding.status is Status.ABSENT
+        and finding.certainty is Certainty.CERTAIN
+        for level in finding.levels
+    }
+    kept = []
+    for finding in findings:
+        contact = finding.finding is FindingId.CORD and Qualifier.CONTACT_ONLY in finding.qualifiers
+        if contact and finding.status is Status.POSSIBLE and finding.levels and denied:
+            levels = tuple(level for level in finding.levels if level not in denied)
+            if levels:
+                kept.append(replace(finding, levels=levels))
+        else:
+            kept.append(finding)
+    return kept
 
 
 def _settle_pair(
@@ -88,5 +112,5 @@ def _loser(one: TextFinding, two: TextFinding, emergency: frozenset[FindingId]) 
     earlier = 1 if concluding[0] else 0
     loser = (one, two)[earlier]
     winner = (one, two)[1 - earlier]
-    narrower = bool(loser.levels) and not winner.levels and winner.status is Status.ABSENT
+    narrower = bool(loser.levels) and not winner.levels and Status.ABSENT in {loser.status, winner.status}
     return None if narrower else earlier

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cds_service.domain.facts import Reading, ReportText, TextFinding
-from cds_service.domain.vocabulary import FindingId, Language, Qualifier, Section, Status
+from cds_service.domain.vocabulary import FindingId, Qualifier, Section, Status
 from cds_service.knowledge.findings import CorpusLabel
 from cds_service.reading.language import declared
 from cds_service.reading.pathway import edema_of, pathway_of
@@ -80,9 +80,14 @@ class CorpusReader:
 
 def _simplify(pairs: dict[tuple[str, str], dict[str, None]]) -> None:
     """Leave out what the guideline leaves to a closer name."""
-    edema = any(name == "bone_marrow_edema" and status == "present" for name, status in pairs)
-    if edema:
+    if ("bone_marrow_edema", "present") in pairs:
         pairs.pop(("marrow_signal_abnormality", "present"), None)
+    # nothing is said about an operation by denying a complication of it
+    pairs.pop(("postoperative_change", "absent"), None)
+    for name, status in list(pairs):
+        stated = pairs.get((name, "present"))
+        if status == "possible" and stated is not None and (not stated or set(pairs[name, status]) <= set(stated)):
+            del pairs[name, status]
 
 
 def read_lines(lines: Iterable[str | bytes], reader: CorpusReader) -> Iterator[dict[str, Any] | RowError]:
@@ -97,6 +102,3 @@ def read_lines(lines: Iterable[str | bytes], reader: CorpusReader) -> Iterator[d
             yield reader.row(row)
         except (ValueError, RecursionError) as error:
             yield RowError(number, str(error)[:_LONGEST_ERROR])
-
-
-__all__ = ["CorpusReader", "Language", "RowError", "read_lines"]

@@ -55,6 +55,7 @@ _VERTEBRA_BEFORE = (
     "at", "level", "vertebr", "vertebra", "nivel", "corp", "disc", "disk", "wirbel", "hohe", "bei", "body", "bodies",
     "etaj", "from", "of", "dorsal", "thoracic", "toracal", "thorakal", "segment", "between", "intervertebral",
 )  # fmt: skip
+_BODY_WORDS = ("vertebr", "body", "wirbel", "corp")
 _ROOT_AFTER = ("nerve", "root", "nervenwurzel", "wurzel", "radicul", "dermatom", "myotom", "spinalnerv", "ganglion")
 _ROOT_BEFORE = ("root", "nervenwurzel", "wurzel", "radacin", "radicul", "nerve", "nerv", "spinalnerv", "dermatom")
 _ROOT_SKIP = frozenset(
@@ -243,6 +244,9 @@ def _ranged(words: Words, item: _Item) -> tuple[list[str], int] | None:
     if index >= len(words) or words.gaps[index] is Gap.STOP:
         return None
     word = words.words[index]
+    if word.startswith(_BODY_WORDS) and index + 1 < len(words) and words.words[index + 1] in _ON_WORDS:
+        index += 1
+        word = words.words[index]
     if item.stop and words.between(index).strip() in _DASHES:
         chained = _partner_below(words, index, item.stop) or _single(words, index, item.stop[0])
         if chained and _INDEX[chained[0]] == _INDEX[item.stop] + 1:

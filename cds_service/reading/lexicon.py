@@ -62,6 +62,8 @@ class Lexicon:
         self.compositions = _compositions(findings)
         self.eligible = _eligible(findings, self.compositions)
         self.weak = findings.classes.expand(("weak",))
+        self.unspecific = findings.classes.expand(("unspecific",))
+        self.yields_to = {f.id: frozenset(f.yields_to) for f in findings.findings.values()}
 
     def find(self, words: Words) -> Hits:
         """Return all hits of a text."""

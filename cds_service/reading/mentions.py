@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cds_service.domain.vocabulary import FindingId, Qualifier, Status
 from cds_service.reading.lexicon import LEVEL, OTHER, CompiledComposition, Hit, Lexicon
@@ -25,6 +26,8 @@ _LINKS = frozenset(
     "anterior posterior ventral dorsal superior inferior e to hohe hohen".split()
 )
 _LONGEST_LINK = 4
+# processes that a longer term uses up: the compression of "compression fracture" compresses nothing
+_SWALLOWED = frozenset({"compress", "contact", "narrow", "collapse", "mass", "tissue", "inflamed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +68,28 @@ class Composer:
         around: Surroundings,
     ) -> list[Mention]:
         """Return all mentions of a sentence in reading order; the hits given are those of the sentence."""
-        found = [m for hit in literal if (m := self._literal(words, hit, anatomy, around))]
+        standing = self._standing(literal)
+        found = [m for hit in standing if (m := self._literal(words, hit, anatomy, around))]
         for hit in process:
-            found += self._composed(words, hit, anatomy, process, around)
-        return _distinct(found)
+            if hit.name not in _SWALLOWED or not any(_holds(wider, hit) for wider in standing):
+                found += self._composed(words, hit, anatomy, process, around)
+        return _without_generic(words, _distinct(found))
+
+    def _standing(self, literal: Sequence[Hit]) -> list[Hit]:
+        """Leave out literal terms inside a longer term of a finding they yield to."""
+        kept = []
+        for hit in literal:
+            swallowers = self._lexicon.yields_to[FindingId(hit.name)]
+            if not any(other.name in swallowers and _holds(other, hit) for other in literal):
+                kept.append(hit)
+        return kept
 
     def _literal(self, words: Words, hit: Hit, anatomy: Sequence[Hit], around: Surroundings) -> Mention | None:
         finding = FindingId(hit.name)
         mention = Mention(finding, hit.first, hit.last, hit.first, hit.last)
         if finding in self._lexicon.free:
             return mention
-        spinal, other = _nearest_distances(words, hit, anatomy, self._lexicon.weak)
+        spinal, other = self._nearest_distances(words, hit, anatomy)
         if other is None:
             accepted = spinal is not None or _inherits(around)
         elif spinal is None:
@@ -83,6 +97,21 @@ class Composer:
         else:
             accepted = spinal <= other or other > _GATE_REACH
         return mention if accepted else None
+
+    def _nearest_distances(self, words: Words, hit: Hit, anatomy: Sequence[Hit]) -> tuple[int | None, int | None]:
+        """Return the distances to the nearest anatomy of the spine and outside it."""
+        spinal: int | None = None
+        other: int | None = None
+        for a in anatomy:
+            if a.name in self._lexicon.unspecific:
+                continue
+            distance = _distance(words, hit, a)
+            if a.name == OTHER:
+                other = distance if other is None else min(other, distance)
+            else:
+                distance += 1 if a.name in self._lexicon.weak else 0
+                spinal = distance if spinal is None else min(spinal, distance)
+        return spinal, other
 
     def _composed(
         self, words: Words, hit: Hit, anatomy: Sequence[Hit], process: Sequence[Hit], around: Surroundings
@@ -93,8 +122,8 @@ class Composer:
         anchors = self._anchors(words, hit, anatomy)
         if anchors is None:
             return []
-        names = {anchor.name for anchor in anchors} or self._inherited(around, hit)
-        if not names:
+        names = {anchor.name for anchor in anchors} or self._inherited(around, hit, anatomy)
+        if not names or (names <= self._lexicon.unspecific and not self._about_spine(anatomy, around)):
             return []
         found = []
         for composition in compositions:
@@ -136,11 +165,23 @@ class Composer:
             return chain or None
         return [a for a in chain if a.name != OTHER]
 
-    def _inherited(self, around: Surroundings, hit: Hit) -> frozenset[str]:
-        """Return the anatomy of the sentence before or of the list head, else only that the report shows a spine."""
+    def _about_spine(self, anatomy: Sequence[Hit], around: Surroundings) -> bool:
+        """Tell whether bone or soft tissue without a name is that of the spine here."""
+        names = {a.name for a in anatomy}
+        if names - self._lexicon.unspecific - {OTHER}:
+            return True
+        return OTHER not in names and _inherits(around)
+
+    def _inherited(self, around: Surroundings, hit: Hit, anatomy: Sequence[Hit]) -> frozenset[str]:
+        """Return the anatomy of the sentence before or of the list head, else only that the report shows a spine.
+
+        A sentence that names a structure of its own inherits none.
+        """
         eligible = self._lexicon.eligible[hit.name]
+        if any(a.name not in self._lexicon.weak for a in anatomy):
+            return frozenset()
         inherited = around.anatomy & eligible
-        if OTHER in inherited:
+        if OTHER in around.anatomy:
             return frozenset()
         if inherited:
             return inherited
@@ -151,22 +192,6 @@ def _inherits(around: Surroundings) -> bool:
     if around.spinal_report is None:
         return bool(around.anatomy) and OTHER not in around.anatomy
     return around.spinal_report
-
-
-def _nearest_distances(
-    words: Words, hit: Hit, anatomy: Sequence[Hit], weak: frozenset[str]
-) -> tuple[int | None, int | None]:
-    """Return the distances to the nearest anatomy of the spine and outside it."""
-    spinal: int | None = None
-    other: int | None = None
-    for a in anatomy:
-        distance = _distance(words, hit, a)
-        if a.name == OTHER:
-            other = distance if other is None else min(other, distance)
-        else:
-            distance += 1 if a.name in weak else 0
-            spinal = distance if spinal is None else min(spinal, distance)
-    return spinal, other
 
 
 def _distance(words: Words, hit: Hit, anatomy: Hit) -> int:
@@ -181,10 +206,19 @@ def _distance(words: Words, hit: Hit, anatomy: Hit) -> int:
         return high - low
     distance = high - low - 1
     for index in range(low + 1, high + 1):
+        if _is_level(words.words[index - 1]) or _is_level(words.words[index]):
+            # "the discs (T2, T3, T4) with ...": levels between stand for the anatomy
+            distance -= index < high
+            continue
         distance += _GAP_PENALTY[words.gaps[index]]
         if index < high:
             distance += _WORD_PENALTY.get(words.words[index], 0)
     return max(distance, 0)
+
+
+@lru_cache(maxsize=8192)
+def _is_level(word: str) -> bool:
+    return word[-1].isdigit() and (word[0] in "ctldshbw")
 
 
 def _coordinated(words: Words, nearest: Hit, candidates: Sequence[Hit]) -> list[Hit]:
@@ -223,6 +257,31 @@ def _conditions_hold(
     return not any(_distance(words, hit, p) <= _UNLESS_REACH for p in unwanted)
 
 
+def _holds(wider: Hit, narrower: Hit) -> bool:
+    return (
+        wider.first <= narrower.first
+        and wider.last >= narrower.last
+        and wider.last - wider.first > narrower.last - narrower.first
+    )
+
+
+def _without_generic(words: Words, mentions: Sequence[Mention]) -> list[Mention]:
+    """Drop the bare word "degenerative" where it belongs to a finding named right after it."""
+    kept = []
+    for mention in mentions:
+        named = mention.finding is FindingId.DEGENERATIVE_CHANGE and any(
+            other.finding is not mention.finding
+            and other.from_ <= mention.last + 2
+            and other.to >= mention.last
+            and (other.from_ <= mention.first or mention.first == mention.last)
+            and all(words.gaps[n] is Gap.SOFT for n in range(mention.last + 1, max(other.from_, mention.last) + 1))
+            for other in mentions
+        )
+        if not named:
+            kept.append(mention)
+    return kept
+
+
 def _distinct(mentions: Iterable[Mention]) -> list[Mention]:
     """Keep one mention of a finding where several overlap: the literal one, else the longest."""
     kept: list[Mention] = []
@@ -242,5 +301,6 @@ def _distinct(mentions: Iterable[Mention]) -> list[Mention]:
 def anatomy_names(anatomy: Iterable[Hit]) -> frozenset[str]:
     """Return the names of anatomy that the next sentence may inherit; a structure hides the bare word "spine"."""
     names = {hit.name for hit in anatomy}
-    strong = names - {SPINE, LEVEL, "skeleton", "disc_level"}
-    return frozenset(strong or names)
+    strong = names - {SPINE, LEVEL, "skeleton", "disc_level", OTHER}
+    spinal = names - {OTHER}
+    return frozenset(strong or spinal or names)

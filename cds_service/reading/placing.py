@@ -7,11 +7,15 @@ from cds_service.reading.mentions import Mention
 from cds_service.reading.words import Gap, Words
 
 _FARTHEST = 16
+# a sentence that names one place speaks of it throughout
+_ALONE_FARTHEST = 40
 _TOPIC_DISTANCE = 5
 _TOPIC_OPENING = 5
 _GAP_COST = {Gap.SOFT: 0, Gap.COMMA: 3, Gap.CLAUSE: 8, Gap.STOP: 20}
 _WORD_COST = {
     **dict.fromkeys(("with", "mit", "cu", "but", "aber", "dar", "without", "ohne", "fara", "adjacent"), 3),
+    **dict.fromkeys(("shows", "confirma", "confirm", "confirms", "zeigt", "demonstrates", "reveals", "evidentiaza"), 3),
+    **dict.fromkeys(("localizate", "localizata", "localizat", "located", "extending", "gelegen", "reaching"), -3),
     **dict.fromkeys(("at", "of", "in", "im", "am", "bei", "la", "nivelul", "hohe", "der", "the", "al", "between"), -1),
 }
 _TOPIC_WORDS = frozenset(
@@ -38,7 +42,7 @@ def levels_of(
         return ()
     measured = sorted((_cost(words, mention, group, bounds), number) for number, group in enumerate(named))
     cost, number = measured[0]
-    if cost > _FARTHEST:
+    if cost > (_FARTHEST if len(named) > 1 else _ALONE_FARTHEST):
         return ()
     chosen = [named[number]]
     for step in (1, -1):
@@ -71,7 +75,7 @@ def _cost(words: Words, mention: Mention, group: LevelGroup, bounds: tuple[int, 
         low, high = group.last, mention.first
     else:
         low, high = mention.last, group.first
-    if high - low > _FARTHEST * 3:
+    if high - low > _ALONE_FARTHEST * 2:
         return _TOPIC_DISTANCE * 2 if _is_topic(words, group, bounds) else _FARTHEST + 1
     cost = high - low - 1
     for index in range(low + 1, high + 1):

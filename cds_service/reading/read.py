@@ -1,11 +1,11 @@
 """Reads spine MRI reports in three languages: texts in, findings with their exact places out. Pure; no clock, no I/O."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cds_service.domain.facts import Reading, ReportText, Span, StatedFact, TextFinding
-from cds_service.domain.vocabulary import BodyRegion, ConditionGroup, Language, Section
+from cds_service.domain.vocabulary import BodyRegion, Language, Section
 from cds_service.knowledge.findings import FindingsKnowledge, LanguageKnowledge
 from cds_service.reading.assertion import assertion, live_cues
 from cds_service.reading.conflicts import settle
@@ -14,11 +14,10 @@ from cds_service.reading.examination import examination
 from cds_service.reading.language import LanguageDetector, declared
 from cds_service.reading.lexicon import OTHER, Hit, Hits, Lexicon
 from cds_service.reading.mentions import Composer, Mention, Surroundings, anatomy_names
-from cds_service.reading.phrases import TermIndex
 from cds_service.reading.placing import levels_of, topic_of
 from cds_service.reading.sections import by_content
 from cds_service.reading.sentences import Sentence, split
-from cds_service.reading.stated import StatedReader, onset_days
+from cds_service.reading.stated import Conditions, StatedReader, onset_days
 from cds_service.reading.technique import technique_of
 from cds_service.reading.words import Words, cut
 
@@ -29,6 +28,10 @@ _BACK = frozenset(
     "disc disk bandscheibe there a es no kein keine fara discul mild associated".split()
 )
 _BACK_OPENING = 3
+_POINTING = frozenset(
+    "this these same that those dieser diesem dieses diesen gleicher selben acest acestui acelasi aceste".split()
+)
+_UNSPECIFIC = frozenset({"skeleton", "marrow", "soft_tissue", "ligament"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +51,12 @@ class Reader:
         self,
         findings: FindingsKnowledge,
         languages: Mapping[Language, LanguageKnowledge],
-        conditions: Mapping[ConditionGroup, Iterable[str]],
+        conditions: Conditions,
     ) -> None:
         self._lexicons = {code: Lexicon(findings, known) for code, known in languages.items()}
         self._composers = {code: Composer(lexicon) for code, lexicon in self._lexicons.items()}
         self._detector = LanguageDetector(languages)
-        self._stated = StatedReader(TermIndex({str(group): tuple(terms) for group, terms in conditions.items()}))
+        self._stated = {code: StatedReader(conditions, code) for code in languages}
 
     def read(self, texts: Sequence[ReportText], *, title: str = "", declared: Language | None = None) -> Reading:
         """Return what the texts of one report say. An unknown language reads nothing and says so (``language`` None)."""
@@ -72,7 +75,7 @@ class Reader:
         stated: list[StatedFact] = []
         for text in prepared:
             findings += self._findings(text, language, spinal)
-            stated += self._stated.facts(text.words, text.hits, text.sentences, text.index)
+            stated += self._stated[language].facts(text.words, text.hits, text.sentences, text.index)
         settled, conflicts = settle(findings, lexicon.emergency)
         return Reading(
             language,
@@ -98,6 +101,7 @@ class Reader:
         found: list[TextFinding] = []
         anatomy: frozenset[str] = frozenset()
         topic: tuple[str, ...] = ()
+        last_levels: tuple[str, ...] = ()
         cutter = _Cutter(text.hits)
         previous: Sentence | None = None
         for sentence in text.sentences:
@@ -118,8 +122,11 @@ class Reader:
                 around = Surroundings(head or anatomy, spinal)
                 mentions = composer.mentions(text.words, here.anatomy, here.process, here.literal, around)
                 inherited = sentence.head or (topic if _looks_back(text.words, sentence) else ())
+                if not inherited and _same_level(text.words, sentence):
+                    inherited = last_levels
                 found += _described(text, sentence, mentions, here, inherited, language)
             topic = topic_of(text.words, here.levels, bounds) or (topic if not here.levels else ())
+            last_levels = next((g.levels for g in reversed(here.levels) if not g.root), last_levels)
             anatomy = own or anatomy
         return found
 
@@ -159,6 +166,15 @@ def _looks_back(words: Words, sentence: Sentence) -> bool:
             word in {"this", "diesem", "acest", "these", "diesen", "aceste", "his"}
             for word in words.words[sentence.first : sentence.end]
         )
+    )
+
+
+def _same_level(words: Words, sentence: Sentence) -> bool:
+    """Tell "this level", "diesem Segment", "acest nivel"."""
+    here = words.words[sentence.first : sentence.end]
+    return any(
+        one in _POINTING and two.startswith(("level", "segment", "hohe", "nivel", "etaj", "location"))
+        for one, two in zip(here, here[1:], strict=False)
     )
 
 
@@ -216,9 +232,11 @@ def _is_spinal(title: str, prepared: Sequence[_Prepared]) -> bool | None:
     """Tell whether a report is about the spine: by its examination, else by the anatomy it speaks of most."""
     text = next((p.words.text for p in prepared), "")
     _, region = examination(title, text)
-    spinal = sum(hit.name not in {OTHER, "skeleton", "sacrum"} for p in prepared for hit in p.hits.anatomy)
+    named = {hit.name for p in prepared for hit in p.hits.anatomy} - _UNSPECIFIC
+    spinal = bool(named - {OTHER, "sacrum"})
     if region in _NOT_SPINE:
         return False if not spinal else None
     if region is not BodyRegion.UNKNOWN:
         return True
-    return True if spinal else None
+    # an excerpt that names no anatomy at all stands in a collection of spine reports
+    return True if spinal or not named else None

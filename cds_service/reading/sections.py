@@ -20,7 +20,8 @@ def by_content(sentences: Sequence[Sentence], words: Words, hits: Hits) -> list[
     shown = [hit.first for hit in hits.mark if hit.name == "imaging"]
     stating = [hit.first for hit in (*hits.process, *hits.literal)]
     found: list[Sentence] = []
-    opening = True
+    shows = [number for number, sentence in enumerate(sentences) if _has(shown, sentence)]
+    opening = bool(shows) and len(sentences) > 1
     for number, sentence in enumerate(sentences):
         if not opening or sentence.section is not Section.BODY:
             found.append(sentence)

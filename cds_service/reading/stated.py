@@ -1,16 +1,20 @@
 """Reads what the indication and history of a report say of the patient, and since when the complaint lasts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 from cds_service.domain.facts import Span, StatedFact
-from cds_service.domain.vocabulary import ConditionGroup, FindingId, Qualifier, Section
+from cds_service.domain.vocabulary import ConditionGroup, FindingId, Language, Qualifier, Section
+from cds_service.knowledge.code_groups import ConditionEntry, pairs, phrases
 from cds_service.reading.assertion import assertion, live_cues
 from cds_service.reading.details import qualifiers_of
 from cds_service.reading.lexicon import Hit, Hits
 from cds_service.reading.mentions import Mention
-from cds_service.reading.phrases import TermIndex, outermost
+from cds_service.reading.phrases import TermIndex, WordMatch, outermost
 from cds_service.reading.sentences import Sentence
 from cds_service.reading.words import Gap, Words
+
+Conditions: TypeAlias = Mapping[ConditionGroup, ConditionEntry | Iterable[str]]
 
 _DAYS = {"units_days": 1, "units_weeks": 7, "units_months": 30, "units_years": 365}
 _NUMBERS = {
@@ -29,8 +33,18 @@ _HISTORY = frozenset({Section.INDICATION})
 class StatedReader:
     """Finds condition terms in history sentences and decides whether they are affirmed."""
 
-    def __init__(self, index: TermIndex) -> None:
-        self._index = index
+    def __init__(self, conditions: Conditions, language: Language) -> None:
+        terms: dict[str, list[str]] = {}
+        self._pairs: list[tuple[str, tuple[str, ...], bool]] = []
+        for group, entry in conditions.items():
+            own = entry.terms.of(language) if isinstance(entry, ConditionEntry) else tuple(entry)
+            voiding = entry.unless if isinstance(entry, ConditionEntry) else ()
+            for sign, listed in (("+", own), ("-", voiding)):
+                terms[f"{sign}{group}"] = list(phrases(listed))
+                for pair in pairs(listed):
+                    self._pairs.append((str(group), pair, sign == "+"))
+                    terms |= {f"&{word}": [word] for word in pair}
+        self._index = TermIndex({name: listed for name, listed in terms.items() if listed})
 
     def facts(self, words: Words, hits: Hits, sentences: Sequence[Sentence], text_index: int) -> list[StatedFact]:
         """Return the facts of all history sentences of one text, in reading order."""
@@ -38,15 +52,14 @@ class StatedReader:
         if not history:
             return []
         found = []
-        matches = outermost(self._index.find(words))
+        every = outermost(self._index.find(words))
         for sentence in history:
             bounds = (sentence.first, sentence.end)
             cues = live_cues([c for c in hits.cue if bounds[0] <= c.first and c.last < bounds[1]])
             qualifiers = [q for q in hits.qualifier if bounds[0] <= q.first and q.last < bounds[1]]
             days = _days(words, _marks(hits, bounds), bounds)
-            for match in matches:
-                if not (bounds[0] <= match.first and match.last < bounds[1]):
-                    continue
+            here = [m for m in every if bounds[0] <= m.first and m.last < bounds[1]]
+            for match in self._counting(here):
                 mention = Mention(FindingId.DEGENERATIVE_CHANGE, match.first, match.last, match.first, match.last)
                 said = assertion(words, bounds, mention, cues, sentence.section, asked=sentence.asked)
                 start, end = words.starts[sentence.first], words.ends[sentence.end - 1]
@@ -76,6 +89,24 @@ class StatedReader:
                     )
                 )
         return found
+
+    def _counting(self, matches: Sequence[WordMatch]) -> list[WordMatch]:
+        """Return the matches of groups in one sentence, word pairs added and voided ones left out."""
+        by_word = {match.id[1:]: match for match in reversed(matches) if match.id[0] == "&"}
+        found = [WordMatch(m.id[1:], m.first, m.last) for m in matches if m.id[0] == "+"]
+        barred = set()
+        for group, pair, counts in self._pairs:
+            if all(word in by_word for word in pair):
+                first = by_word[pair[0]]
+                found += [WordMatch(group, first.first, first.last)] if counts else []
+                barred |= set() if counts else {group}
+        voids = [m for m in matches if m.id[0] == "-"]
+        return [
+            m
+            for m in outermost(sorted(found, key=lambda m: (m.first, -m.last)))
+            if m.id not in barred
+            and not any(v.id[1:] == m.id and v.first <= m.last and m.first <= v.last for v in voids)
+        ]
 
 
 def onset_days(words: Words, hits: Hits, sentences: Sequence[Sentence]) -> int | None:
