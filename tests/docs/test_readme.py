@@ -6,19 +6,25 @@ import re
 import shlex
 import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 import requests
+from click.testing import CliRunner
+from cryptography.hazmat.primitives.asymmetric import ec
 from werkzeug.serving import make_server
 
 from cds_service.app import create_app
+from cds_service.cli.main import cli
 from cds_service.config import Settings
 from cds_service.hooks.services import SERVICES
+from cds_service.security.clients import load_clients
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "fhir_fixtures/README.md")
@@ -52,10 +58,13 @@ def blocks() -> list[Block]:
 
 
 def matches(documented: Any, real: Any) -> bool:
-    """Whether ``real`` is as documented; ``…`` stands for any value, and at the end of a text or list for any rest."""
+    """Whether ``real`` is as documented; ``…`` stands for any value, and in a text, list or object for any rest."""
     if documented == ANYTHING:
         return True
     if isinstance(documented, dict) and isinstance(real, dict):
+        if ANYTHING in documented:
+            documented = {key: value for key, value in documented.items() if key != ANYTHING}
+            real = {key: value for key, value in real.items() if key in documented}
         return documented.keys() == real.keys() and all(matches(documented[key], real[key]) for key in documented)
     if isinstance(documented, list) and isinstance(real, list):
         if documented and documented[-1] == ANYTHING:
@@ -80,7 +89,8 @@ def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def curl(command: str, base_url: str) -> Any:
     """Do what the documented ``curl`` would do; only the options that the document uses are known."""
-    words = shlex.split(command.replace("\\\n", " "))
+    producer, _, consumer = command.replace("\\\n", " ").rpartition("|")
+    words = shlex.split(consumer)
     assert words[:2] == ["curl", "-s"]
     headers, body, url = {}, None, ""
     rest = iter(words[2:])
@@ -89,7 +99,8 @@ def curl(command: str, base_url: str) -> Any:
             name, _, value = next(rest).partition(": ")
             headers[name] = value
         elif word == "-d":
-            body = (ROOT / next(rest).removeprefix("@")).read_bytes()
+            assert next(rest) == "@-"
+            body = run(producer, base_url)
         else:
             url = word
     assert url.startswith(DOCUMENTED_BASE)
@@ -99,7 +110,14 @@ def curl(command: str, base_url: str) -> Any:
     return answer.json()
 
 
-@pytest.mark.parametrize("block", [b for b in blocks() if b.text.startswith("curl")], ids=lambda block: block.text[:60])
+def run(command: str, base_url: str) -> bytes:
+    """Run a documented command in the environment of the tests, against ``base_url``."""
+    words = shlex.split(command)
+    assert words[:3] == [".venv/bin/python", "-m", "fhir_fixtures"]
+    return subprocess.run([sys.executable, *words[1:], base_url], cwd=ROOT, capture_output=True, check=True).stdout
+
+
+@pytest.mark.parametrize("block", [b for b in blocks() if "curl -s" in b.text], ids=lambda block: block.text[:60])
 def test_documented_call_gets_the_documented_answer(block: Block, base_url: str) -> None:
     answer = curl(block.text, base_url)
     assert answer
@@ -108,21 +126,34 @@ def test_documented_call_gets_the_documented_answer(block: Block, base_url: str)
 
 
 def test_an_answer_is_documented() -> None:
-    assert [block.answer is not None for block in blocks()].count(True) >= 1
+    assert [block.answer is not None for block in blocks()].count(True) == 1
 
 
-def test_documented_fixture_command_prints_a_request(base_url: str) -> None:
-    commands = [b.text.strip() for b in blocks() if "-m fhir_fixtures" in b.text]
-    assert len(commands) == 1
-    words = shlex.split(commands[0])
-    assert words[0] == ".venv/bin/python"
-    output = subprocess.run([sys.executable, *words[1:], base_url], cwd=ROOT, capture_output=True, check=True).stdout
-    assert json.loads(output)["context"]["patientId"] == words[-1]
+@pytest.mark.parametrize("line", re.findall(r"^\.venv/bin/marrow-cds (.*)$", text_of("README.md"), re.MULTILINE))
+def test_documented_command_of_the_service_works(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    result = CliRunner().invoke(cli, shlex.split(line), catch_exceptions=False)
+    assert result.exit_code == 0
+    assert result.output.strip()
+
+
+def test_documented_registry_of_clients_is_accepted(tmp_path: Path) -> None:
+    registry = textwrap.dedent(
+        re.findall(r"^ *```toml\n(.*?)^ *```$", text_of("README.md"), re.MULTILINE | re.DOTALL)[0]
+    )
+    public = ec.generate_private_key(ec.SECP384R1()).public_key()
+    key = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(public)) | {"kid": "1", "use": "sig"}
+    (tmp_path / "ehr-keys.json").write_text(json.dumps({"keys": [key]}))
+    (tmp_path / "clients.toml").write_text(registry)
+    client = load_clients(tmp_path / "clients.toml").by_issuer("https://ehr.example.org")
+    assert client is not None
+    assert client.name == "Example EHR"
 
 
 def test_no_shell_block_is_left_unchecked() -> None:
-    checked = ("curl ", "make ", ".venv/bin/")
-    assert [block.text for block in blocks() if not block.text.startswith(checked)] == []
+    checked = ("curl -s ", "make ", ".venv/bin/marrow-cds ", ".venv/bin/python -m fhir_fixtures ")
+    lines = [line for block in blocks() for line in block.text.splitlines() if not line.startswith(" ")]
+    assert [line for line in lines if not line.startswith(checked)] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -157,6 +188,8 @@ def test_every_service_is_documented() -> None:
 
 def test_ellipsis_matches_only_where_it_stands() -> None:
     assert matches({"a": "begin…", "b": [1, "…"]}, {"a": "beginning", "b": [1, 2, 3]})
+    assert matches({"a": 1, "…": "…"}, {"a": 1, "b": 2})
+    assert not matches({"a": 1, "…": "…"}, {"b": 2})
     assert not matches({"a": "…"}, {"a": 1, "b": 2})
     assert not matches([1, 2], [1, 2, 3])
     assert not matches("begin…", "end")
