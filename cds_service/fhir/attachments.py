@@ -42,8 +42,7 @@ _PDF_FAULTS = (
     AttributeError,
     ArithmeticError,
     OSError,
-    RecursionError,
-    NotImplementedError,
+    RuntimeError,  # nesting too deep, or a feature that pypdf does not have
 )
 # Single-byte sets that reports of these languages still come in.
 _FALLBACKS = {"ro": "cp1250"}
