@@ -17,7 +17,7 @@ _POSSIBLE_SEGMENT = 6
 _OUTRIGHT = frozenset({"negated"})
 _ADJECTIVES = frozenset({"historical", "aged", "probable", "suspected", "consistent", "possible"})
 _AND = frozenset({"and", "und", "si", "with", "mit", "cu"})
-_ADJECTIVE_REACH = 3
+_ADJECTIVE_REACH = 2
 _JOINING = frozenset("or nor and und oder noch sau nici si bzw sowie versus vs as".split())
 # findings that are a state after something: "status post fusion" says that the fusion is there
 _STATES = frozenset({FindingId.POSTOPERATIVE, FindingId.IMPLANT, FindingId.CEMENT, FindingId.RADIATION})

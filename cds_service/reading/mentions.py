@@ -12,7 +12,7 @@ SPINE = "spine"
 _REACH = 14
 _GATE_REACH = 8
 _ALSO_REACH = 12
-_UNLESS_REACH = 6
+_UNLESS_REACH = 10
 _WEAK_PENALTY = 5
 _GAP_PENALTY = {Gap.SOFT: 0, Gap.COMMA: 4, Gap.CLAUSE: 8, Gap.STOP: 8}
 _WORD_PENALTY = {
@@ -128,7 +128,7 @@ class Composer:
         found = []
         for composition in compositions:
             fitting = composition.anatomy & names
-            if not fitting or not _conditions_hold(words, hit, composition, process, anatomy):
+            if not fitting or not _conditions_hold(hit, composition, process, anatomy):
                 continue
             used = [anchor for anchor in anchors if anchor.name in fitting]
             found.append(
@@ -216,6 +216,10 @@ def _distance(words: Words, hit: Hit, anatomy: Hit) -> int:
     return max(distance, 0)
 
 
+def _words_apart(one: Hit, two: Hit) -> int:
+    return max(two.first - one.last, one.first - two.last, 1) - 1
+
+
 @lru_cache(maxsize=8192)
 def _is_level(word: str) -> bool:
     return word[-1].isdigit() and (word[0] in "ctldshbw")
@@ -244,17 +248,17 @@ def _linked(words: Words, one: Hit, two: Hit) -> bool:
 
 
 def _conditions_hold(
-    words: Words, hit: Hit, composition: CompiledComposition, process: Sequence[Hit], anatomy: Sequence[Hit]
+    hit: Hit, composition: CompiledComposition, process: Sequence[Hit], anatomy: Sequence[Hit]
 ) -> bool:
     """Check the classes that must, and must not, stand near the process."""
     for wanted in composition.also:
         near = (p for p in (*process, *anatomy) if p.name in wanted)
-        if not any(_distance(words, hit, p) <= _ALSO_REACH for p in near):
+        if not any(_words_apart(hit, p) <= _ALSO_REACH for p in near):
             return False
     if not composition.unless:
         return True
     unwanted = (p for p in (*process, *anatomy) if p.name in composition.unless)
-    return not any(_distance(words, hit, p) <= _UNLESS_REACH for p in unwanted)
+    return not any(_words_apart(hit, p) <= _UNLESS_REACH for p in unwanted)
 
 
 def _holds(wider: Hit, narrower: Hit) -> bool:

@@ -23,14 +23,15 @@ from cds_service.reading.words import Words, cut
 
 _STATING = frozenset({Section.FINDINGS, Section.IMPRESSION, Section.ADDENDUM, Section.BODY})
 _NOT_SPINE = frozenset({BodyRegion.OTHER, BodyRegion.PELVIS})
-_BACK = frozenset(
-    "this these here same above hier dieser diesem diese dort acest acestui aceste acestor acelasi the die der das both "
-    "disc disk bandscheibe there a es no kein keine fara discul mild associated".split()
-)
-_BACK_OPENING = 3
 _POINTING = frozenset(
     "this these same that those dieser diesem dieses diesen gleicher selben acest acestui acelasi aceste".split()
 )
+# a sentence with one of these words leaves the level that the sentence before opened with
+_ELSEWHERE = (
+    "remain", "other", "elsewhere", "rest", "all", "conus", "conul", "konus", "visualized", "visualised", "ubrig",
+    "sonst", "weiter", "alle", "toate", "vertebrae", "bodies", "discs", "disks", "spine", "coloana", "wirbelsaule",
+    "alignment", "bandscheiben", "discuri", "celelalte",
+)  # fmt: skip
 _UNSPECIFIC = frozenset({"skeleton", "marrow", "soft_tissue", "ligament"})
 
 
@@ -158,14 +159,9 @@ class _Cutter:
 
 
 def _looks_back(words: Words, sentence: Sentence) -> bool:
-    """Tell whether a sentence without levels may speak of the levels of the one before."""
-    return (
-        sentence.continued
-        or any(word in _BACK for word in words.words[sentence.first : sentence.end][:_BACK_OPENING])
-        or any(
-            word in {"this", "diesem", "acest", "these", "diesen", "aceste", "his"}
-            for word in words.words[sentence.first : sentence.end]
-        )
+    """Tell whether a sentence without levels may speak of the levels that the one before opened with."""
+    return sentence.continued or not any(
+        word.startswith(_ELSEWHERE) for word in words.words[sentence.first : sentence.end]
     )
 
 
