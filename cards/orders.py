@@ -24,6 +24,14 @@ _UNKNOWN_REGION = "unknown"
 _ONE_REGION_EACH = frozenset({DraftKind.CT_REGION})
 _LEVELS = 4
 _CURRENT = (Priority.URGENT, Priority.ASAP, Priority.STAT)
+_REFERRALS = frozenset(
+    {
+        DraftKind.SPINE_SURGERY_REFERRAL,
+        DraftKind.INFECTIOUS_DISEASE_REFERRAL,
+        DraftKind.ONCOLOGY_REFERRAL,
+        DraftKind.RHEUMATOLOGY_REFERRAL,
+    }
+)
 _VISITS = frozenset({DraftKind.FOLLOW_UP_VISIT})
 _LATER_MRI = frozenset({DraftKind.MRI_FOLLOW_UP, DraftKind.MRI_FOLLOW_UP_NATIVE})
 
@@ -258,18 +266,23 @@ def resources(writing: OrderWriting, draft: Draft) -> list[Resource]:
     return [_service_request(writing, draft, key, region) for key in (draft.kind.value, *spec.also)]
 
 
+def _when(draft: Draft, wording: Wording) -> str:
+    """Return the days in which a draft falls due; empty when it is due now."""
+    if draft.occurrence is None:
+        return ""
+    start, end = draft.occurrence.isoformat(), draft.occurrence_end
+    if end is None or end == draft.occurrence:
+        return start
+    return wording.phrase("period", start=start, end=end.isoformat())
+
+
 def _label(draft: Draft, wording: Wording) -> str:
-    """Name the button: the step, its date or its urgency."""
+    """Name the button: the step, its date or its urgency. An urgent test is worded unlike an urgent referral."""
     label = wording.drafts[draft.kind.value].label
-    if draft.occurrence is not None:
-        start, end = draft.occurrence.isoformat(), draft.occurrence_end
-        when = (
-            start
-            if end is None or end == draft.occurrence
-            else wording.phrase("period", start=start, end=end.isoformat())
-        )
-        return f"{label} ({when})"
-    return f"{label} ({wording.name('priorities', draft.priority.value)})" if draft.priority in _CURRENT else label
+    hurried = "priorities" if draft.kind in _REFERRALS else "test_priorities"
+    urgency = wording.name(hurried, draft.priority.value) if draft.priority in _CURRENT else ""
+    detail = _when(draft, wording) or urgency
+    return f"{label} ({detail})" if detail else label
 
 
 def _actions(writing: OrderWriting, draft: Draft, label: str) -> tuple[Action, ...]:

@@ -85,6 +85,7 @@ class _TextFile(_Strict):
     columns: Words
     words: Words
     priorities: Words
+    test_priorities: Words
     statuses: dict[Text, str]
     trends: Words
     courses: Words
@@ -162,7 +163,8 @@ class Wording:
 
 
 _NAME_SECTIONS = (
-    "headings", "columns", "priorities", "statuses", "trends", "courses", "finding_words", "regions", "lanes", "sins",
+    "headings", "columns", "priorities", "test_priorities",
+    "statuses", "trends", "courses", "finding_words", "regions", "lanes", "sins",
     "missing", "ddx", "chart_kinds", "notes", "careplan", "findings", "conditions", "analytes", "orders",
 )  # fmt: skip
 
@@ -170,6 +172,7 @@ _NAME_SECTIONS = (
 _VOCABULARIES: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "priorities": frozenset(Priority),
+        "test_priorities": frozenset(Priority),
         "statuses": frozenset(Status) | {"probable", "unlikely"},
         "trends": frozenset(Trend),
         "courses": frozenset(Course),
@@ -249,7 +252,7 @@ def _compile(raw: _TextFile, language: Language) -> Wording:
     _check_vocabularies(raw, name)
     phrase_names = frozenset(
         {"value", "low", "high", "count", "date", "start", "end", "items", "version", "lane", "row", "ids"}
-        | {"card", "title", "priority"}
+        | {"card", "title"}
     )
     return Wording(
         language=language,

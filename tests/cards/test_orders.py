@@ -119,7 +119,7 @@ def test_regions_of_levels(levels: tuple[str, ...], regions: tuple[str, ...]) ->
     ("changes", "label", "window"),
     [
         ({}, "Plan follow-up MRI", {}),
-        ({"priority": Priority.URGENT}, "Plan follow-up MRI (urgent)", {}),
+        ({"priority": Priority.URGENT}, "Plan follow-up MRI (high priority)", {}),
         (
             {"occurrence": date(2026, 12, 17)},
             "Plan follow-up MRI (2026-12-17)",
@@ -144,6 +144,12 @@ def test_dates_stand_in_label_and_resource(
     resource = found["actions"][0]["resource"]
     assert found["label"] == label
     assert {key: value for key, value in resource.items() if key.startswith("occurrence")} == window
+
+
+def test_urgent_referral_is_worded_unlike_an_urgent_test(make: Any) -> None:
+    urgent = [Draft(kind, Priority.URGENT) for kind in (DraftKind.CRP, DraftKind.SPINE_SURGERY_REFERRAL)]
+    labels = [suggestion(make, draft, Language.DE)["label"] for draft in urgent]
+    assert labels == ["CRP anfordern (vorrangig)", "Wirbelsäulenchirurgie vorstellen (dringlich)"]
 
 
 def test_one_step_may_need_two_orders(make: Any) -> None:
