@@ -2,7 +2,7 @@
 
 from cds_service.domain.vocabulary import Indicator, OrderKind
 from cds_service.rules.orders.order_rule import Advice, Answer, OrderContext, OrderRow, OrderRule, Silence
-from cds_service.rules.orders.words import SPINE, mentions
+from cds_service.rules.orders.words import OTHER_SITES, SPINE, mentions
 
 
 def _not_recommended(context: OrderContext, reason: str, indicator: Indicator = Indicator.INFO) -> Advice:
@@ -18,8 +18,9 @@ def calcitonin(context: OrderContext) -> Answer:
 
 def shock_wave(context: OrderContext) -> Answer:
     """Shock waves over the spine have no evidence, and lung and cord lie in the field."""
-    place = f"{context.order.body_text} {context.order.reason_text}"
-    if context.order.body_text and not mentions(place, SPINE):
+    order = context.order
+    place = f"{order.text} {order.body_text} {order.reason_text}"
+    if mentions(place, OTHER_SITES) and not mentions(place, SPINE):
         return Silence("the order names another part of the body")
     return _not_recommended(context, "shock-wave")
 

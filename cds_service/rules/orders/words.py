@@ -33,6 +33,12 @@ SPINE = (
     "spin", "vertebr", "lumb", "lomb", "thorac", "torac", "cervic", "sacr", "sakr", "back", "spate", "coloan",
     "wirbel", "rücken", "kreuzbein", "lws", "bws", "hws", "lwk", "bwk", "hwk",
 )  # fmt: skip
+# Other places where shock waves are used.
+OTHER_SITES = (
+    "heel", "plantar", "calcane", "achill", "foot", "shoulder", "elbow", "epicondyl", "knee", "hip joint", "trochanter",
+    "patell", "kidney", "renal", "ureter", "stone", "lithotrip", "penile", "ferse", "fuss", "schulter", "ellenbogen",
+    "knie", "hüft", "niere", "harnleiter", "călcâi", "umăr", "cotul", "genunchi", "șold", "rinich", "litotri",
+)  # fmt: skip
 MORPHINE = ("morphin", "morfin")
 _PARTS = MappingProxyType(
     {
