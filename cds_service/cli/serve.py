@@ -2,47 +2,27 @@
 
 import gc
 import logging
-import signal
 import socket
 import sys
 import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
-from types import FrameType
-from typing import NoReturn
 
 import click
 import requests
-import waitress  # type: ignore[import-untyped]  # it ships no types
 from rich.console import Console
 
 import fhir_fixtures
 from cds_service.app import create_app
+from cds_service.cli.listening import listen, serve
 from cds_service.cli.shown import show_cards
 from cds_service.config import Settings, read_settings
-from cds_service.errors import ConfigError
 from cds_service.hooks.services import PATIENT_VIEW
 from cds_service.security.clients import SANDBOX_ISSUER
 
 DEMO_CASE = "t11-before-labs"
 _READY_SECONDS = 30.0
-# Bodies a little over the limit are read and refused in the answer form of the service; beyond this, at the socket.
-_SOCKET_FACTOR = 4
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Bind before anything is loaded, so that a taken port is told at once. Raises ConfigError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=128)
-    except OSError as error:
-        raise ConfigError(f"MARROW_HOST/MARROW_PORT: {host}:{port} cannot be used ({error.strerror})") from None
-
-
-def _stop(signum: int, frame: FrameType | None) -> NoReturn:
-    del signum, frame
-    raise SystemExit(0)
 
 
 def _log_to_stderr() -> None:
@@ -88,18 +68,6 @@ def _serve(settings: Settings, listening: socket.socket, *, demo: bool, console:
     gc.collect()
     # What is loaded now stays for good; the collector need not look at it during calls.
     gc.freeze()
-    in_memory = settings.max_body_bytes * _SOCKET_FACTOR
-    server = waitress.create_server(
-        app,
-        sockets=[listening],
-        threads=settings.threads,
-        ident=None,
-        max_request_body_size=in_memory,
-        # Never spooled to a file: bodies hold patient data.
-        inbuf_overflow=in_memory + 1,
-        outbuf_overflow=in_memory + 1,
-    )
-    signal.signal(signal.SIGTERM, _stop)
     host, port = listening.getsockname()[:2]
     local = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     local = local.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
@@ -107,7 +75,7 @@ def _serve(settings: Settings, listening: socket.socket, *, demo: bool, console:
         threading.Thread(target=_demonstrate, args=(local, console), daemon=True).start()
     else:
         console.print(_addresses(local))
-    server.run()
+    serve(app, listening, threads=settings.threads, max_body_bytes=settings.max_body_bytes)
 
 
 @click.command("serve")
@@ -122,6 +90,6 @@ def command(host: str | None, port: str | None, *, allow_open: bool, demo: bool)
     if demo:
         settings = replace(settings, cors_origins=(*settings.cors_origins, SANDBOX_ISSUER))
     _log_to_stderr()
-    with _listen(settings.host, settings.port) as listening:
+    with listen(settings.host, settings.port) as listening:
         bound = replace(settings, port=listening.getsockname()[1])
         _serve(bound, listening, demo=demo, console=Console())

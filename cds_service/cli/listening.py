@@ -1,0 +1,69 @@
+"""The HTTP server of one process: bodies stay in memory, connections are kept, running calls end before it stops."""
+
+import signal
+import socket
+import threading
+import time
+from types import FrameType
+from typing import Any
+
+import waitress  # type: ignore[import-untyped]  # it ships no types
+from flask import Flask
+from waitress import wasyncore
+
+from cds_service.errors import ConfigError
+
+# Bodies a little over the limit are read and refused in the answer form of the service; beyond this, at the socket.
+_SOCKET_FACTOR = 4
+_DRAIN_SECONDS = 10.0
+_TURN_SECONDS = 1.0
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind before anything is loaded, so that a taken port is told at once. Raises ConfigError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=128)
+    except OSError as error:
+        raise ConfigError(f"MARROW_HOST/MARROW_PORT: {host}:{port} cannot be used ({error.strerror})") from None
+
+
+def _busy(server: Any) -> bool:
+    """Whether a call is being received, answered or sent."""
+    channels = list(server.active_channels.values())
+    return any(channel.requests or channel.request or channel.total_outbufs_len for channel in channels)
+
+
+def serve(app: Flask, listening: socket.socket, *, threads: int, max_body_bytes: int) -> None:
+    """Answer calls until SIGTERM or SIGINT, then finish those that run; a second signal ends at once."""
+    in_memory = max_body_bytes * _SOCKET_FACTOR
+    connections: dict[int, Any] = {}
+    server = waitress.create_server(
+        app,
+        connections,
+        sockets=[listening],
+        threads=threads,
+        ident=None,
+        max_request_body_size=in_memory,
+        # Never spooled to a file: bodies hold patient data.
+        inbuf_overflow=in_memory + 1,
+        outbuf_overflow=in_memory + 1,
+    )
+    stopping = threading.Event()
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        del frame
+        signal.signal(signum, signal.SIG_DFL)
+        stopping.set()
+        server.pull_trigger()
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, stop)
+    while not stopping.is_set():
+        wasyncore.loop(timeout=_TURN_SECONDS, use_poll=True, map=connections, count=1)
+    server.accepting = False
+    deadline = time.monotonic() + _DRAIN_SECONDS
+    while _busy(server) and time.monotonic() < deadline:
+        wasyncore.loop(timeout=0.05, use_poll=True, map=connections, count=1)
+    server.task_dispatcher.shutdown()
+    wasyncore.close_all(connections)
