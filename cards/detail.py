@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from cards.catalogue import Catalogue
 from cards.escape import markdown_text
@@ -22,10 +23,10 @@ from cards.phrases import (
     missing_name,
     newest,
     number,
-    placeholder_values,
     source_name,
     status_word,
 )
+from cards.values import placeholder_values
 from cards.wording import MINIMUM_LINES, Wording
 from cds_service.domain.assessment import (
     Assessment,
@@ -187,6 +188,13 @@ def _report_quotes(writing: Writing) -> str:
     return "\n\n".join([_heading("report", wording), *shown])
 
 
+def _since(start: date | None, recorded: date | None, wording: Wording) -> str:
+    """Return when something began, else when it was put on record, else that no date is stated."""
+    if start is not None:
+        return wording.phrase("since", date=start.isoformat())
+    return wording.phrase("recorded", date=recorded.isoformat()) if recorded else wording.phrase("undated")
+
+
 def _chart_items(writing: Writing) -> str:
     wording = writing.wording
     items: list[str] = []
@@ -194,11 +202,10 @@ def _chart_items(writing: Writing) -> str:
         match cause:
             case ConditionCause(condition=condition):
                 name = chart_escape(condition.text) or group_name(condition.groups, wording) or NO_VALUE
-                known = condition.onset or condition.recorded
-                when = wording.phrase("since", date=known.isoformat()) if known else wording.phrase("undated")
+                when = _since(condition.onset, condition.recorded, wording)
                 items.append(f"{name} ({when}, {source_name(condition.provenance)})")
             case MedicationCause(medication=drug):
-                when = wording.phrase("since", date=drug.start.isoformat()) if drug.start else wording.phrase("undated")
+                when = _since(drug.start, None, wording)
                 items.append(f"{chart_escape(drug.text) or NO_VALUE} ({when}, {source_name(drug.provenance)})")
             case ChartCause(kind=kind, on=on, provenance=provenance):
                 label = wording.name("chart_kinds", kind)
@@ -334,11 +341,11 @@ def _rule(writing: Writing) -> str:
     line = f"{_heading('rule', wording)}: {'; '.join(parts)}"
     if wording.language is not Language.EN:
         return line
-    wanted = {card.row, *ids}
+    said = {result.rule_id: result.why for result in writing.assessment.rules if result.fired and result.why}
     why = [
-        f"{markdown_text(result.rule_id)}: {markdown_text(result.why, _TEXT)}"
-        for result in writing.assessment.rules
-        if result.fired and result.why and result.rule_id in wanted
+        f"{markdown_text(rule)}: {markdown_text(said[rule], _TEXT)}"
+        for rule in dict.fromkeys((card.row, *ids))
+        if rule in said
     ]
     return f"{line}\n\n{_bullets(why[:_WHY])}" if why else line
 

@@ -1,34 +1,30 @@
-"""Puts facts into words: findings with levels and status, laboratory values, history, dates; the placeholder values."""
+"""Puts facts into words: findings with levels and status, laboratory values, history, dates."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 
 from cards.catalogue import Catalogue
 from cards.escape import ELLIPSIS, markdown_text, plain_text
 from cards.wording import VALUE_LENGTH, Wording
 from cds_service.domain.assessment import (
-    Assessment,
     Cause,
     ChartCause,
     ConditionCause,
-    DraftKind,
     FindingCause,
     LabCause,
     MedicationCause,
-    ParamValue,
-    PlannedCard,
     StatedCause,
 )
 from cds_service.domain.facts import LabValue, Provenance, TextFinding
-from cds_service.domain.vocabulary import Analyte, Certainty, ConditionGroup, FindingId, OrderKind, Status
+from cds_service.domain.vocabulary import Analyte, Certainty, ConditionGroup, FindingId, Status
 
 _THORACIC = re.compile(r"\bT(?=\d)")
 _SACRUM = frozenset({"S", "SACRUM"})
 _LEVEL_LENGTH = 20
-_LEVELS_IN_SUMMARY = 2
 _LEVELS_IN_EVIDENCE = 3
 _EVIDENCE_ITEMS = 5
+_CHART_PLACES = 2
 _CHART_TEXT = 70
 _STATED = frozenset({Status.PRESENT, Status.POSSIBLE})
 # UCUM units whose usual print form differs; every other unit is shown as it is.
@@ -46,8 +42,6 @@ _NAMED_STATES = {
     ("pregnancy", "pregnant"): ConditionGroup.PREGNANCY,
     ("pregnancy", "postpartum"): ConditionGroup.POSTPARTUM,
 }
-# Sorts of order that have a name of their own on the card "not suggested by this service".
-_NAMED_ORDERS = (OrderKind.SHOCK_WAVE, OrderKind.HYPERBARIC_OXYGEN, OrderKind.ILOPROST, OrderKind.CALCITONIN)
 
 NO_VALUE = "–"
 
@@ -149,15 +143,25 @@ def finding_phrase(finding: FindingId, levels: Sequence[str], status: str, wordi
 
 
 def finding_phrases(causes: Iterable[Cause], wording: Wording, catalogue: Catalogue) -> list[str]:
-    """Return findings that a report states, most important first, each once with all its levels."""
+    """Return findings that a report states, most important first, each once with all its levels.
+
+    A finding that is stated for a level is not repeated as possible for the same level.
+    """
     merged: dict[tuple[FindingId, str], list[str]] = {}
+    certain: dict[FindingId, set[str]] = {}
     for cause in causes:
         if isinstance(cause, FindingCause) and cause.finding.status in _STATED:
-            key = cause.finding.finding, status_word(cause.finding, wording)
-            merged.setdefault(key, []).extend(cause.finding.levels)
+            status = status_word(cause.finding, wording)
+            merged.setdefault((cause.finding.finding, status), []).extend(cause.finding.levels)
+            if not status:
+                certain.setdefault(cause.finding.finding, set()).update(cause.finding.levels)
     last = len(catalogue.importance)
     ordered = sorted(merged, key=lambda key: (catalogue.importance.get(key[0], last), bool(key[1])))
-    return [finding_phrase(key[0], tuple(dict.fromkeys(merged[key])), key[1], wording) for key in ordered]
+    return [
+        finding_phrase(finding, tuple(dict.fromkeys(merged[finding, status])), status, wording)
+        for finding, status in ordered
+        if not status or finding not in certain or not certain[finding].issuperset(merged[finding, status])
+    ]
 
 
 def group_name(groups: Iterable[ConditionGroup], wording: Wording) -> str:
@@ -195,12 +199,14 @@ def _chart_phrase(cause: Cause, wording: Wording, escape: Escape) -> str:
 
 def evidence_text(causes: Sequence[Cause], wording: Wording, catalogue: Catalogue, escape: Escape) -> str:
     """Return what was seen, in one phrase: findings first, then chart facts; empty when there is nothing to name."""
+    findings = finding_phrases(causes, wording, catalogue)
     chart = [_chart_phrase(cause, wording, escape) for cause in causes]
-    items = list(dict.fromkeys(filter(None, [*finding_phrases(causes, wording, catalogue), *chart])))
-    if len(items) > _EVIDENCE_ITEMS:
-        hidden = len(items) - _EVIDENCE_ITEMS
-        items = [*items[:_EVIDENCE_ITEMS], wording.phrase("more", count=str(hidden))]
-    return "; ".join(items)
+    others = [item for item in dict.fromkeys(filter(None, chart)) if item not in findings]
+    # chart facts keep a place beside a long list of findings: they may be what the card rests on
+    shown = findings[: _EVIDENCE_ITEMS - min(len(others), _CHART_PLACES)]
+    shown += others[: _EVIDENCE_ITEMS - len(shown)]
+    hidden = len(findings) + len(others) - len(shown)
+    return "; ".join([*shown, wording.phrase("more", count=str(hidden))] if hidden else shown)
 
 
 def history_text(causes: Sequence[Cause], wording: Wording, escape: Escape) -> str:
@@ -238,129 +244,3 @@ def source_name(reference: Provenance) -> str:
     """Where a fact stands; the record of the patient itself is named without its id."""
     kind = reference.reference.split("/", 1)[0]
     return markdown_text(kind if kind == "Patient" else reference.reference, 90)
-
-
-def _period(start: ParamValue | None, end: ParamValue | None, wording: Wording) -> str:
-    if not isinstance(start, date):
-        return ""
-    if not isinstance(end, date) or end == start:
-        return day(start, wording)
-    return wording.phrase("period", start=day(start, wording), end=day(end, wording))
-
-
-def draft_period(card: PlannedCard, wording: Wording, *kinds: DraftKind) -> str:
-    """When the first draft of these kinds falls due; empty when none is dated."""
-    dated = (draft for draft in card.drafts if draft.kind in kinds and draft.occurrence is not None)
-    return next((_period(draft.occurrence, draft.occurrence_end, wording) for draft in dated), "")
-
-
-def _sins(params: Mapping[str, ParamValue], wording: Wording) -> tuple[str, str]:
-    """SINS for a sentence and for the summary; both empty when it was not computed."""
-    score = params.get("sins_min")
-    if score is None:
-        return "", ""
-    missing = params.get("sins_missing")
-    if not isinstance(missing, tuple) or not missing:
-        return str(score), str(score)
-    items = ", ".join(name_of(item, wording, "sins") for item in missing)
-    long = f"{wording.phrase('at_least', count=str(score))} ({wording.phrase('items_missing', items=items)})"
-    return long, f"≥{score}"
-
-
-def _reason_values(params: Mapping[str, ParamValue], wording: Wording, escape: Escape) -> dict[str, str]:
-    """Values inside reason texts: numbers in the notation of the language."""
-    values: dict[str, str] = {}
-    for key in ("age", "egfr", "glucose", "inr", "platelets", "weeks"):
-        value = params.get(key)
-        if isinstance(value, int | float):
-            values[key] = number(value, wording)
-        elif isinstance(value, str):
-            values[key] = escape(value)
-    return values
-
-
-def _reasons(params: Mapping[str, ParamValue], wording: Wording, escape: Escape) -> tuple[str, str]:
-    """Return the reason in a few words and all reasons in sentences; both empty when none is given."""
-    first, also = params.get("reason"), params.get("also")
-    every = [item for item in (first, *(also if isinstance(also, tuple) else ())) if isinstance(item, str) and item]
-    if not every:
-        return "", ""
-    values = _reason_values(params, wording, escape)
-
-    def words(identifier: str, *, short: bool) -> str:
-        reason = wording.reasons.get(identifier)
-        if reason is None:
-            return name_of(identifier, wording, "missing")
-        template = reason.short if short else reason.detail
-        return template.fill(values) or name_of(identifier, wording, "missing")
-
-    return words(every[0], short=True), "; ".join(words(identifier, short=False) for identifier in every)
-
-
-def _listed(value: ParamValue | None, translate: Callable[[str], str]) -> str:
-    if isinstance(value, str) and value:
-        return translate(value)
-    return ", ".join(translate(item) for item in value) if isinstance(value, tuple) else ""
-
-
-def _order_name(card: PlannedCard, wording: Wording, escape: Escape) -> str:
-    """Name of the looked-at order: its sort where that has a name, else the words of the order."""
-    kinds = card.order.kinds if card.order else frozenset[OrderKind]()
-    for kind in _NAMED_ORDERS:
-        if kind in kinds:
-            return wording.name("orders", kind.value)
-    written = _listed(card.params.get("order"), escape)
-    return written or wording.name("orders", OrderKind.OTHER.value)
-
-
-def _lab_values(card: PlannedCard, assessment: Assessment, wording: Wording, escape: Escape) -> dict[str, str]:
-    values: dict[str, str] = {}
-    for key, analyte in (("crp", Analyte.CRP), ("esr", Analyte.ESR)):
-        cause = newest((*assessment.labs, *card.causes), analyte)
-        if cause is not None:
-            values[key] = lab_phrase(cause, wording, escape, dated=True)
-            values[f"{key}_short"] = lab_phrase(cause, wording, escape, dated=False)
-    return values
-
-
-def placeholder_values(
-    card: PlannedCard, assessment: Assessment, wording: Wording, catalogue: Catalogue, *, plain: bool
-) -> dict[str, str]:
-    """Every placeholder that has a value, escaped for the summary (``plain``) or for the Markdown detail."""
-    escape = summary_escape if plain else chart_escape
-    params = card.params
-    sins, sins_short = _sins(params, wording)
-    reason, reason_detail = _reasons(params, wording, escape)
-    onset = params.get("onset_weeks")
-    when = params.get("date")
-    finding_word = params.get("finding_word")
-    follow_up_mri = (DraftKind.MRI_FOLLOW_UP, DraftKind.MRI_FOLLOW_UP_NATIVE)
-    values = {
-        "finding": wording.name("finding_words", finding_word if isinstance(finding_word, str) else "vertebral_lesion"),
-        "level": levels_text(card.levels, wording, _LEVELS_IN_SUMMARY),
-        "evidence": evidence_text(card.causes, wording, catalogue, escape),
-        "history": history_text(card.causes, wording, escape),
-        "sins": sins,
-        "sins_short": sins_short,
-        "of": _listed(params.get("of"), escape),
-        "ddx": _listed(params.get("ddx"), lambda item: name_of(item, wording, "ddx", "findings", "conditions")),
-        "missing": _listed(params.get("missing"), lambda item: missing_name(item, wording)),
-        "mask": _listed(params.get("mask"), escape),
-        "organism": _listed(params.get("organism"), escape),
-        "device": _listed(params.get("device"), escape),
-        "source": _listed(params.get("source"), lambda item: name_of(item, wording, "analytes")),
-        "order": _order_name(card, wording, escape),
-        "date": day(when, wording) if isinstance(when, date) else "",
-        "visit": _period(params.get("visit"), params.get("visit_end"), wording)
-        or draft_period(card, wording, DraftKind.FOLLOW_UP_VISIT),
-        "mri": _period(params.get("mri"), params.get("mri_end"), wording)
-        or draft_period(card, wording, *follow_up_mri),
-        "recheck": draft_period(card, wording, DraftKind.CRP_ESR_RECHECK),
-        "onset": wording.phrase("weeks", count=str(onset)) if isinstance(onset, int) else "",
-        "course": _listed(params.get("course"), lambda item: name_of(item, wording, "courses")),
-        "reason": reason,
-        "reason_detail": reason_detail,
-        **_reason_values(params, wording, escape),
-        **_lab_values(card, assessment, wording, escape),
-    }
-    return {key: value for key, value in values.items() if value}

@@ -163,7 +163,7 @@ def test_chart_facts_stand_with_date_and_source(make: Any) -> None:
     text = detail(make, causes=causes)
     for item in (
         "- Type 2 diabetes (since 2015-04-01, Condition/c-1)",
-        "- diabetes (since 2020-01-02, Condition/c-1)",
+        "- diabetes (recorded 2020-01-02, Condition/c-1)",
         "- – (date not stated, Condition/c-1)",
         "- Prednisolone 10 mg (since 2026-09-01, MedicationStatement/m-1)",
         "- – (date not stated, MedicationStatement/m-1)",
@@ -262,7 +262,7 @@ def test_rules_speak_in_english_and_are_named_in_every_language(make: Any) -> No
     )
     english = detail(make, rules=rules)
     assert (
-        "rules INF-1; knowledge version 1.0+abc\n\n- INF-1: fluid in the disc\n- B1: strong &lt;b>images&lt;/b>\n"
+        "rules INF-1; knowledge version 1.0+abc\n\n- B1: strong &lt;b>images&lt;/b>\n- INF-1: fluid in the disc\n"
         in english
     )
     german = detail(make, Language.DE, rules=rules)

@@ -17,10 +17,10 @@ from cards.phrases import (
     levels_text,
     missing_name,
     newest,
-    placeholder_values,
     source_name,
     status_word,
 )
+from cards.values import placeholder_values
 from cards.wording import wordings
 from cds_service.domain.assessment import ChartCause, Draft, DraftKind, MedicationCause, OrderCause, StatedCause
 from cds_service.domain.facts import Comparator, Provenance
@@ -142,6 +142,23 @@ def test_evidence_is_short_and_says_how_much_was_left_out(make: Any) -> None:
     findings = list(FindingId)[:8]
     causes = tuple(make.finding(finding, levels=()) for finding in findings)
     assert evidence_text(causes, EN, catalogue(), chart_escape).endswith("; 3 more")
+
+
+def test_chart_facts_keep_a_place_beside_many_findings(make: Any) -> None:
+    causes = (*(make.finding(finding, levels=()) for finding in list(FindingId)[:8]), make.stated(), make.drug())
+    assert evidence_text(causes, EN, catalogue(), chart_escape).endswith("; fever; Prednisolone 10 mg; 5 more")
+
+
+def test_finding_that_is_stated_is_not_repeated_as_possible(make: Any) -> None:
+    causes = (
+        make.finding(FindingId.PSOAS, levels=("L4", "L5")),
+        make.finding(FindingId.PSOAS, levels=("L4",), status=Status.POSSIBLE),
+        make.finding(FindingId.LYSIS, levels=("L4",)),
+        make.finding(FindingId.LYSIS, levels=("L1",), status=Status.POSSIBLE),
+    )
+    assert evidence_text(causes, EN, catalogue(), chart_escape) == (
+        "bone destruction L4; bone destruction L1 (possible); psoas involvement L4, L5"
+    )
 
 
 def test_evidence_of_nothing_is_empty(make: Any) -> None:
