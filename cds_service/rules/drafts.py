@@ -331,8 +331,10 @@ def _re_evaluation(state: LaneState, indicator: Indicator) -> Drafts:
     )
 
 
-def _clarification(_state: LaneState, _indicator: Indicator) -> Drafts:
-    return (LaneDraft(DraftKind.RADIOLOGY_CLARIFICATION_TASK, Priority.URGENT),)
+def _clarification(state: LaneState, _indicator: Indicator) -> Drafts:
+    # a question about wording interrupts the radiologist only where an emergency hangs on the answer
+    priority = Priority.ROUTINE if state.emergency is Emergency.NONE else Priority.URGENT
+    return (LaneDraft(DraftKind.RADIOLOGY_CLARIFICATION_TASK, priority),)
 
 
 PLANNERS: Mapping[str, Planner] = MappingProxyType(
