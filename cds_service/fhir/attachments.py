@@ -74,7 +74,7 @@ def attachment_text(attachment: Node, *, language: str = "") -> str:
 def tidy(text: str) -> str:
     """Collapse blanks and empty lines; line ends stay."""
     lines = _BLANKS.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", ""))
-    return _EMPTY_LINES.sub("\n\n", lines).strip()
+    return _EMPTY_LINES.sub("\n\n", "\n".join(line.strip() for line in lines.split("\n"))).strip()
 
 
 def html_text(markup: str) -> str:

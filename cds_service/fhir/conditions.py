@@ -145,7 +145,8 @@ class ConditionReader:
         if statuses.get(ConditionGroup.CANCER) is Status.HISTORICAL:
             result.setdefault(ConditionGroup.CANCER_HISTORY, Status.PRESENT)
         for group, status in result.items():
-            if status is Status.HISTORICAL and self._finders.entries[group].history:
+            entry = self._finders.entries[group]
+            if (status is Status.HISTORICAL and entry.history) or (status is Status.OTHER_PERSON and entry.exposure):
                 result[group] = Status.PRESENT
         return result
 

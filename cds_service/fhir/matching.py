@@ -23,7 +23,7 @@ _Name = TypeVar("_Name", bound=str)
 # A cue further away than this speaks of something else.
 _REACH = 60
 _LONGEST_ENTRY = 2_000
-_CLAUSE_ENDS = (";", ". ", "\n", " - ", ":")
+_CLAUSE_ENDS = (";", ". ", "\n", " - ")
 _SHORTEST_PREFIX = 1
 
 
@@ -220,6 +220,8 @@ def _reaches(text: str, start: int, end: int, cues: list[PhraseMatch]) -> bool:
 
 
 def _joined(between: str) -> bool:
+    """Tell whether two words stand in one clause; the full stop of an abbreviation ("Z.n.") ends none."""
+    between = between.removeprefix(".")
     return len(between) <= _REACH and not any(mark in between for mark in _CLAUSE_ENDS)
 
 

@@ -137,9 +137,14 @@ class CodeGroup(StrictModel):
 
 
 class ConditionEntry(CodeGroup):
-    """A condition group. With ``history`` a past event still counts as a fact ("status post vertebroplasty")."""
+    """A condition group.
+
+    With ``history`` a past event still counts as a fact ("status post vertebroplasty"); with ``exposure`` it counts
+    when the family has it ("tuberculosis contact in the family").
+    """
 
     history: StrictBool = False
+    exposure: StrictBool = False
 
 
 class DrugEntry(CodeGroup):
