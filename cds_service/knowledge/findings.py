@@ -219,7 +219,7 @@ def _check_finding(finding: FindingKnowledge, classes: WordClasses) -> None:
         raise KnowledgeError(f"{where}: terms: every language needs terms")
     if not any(filled) and not finding.compose:
         raise KnowledgeError(f"{where}: terms: a finding needs terms or compositions")
-    known = {*classes.anatomy, *classes.process, *classes.groups, "level"}
+    known = {*classes.anatomy, *classes.process, *classes.groups, "level", "segment_level"}
     for composition in finding.compose:
         named = {*composition.process, *composition.anatomy, *composition.also}
         unknown = (named | {*composition.unless, *composition.rivals}) - known
@@ -235,7 +235,7 @@ def _check_classes(classes: WordClasses) -> None:
                 if not terms.of(language):
                     raise KnowledgeError(f"classes.toml: {name}.{language}: no terms")
     # a level is not a word list but read by the level rules
-    known = {*classes.anatomy, *classes.process, "level"}
+    known = {*classes.anatomy, *classes.process, "level", "segment_level"}
     for name, members in classes.groups.items():
         if unknown := set(members) - known:
             raise KnowledgeError(f"classes.toml: groups.{name}: unknown class {sorted(unknown)[0]}")

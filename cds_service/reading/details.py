@@ -7,6 +7,7 @@ from cds_service.reading.lexicon import Hit
 from cds_service.reading.mentions import Mention
 from cds_service.reading.words import Gap, Words
 
+_AGE = frozenset({Qualifier.ACUTE, Qualifier.OLD})
 _NEAR = 5
 _MILLIMETRES_REACH = 10
 _PERCENT_REACH = 14
@@ -48,7 +49,8 @@ def _near(words: Words, mention: Mention, hit: Hit) -> bool:
         return True
     if high - low > _NEAR:
         return False
-    return all(words.gaps[index] is Gap.SOFT for index in range(low + 1, high + 1))
+    allowed = Gap.COMMA if Qualifier(hit.name) in _AGE else Gap.SOFT
+    return all(words.gaps[index] <= allowed for index in range(low + 1, high + 1))
 
 
 def trend_of(words: Words, mention: Mention, hits: Sequence[Hit], bounds: tuple[int, int]) -> Trend | None:

@@ -299,6 +299,8 @@ def _is_sequence(words: Words, first: int, end: int, levels: list[str]) -> bool:
         before.startswith(_VERTEBRA_BEFORE) and not after.startswith(_SEQUENCE_AFTER)
     ):
         return False
+    if after.startswith(_SEQUENCE_AFTER):
+        return True
     nearby = words.words[max(0, first - 3) : first]
     return not any(word.startswith(("vertebr", "wirbel", "corpi", "corpuri", "nivel", "level")) for word in nearby)
 

@@ -12,6 +12,7 @@ from cds_service.reading.words import Words, cut
 
 OTHER = "other"
 LEVEL = "level"
+SEGMENT = "segment_level"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,11 @@ class Lexicon:
         }  # fmt: skip
         for match in outermost(self._index.find(words)):
             targets[match.id[0]].append(Hit(match.id[2:], match.first, match.last))
-        hits.anatomy += [Hit(LEVEL, group.first, group.last) for group in hits.levels if not group.root]
+        hits.anatomy += [
+            Hit(SEGMENT if all("-" in level for level in group.levels) else LEVEL, group.first, group.last)
+            for group in hits.levels
+            if not group.root
+        ]
         hits.anatomy += [Hit("root", group.first, group.last) for group in hits.levels if group.root]
         hits.anatomy = _without_lookalikes(hits.anatomy)
         return hits

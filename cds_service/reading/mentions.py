@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from cds_service.domain.vocabulary import FindingId, Qualifier, Status
-from cds_service.reading.lexicon import LEVEL, OTHER, CompiledComposition, Hit, Lexicon
+from cds_service.reading.lexicon import LEVEL, OTHER, SEGMENT, CompiledComposition, Hit, Lexicon
 from cds_service.reading.words import Gap, Words
 
 SPINE = "spine"
@@ -23,11 +23,15 @@ _WORD_PENALTY = {
 _LINKS = frozenset(
     "and or und oder bzw si sau the of as well both der des die den dem a al ale sowie respectiv nor nici noch height "
     "heights signal left right adjacent space spaces normal neural bilateral central im in den para pre prae pra "
-    "anterior posterior ventral dorsal superior inferior e to hohe hohen".split()
+    "anterior posterior ventral dorsal superior inferior e to hohe hohen half intervening adjacent adjoining rind entire "
+    "lower upper part angrenzenden angrenzende anliegenden intermediar adiacent adiacente".split()
 )
 _LONGEST_LINK = 4
 # processes that a longer term uses up: the compression of "compression fracture" compresses nothing
-_SWALLOWED = frozenset({"compress", "contact", "narrow", "collapse", "mass", "tissue", "inflamed"})
+_SWALLOWED = frozenset({"narrow", "collapse"})
+_USED_UP = frozenset({"compress", "contact", "mass", "tissue", "inflamed"})
+# adjectives that belong to the finding named after them, with how far they reach
+_GENERIC = {FindingId.DEGENERATIVE_CHANGE: 2, FindingId.OSTEOPOROSIS: 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ class Composer:
         standing = self._standing(literal)
         found = [m for hit in standing if (m := self._literal(words, hit, anatomy, around))]
         for hit in process:
-            if hit.name not in _SWALLOWED or not any(_holds(wider, hit) for wider in standing):
+            if not _is_used_up(hit, standing):
                 found += self._composed(words, hit, anatomy, process, around)
         return _without_generic(words, _distinct(found))
 
@@ -163,6 +167,8 @@ class Composer:
         if nearest.name == OTHER:
             chain = [a for a in chain if a.name != OTHER]
             return chain or None
+        if nearest.name not in weak:
+            chain = [a for a in chain if a.name not in weak]
         return [a for a in chain if a.name != OTHER]
 
     def _about_spine(self, anatomy: Sequence[Hit], around: Surroundings) -> bool:
@@ -269,13 +275,22 @@ def _holds(wider: Hit, narrower: Hit) -> bool:
     )
 
 
+def _is_used_up(hit: Hit, standing: Sequence[Hit]) -> bool:
+    """Tell a process that a literal term of the sentence already stands for."""
+    if hit.name in _USED_UP:
+        return any(term.first <= hit.first and term.last >= hit.last for term in standing)
+    return hit.name in _SWALLOWED and any(_holds(term, hit) for term in standing)
+
+
 def _without_generic(words: Words, mentions: Sequence[Mention]) -> list[Mention]:
     """Drop the bare word "degenerative" where it belongs to a finding named right after it."""
     kept = []
     for mention in mentions:
-        named = mention.finding is FindingId.DEGENERATIVE_CHANGE and any(
+        reach = _GENERIC.get(mention.finding, 0)
+        named = reach > 0 and any(
             other.finding is not mention.finding
-            and other.from_ <= mention.last + 2
+            and (other.finding is FindingId.FRACTURE or mention.finding is not FindingId.OSTEOPOROSIS)
+            and other.from_ <= mention.last + reach
             and other.to >= mention.last
             and (other.from_ <= mention.first or mention.first == mention.last)
             and all(words.gaps[n] is Gap.SOFT for n in range(mention.last + 1, max(other.from_, mention.last) + 1))
@@ -305,6 +320,6 @@ def _distinct(mentions: Iterable[Mention]) -> list[Mention]:
 def anatomy_names(anatomy: Iterable[Hit]) -> frozenset[str]:
     """Return the names of anatomy that the next sentence may inherit; a structure hides the bare word "spine"."""
     names = {hit.name for hit in anatomy}
-    strong = names - {SPINE, LEVEL, "skeleton", "disc_level", OTHER}
+    strong = names - {SPINE, LEVEL, SEGMENT, "skeleton", "disc_level", OTHER}
     spinal = names - {OTHER}
     return frozenset(strong or spinal or names)

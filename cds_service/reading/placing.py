@@ -9,7 +9,8 @@ from cds_service.reading.words import Gap, Words
 _FARTHEST = 16
 # a sentence that names one place speaks of it throughout
 _ALONE_FARTHEST = 40
-_TOPIC_DISTANCE = 5
+_TOPIC_DISTANCE = 4
+_HEAD_DISTANCE = 2
 _TOPIC_OPENING = 5
 _GAP_COST = {Gap.SOFT: 0, Gap.COMMA: 3, Gap.CLAUSE: 8, Gap.STOP: 20}
 _WORD_COST = {
@@ -84,7 +85,8 @@ def _cost(words: Words, mention: Mention, group: LevelGroup, bounds: tuple[int, 
             cost += _WORD_COST.get(words.words[index], 0)
     cost = max(cost, 0)
     if _is_topic(words, group, bounds):
-        return min(cost, _TOPIC_DISTANCE)
+        headed = group.last + 1 < bounds[1] and ":" in words.between(group.last + 1)
+        return min(cost, _HEAD_DISTANCE if headed else _TOPIC_DISTANCE)
     return cost
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cds_service.domain.facts import Reading, ReportText, Span, StatedFact, TextFinding
-from cds_service.domain.vocabulary import BodyRegion, Language, Section
+from cds_service.domain.vocabulary import BodyRegion, FindingId, Language, Section
 from cds_service.knowledge.findings import FindingsKnowledge, LanguageKnowledge
 from cds_service.reading.assertion import assertion, live_cues
 from cds_service.reading.conflicts import settle
@@ -15,6 +15,7 @@ from cds_service.reading.language import LanguageDetector, declared
 from cds_service.reading.lexicon import OTHER, Hit, Hits, Lexicon
 from cds_service.reading.mentions import Composer, Mention, Surroundings, anatomy_names
 from cds_service.reading.placing import levels_of, topic_of
+from cds_service.reading.refine import refine
 from cds_service.reading.sections import by_content
 from cds_service.reading.sentences import Sentence, split
 from cds_service.reading.stated import Conditions, StatedReader, onset_days
@@ -23,6 +24,14 @@ from cds_service.reading.words import Words, cut
 
 _STATING = frozenset({Section.FINDINGS, Section.IMPRESSION, Section.ADDENDUM, Section.BODY})
 _NOT_SPINE = frozenset({BodyRegion.OTHER, BodyRegion.PELVIS})
+# a conclusion holds for the report, not for the level the sentence before happened to end with
+_CONCLUSIONS = frozenset(
+    {
+        FindingId.INFECTION_STATED, FindingId.MALIGNANCY_STATED, FindingId.METASTASIS, FindingId.TUMOR,
+        FindingId.SPONDYLOARTHRITIS_STATED, FindingId.SAPHO_STATED, FindingId.OSTEOPOROSIS, FindingId.DEFORMITY,
+        FindingId.DEGENERATIVE_CHANGE,
+    }
+)  # fmt: skip
 _POINTING = frozenset(
     "this these same that those dieser diesem dieses diesen gleicher selben acest acestui acelasi aceste".split()
 )
@@ -77,7 +86,7 @@ class Reader:
         for text in prepared:
             findings += self._findings(text, language, spinal)
             stated += self._stated[language].facts(text.words, text.hits, text.sentences, text.index)
-        settled, conflicts = settle(findings, lexicon.emergency)
+        settled, conflicts = settle(refine(findings), lexicon.emergency)
         return Reading(
             language,
             tuple(settled),
@@ -191,9 +200,10 @@ def _described(
     found = []
     for mention in mentions:
         said = assertion(words, bounds, mention, cues, sentence.section, asked=sentence.asked)
-        levels = levels_of(words, mention, here.levels, mentions, bounds) or (
-            inherited if not _has_levels(here) else sentence.head
-        )
+        levels = levels_of(words, mention, here.levels, mentions, bounds)
+        if not levels:
+            own_place = _has_levels(here) or mention.finding in _CONCLUSIONS
+            levels = sentence.head if own_place else inherited
         found.append(
             TextFinding(
                 finding=mention.finding,

@@ -30,6 +30,9 @@ def by_content(sentences: Sequence[Sentence], words: Words, hits: Hits) -> list[
         if number == 0 and len(sentences) > 1 and _is_title(sentence, words, sentences[1], stating):
             found.append(replace(sentence, section=Section.TECHNIQUE))
             continue
+        if sentence.asked and number < len(sentences) - 1:
+            found.append(replace(sentence, section=Section.INDICATION))
+            continue
         if _has(shown, sentence):
             opening = False
         elif _has(told, sentence):
