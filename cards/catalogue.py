@@ -30,6 +30,7 @@ class _Strict(BaseModel):
 
 class _Importance(_Strict):
     findings: list[FindingId]
+    included_in: dict[FindingId, list[FindingId]]
 
 
 class _CatalogueFile(_Strict):
@@ -63,6 +64,11 @@ class Catalogue:
     marks: Mapping[str, Mapping[str, frozenset[str]]]
     recommended: Mapping[str, frozenset[DraftKind]]
     importance: Mapping[FindingId, int]
+    includes: Mapping[FindingId, frozenset[FindingId]]
+
+    def included_in(self, finding: FindingId) -> frozenset[FindingId]:
+        """Return findings that say the same and more, so that ``finding`` need not be named beside them."""
+        return self.includes.get(finding, frozenset())
 
     def marked(self, text_id: str, mark: str) -> frozenset[str]:
         """Lines ("5") and parts of lines ("3b") of a card that carry ``mark``."""
@@ -100,6 +106,7 @@ def load_catalogue(directory: Traversable | None = None) -> Catalogue:
         ),
         recommended=MappingProxyType({key: frozenset(kinds) for key, kinds in raw.recommended.items()}),
         importance=MappingProxyType({finding: rank for rank, finding in enumerate(raw.importance.findings)}),
+        includes=MappingProxyType({key: frozenset(wider) for key, wider in raw.importance.included_in.items()}),
     )
 
 

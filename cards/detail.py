@@ -39,10 +39,11 @@ from cds_service.domain.assessment import (
     PlannedCard,
     StatedCause,
 )
-from cds_service.domain.facts import Conflict, Gap, GapCode, LabValue, Span
+from cds_service.domain.facts import Gap, GapCode, LabValue, Span
 from cds_service.domain.vocabulary import Analyte, Lane, Language
 
 _QUOTE = 280
+_SHORT_QUOTE = 120
 _QUOTES = 6
 _CHART_ITEMS = 8
 _GAPS = 4
@@ -151,9 +152,9 @@ def _window(sentence: str, span: Span, sentence_span: Span) -> str:
     return sentence[begin:]
 
 
-def quote(sentence: str, wording: Wording) -> str:
+def quote(sentence: str, wording: Wording, limit: int = _QUOTE) -> str:
     """Quote a sentence of the record, harmless as Markdown."""
-    return wording.phrase("quote", value=markdown_text(sentence, _QUOTE))
+    return wording.phrase("quote", value=markdown_text(sentence, limit))
 
 
 def _report_quotes(writing: Writing) -> str:
@@ -282,27 +283,26 @@ def _missing(writing: Writing) -> str:
     return f"{_heading('missing', wording)}: {', '.join(names)}" if names else ""
 
 
-def _conflict_line(conflict: Conflict, wording: Wording) -> str:
-    between = f" {wording.phrase('conflict_pair')} "
-    levels = levels_text(conflict.levels, wording, _LEVELS)
-    finding = wording.name("findings", conflict.finding.value) if conflict.finding else ""
-    subject = " ".join(filter(None, (finding, levels)))
-    sentences = between.join(quote(sentence, wording) for sentence in conflict.sentences)
-    return f"{subject}: {sentences}" if subject else sentences
-
-
 def _conflicts(writing: Writing) -> str:
-    """All on the conflict card; elsewhere those on a finding that the card rests on."""
+    """Return all contradictions on the conflict card; elsewhere those on a finding that the card rests on."""
     card, wording = writing.card, writing.wording
     own = {cause.finding.finding for cause in card.causes if isinstance(cause, FindingCause)}
-    shown = [
-        conflict
-        for conflict in writing.assessment.conflicts
-        if conflict.sentences and (card.lane is Lane.CONFLICT or conflict.finding in own)
-    ][:_CONFLICTS]
-    if not shown:
-        return ""
-    return f"{_heading('conflicts', wording)}\n\n{_bullets(_conflict_line(conflict, wording) for conflict in shown)}"
+    all_of_them = card.lane is Lane.CONFLICT
+    grouped: dict[str, list[str]] = {}
+    for conflict in writing.assessment.conflicts:
+        if all_of_them or conflict.finding in own:
+            levels = levels_text(conflict.levels, wording, _LEVELS)
+            finding = wording.name("findings", conflict.finding.value) if conflict.finding else ""
+            grouped.setdefault(" ".join(filter(None, (finding, levels))), []).extend(conflict.sentences)
+    between = f" {wording.phrase('conflict_pair')} "
+    length = _QUOTE if all_of_them else _SHORT_QUOTE
+    lines = [
+        f"{f'{subject}: ' if subject else ''}"
+        f"{between.join(quote(sentence, wording, length) for sentence in dict.fromkeys(sentences))}"
+        for subject, sentences in grouped.items()
+        if sentences
+    ]
+    return f"{_heading('conflicts', wording)}\n\n{_bullets(lines[:_CONFLICTS])}" if lines else ""
 
 
 def _gap_place(gap: Gap) -> str:

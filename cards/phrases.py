@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
+from itertools import pairwise
+from typing import TypeAlias
 
 from cards.catalogue import Catalogue
 from cards.escape import ELLIPSIS, markdown_text, plain_text
@@ -20,6 +22,10 @@ from cds_service.domain.facts import LabValue, Provenance, TextFinding
 from cds_service.domain.vocabulary import Analyte, Certainty, ConditionGroup, FindingId, Status
 
 _THORACIC = re.compile(r"\bT(?=\d)")
+_VERTEBRAE = tuple(
+    f"{region}{n}" for region, last in (("C", 7), ("T", 12), ("L", 5), ("S", 5)) for n in range(1, last + 1)
+)
+_NEXT_BELOW = dict(pairwise(_VERTEBRAE))
 _SACRUM = frozenset({"S", "SACRUM"})
 _LEVEL_LENGTH = 20
 _LEVELS_IN_EVIDENCE = 3
@@ -46,6 +52,8 @@ _NAMED_STATES = {
 NO_VALUE = "–"
 
 Escape = Callable[[str], str]
+# A finding with the word for its status; the word is empty for a plain statement.
+_Stated: TypeAlias = tuple[FindingId, str]
 
 
 def chart_escape(text: str) -> str:
@@ -71,6 +79,31 @@ def _without_repeats(levels: Sequence[str]) -> list[str]:
     return [level for level in dict.fromkeys(levels) if "-" not in level or not named.issuperset(level.split("-"))]
 
 
+def _runs(levels: Sequence[str]) -> list[tuple[str, str]]:
+    """Return neighbouring vertebrae as first and last of a run; everything else is a run of its own."""
+    runs: list[tuple[str, str]] = []
+    for level in levels:
+        follows = runs and _NEXT_BELOW.get(runs[-1][1]) == level
+        if follows:
+            runs[-1] = runs[-1][0], level
+        else:
+            runs.append((level, level))
+    return runs
+
+
+def _shown_levels(levels: Sequence[str], wording: Wording) -> list[str]:
+    """Return levels in the notation of the language; three and more neighbours are written ``T9-T12``."""
+    shown: list[str] = []
+    for first, last in _runs(levels):
+        if first == last:
+            shown.append(_level_name(first, wording))
+        elif _NEXT_BELOW.get(first) == last:
+            shown += [_level_name(first, wording), _level_name(last, wording)]
+        else:
+            shown.append(f"{_level_name(first, wording)}-{_level_name(last, wording)}")
+    return shown
+
+
 def _level_name(level: str, wording: Wording) -> str:
     """Return a level in the notation of the language; the sacrum as a whole has a word."""
     if level.upper() in _SACRUM:
@@ -80,9 +113,8 @@ def _level_name(level: str, wording: Wording) -> str:
 
 def levels_text(levels: Sequence[str], wording: Wording, limit: int) -> str:
     """Return the first ``limit`` levels, the rest as an ellipsis; empty when there is none."""
-    levels = _without_repeats(levels)
-    shown = ", ".join(_level_name(level, wording) for level in levels[:limit])
-    return shown + (ELLIPSIS if len(levels) > limit else "")
+    shown = _shown_levels(_without_repeats(levels), wording)
+    return ", ".join(shown[:limit]) + (ELLIPSIS if len(shown) > limit else "")
 
 
 def number(value: float, wording: Wording) -> str:
@@ -142,26 +174,35 @@ def finding_phrase(finding: FindingId, levels: Sequence[str], status: str, wordi
     return f"{name}{' ' + where if where else ''}{f' ({status})' if status else ''}"
 
 
+def _says_nothing_new(key: _Stated, stated: set[_Stated], catalogue: Catalogue) -> bool:
+    """Tell whether the same finding is plainly stated, or one that includes it is stated as firmly."""
+    finding, status = key
+    wider = catalogue.included_in(finding)
+    same_place = ((other, certainty) for other in wider for certainty in ("", status))
+    return (bool(status) and (finding, "") in stated) or any(each in stated for each in same_place)
+
+
 def finding_phrases(causes: Iterable[Cause], wording: Wording, catalogue: Catalogue) -> list[str]:
     """Return findings that a report states, most important first, each once with all its levels.
 
-    A finding that is stated for a level is not repeated as possible for the same level.
+    Left out for a level: what is stated there and elsewhere only possible, and what a named finding includes.
     """
-    merged: dict[tuple[FindingId, str], list[str]] = {}
-    certain: dict[FindingId, set[str]] = {}
+    merged: dict[_Stated, list[str]] = {}
+    stated: dict[str, set[_Stated]] = {}
     for cause in causes:
         if isinstance(cause, FindingCause) and cause.finding.status in _STATED:
-            status = status_word(cause.finding, wording)
-            merged.setdefault((cause.finding.finding, status), []).extend(cause.finding.levels)
-            if not status:
-                certain.setdefault(cause.finding.finding, set()).update(cause.finding.levels)
+            key = cause.finding.finding, status_word(cause.finding, wording)
+            places = cause.finding.levels or ("",)
+            merged.setdefault(key, []).extend(places)
+            for level in places:
+                stated.setdefault(level, set()).add(key)
     last = len(catalogue.importance)
-    ordered = sorted(merged, key=lambda key: (catalogue.importance.get(key[0], last), bool(key[1])))
-    return [
-        finding_phrase(finding, tuple(dict.fromkeys(merged[finding, status])), status, wording)
-        for finding, status in ordered
-        if not status or finding not in certain or not certain[finding].issuperset(merged[finding, status])
-    ]
+    phrases = []
+    for key in sorted(merged, key=lambda key: (catalogue.importance.get(key[0], last), bool(key[1]))):
+        levels = [level for level in merged[key] if not _says_nothing_new(key, stated[level], catalogue)]
+        if levels:
+            phrases.append(finding_phrase(key[0], tuple(filter(None, dict.fromkeys(levels))), key[1], wording))
+    return phrases
 
 
 def group_name(groups: Iterable[ConditionGroup], wording: Wording) -> str:
@@ -207,6 +248,14 @@ def evidence_text(causes: Sequence[Cause], wording: Wording, catalogue: Catalogu
     shown += others[: _EVIDENCE_ITEMS - len(shown)]
     hidden = len(findings) + len(others) - len(shown)
     return "; ".join([*shown, wording.phrase("more", count=str(hidden))] if hidden else shown)
+
+
+def findings_text(causes: Sequence[Cause], wording: Wording, catalogue: Catalogue) -> str:
+    """Return the findings of the report alone, in one phrase; empty when there is none."""
+    findings = finding_phrases(causes, wording, catalogue)
+    hidden = len(findings) - _EVIDENCE_ITEMS
+    more = [wording.phrase("more", count=str(hidden))] if hidden > 0 else []
+    return "; ".join([*findings[:_EVIDENCE_ITEMS], *more])
 
 
 def history_text(causes: Sequence[Cause], wording: Wording, escape: Escape) -> str:

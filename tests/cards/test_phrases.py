@@ -12,6 +12,7 @@ from cards.phrases import (
     chart_escape,
     day,
     evidence_text,
+    findings_text,
     history_text,
     lab_phrase,
     levels_text,
@@ -34,7 +35,9 @@ EN, DE, RO = (wordings()[language] for language in Language)
     [
         ((), 2, "", ""),
         (("L4",), 2, "L4", "L4"),
-        (("T11", "T12", "L1"), 2, "T11, T12…", "Th11, Th12…"),
+        (("T11", "T12", "L1"), 2, "T11-L1", "Th11-L1"),
+        (("T8", "T9", "L1", "L2", "L3", "S1"), 2, "T8, T9…", "Th8, Th9…"),
+        (("T8", "T9", "L1", "L2", "L3", "S1"), 4, "T8, T9, L1-L3, S1", "Th8, Th9, L1-L3, S1"),
         (("SACRUM", "S1"), 2, "sacrum, S1", "Kreuzbein, S1"),
         (("T11-T12",), 2, "T11-T12", "Th11-Th12"),
         (("L4", "L5", "L4-L5"), 2, "L4, L5", "L4, L5"),
@@ -108,7 +111,7 @@ def test_evidence_names_findings_first_and_the_most_important_of_them_first(make
         make.finding(FindingId.PSOAS, status=Status.ABSENT),
     )
     text = evidence_text(causes, RO, catalogue(), chart_escape)
-    assert text == "abces epidural L4 (posibil); edem osos L4, L5, S1; diabet"
+    assert text == "abces epidural L4 (posibil); edem osos L4-S1; diabet"
 
 
 def test_evidence_names_chart_facts_of_every_kind(make: Any) -> None:
@@ -139,13 +142,12 @@ def test_state_named_by_the_rules_is_translated() -> None:
 
 
 def test_evidence_is_short_and_says_how_much_was_left_out(make: Any) -> None:
-    findings = list(FindingId)[:8]
-    causes = tuple(make.finding(finding, levels=()) for finding in findings)
+    causes = tuple(make.finding(finding, levels=()) for finding in list(FindingId)[26:34])
     assert evidence_text(causes, EN, catalogue(), chart_escape).endswith("; 3 more")
 
 
 def test_chart_facts_keep_a_place_beside_many_findings(make: Any) -> None:
-    causes = (*(make.finding(finding, levels=()) for finding in list(FindingId)[:8]), make.stated(), make.drug())
+    causes = (*(make.finding(finding, levels=()) for finding in list(FindingId)[26:34]), make.stated(), make.drug())
     assert evidence_text(causes, EN, catalogue(), chart_escape).endswith("; fever; Prednisolone 10 mg; 5 more")
 
 
@@ -159,6 +161,31 @@ def test_finding_that_is_stated_is_not_repeated_as_possible(make: Any) -> None:
     assert evidence_text(causes, EN, catalogue(), chart_escape) == (
         "bone destruction L4; bone destruction L1 (possible); psoas involvement L4, L5"
     )
+
+
+def test_finding_that_another_includes_is_not_named_beside_it(make: Any) -> None:
+    causes = (
+        make.finding(FindingId.T1_LOW, levels=("L3", "L4")),
+        make.finding(FindingId.T1_REPLACED, levels=("L3",)),
+        make.finding(FindingId.MARROW_SIGNAL, levels=("L3",)),
+        make.finding(FindingId.METASTASIS, levels=(), status=Status.POSSIBLE),
+        make.finding(FindingId.MALIGNANCY_STATED, levels=()),
+    )
+    assert findings_text(causes, EN, catalogue()) == (
+        "metastasis (possible); malignancy; marrow replacement on T1 L3; reduced T1 signal L4"
+    )
+
+
+def test_possible_finding_includes_what_is_as_possible(make: Any) -> None:
+    possible = {"levels": (), "status": Status.POSSIBLE}
+    causes = [make.finding(one, **possible) for one in (FindingId.MALIGNANCY_STATED, FindingId.METASTASIS)]
+    assert findings_text(causes, EN, catalogue()) == "metastasis (possible)"
+
+
+def test_findings_alone_are_counted_too(make: Any) -> None:
+    causes = (make.condition(), *(make.finding(finding, levels=()) for finding in list(FindingId)[26:34]))
+    assert findings_text(causes, EN, catalogue()).endswith("; 3 more")
+    assert "diabetes" not in findings_text(causes, EN, catalogue())
 
 
 def test_evidence_of_nothing_is_empty(make: Any) -> None:
