@@ -27,6 +27,8 @@ _READY_SECONDS = 30.0
 
 def _log_to_stderr() -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    # The PDF reader complains with pieces of the document.
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL + 1)
     # A queue of a few calls is ordinary and said in the access times.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 

@@ -35,8 +35,22 @@ def show_cards(console: Console, cards: Iterable[Mapping[str, Any]]) -> None:
         console.print("No card. Missing data are not negative findings.")
 
 
+def _findings(report: Mapping[str, Any]) -> Table:
+    title = f"Read in {report['report']} ({(report['date'] or 'no date')[:10]})"
+    table = Table("Finding", "Status", "Levels", "Sentence", title=title, title_justify="left")
+    for finding in report["findings"]:
+        cells = (finding["finding"], finding["status"], ", ".join(finding.get("levels", ())), finding["sentence"])
+        table.add_row(*(Text(cell) for cell in cells))
+    return table
+
+
 def show_rules(console: Console, reasoning: Mapping[str, Any]) -> None:
-    """Print every rule with its outcome and reason, then lanes and gaps."""
+    """Print what was read, every rule with its outcome and reason, then lanes and gaps."""
+    for report in reasoning.get("findings", ()):
+        console.print(_findings(report))
+    if not reasoning.get("rules"):
+        console.print(reasoning.get("note", "No rule ran: no spine report that is recent enough to judge was read."))
+        return
     rules = Table("Rule", "Fired", "Why", "Unknown", title="Rules", title_justify="left")
     for rule in sorted(reasoning.get("rules", ()), key=lambda rule: not rule["fired"]):
         fired = Text("yes", style="bold green") if rule["fired"] else Text("no", style="dim")

@@ -15,7 +15,7 @@ from cds_service.hooks.entries import Entry, Resource, entries_of, without_repea
 from cds_service.hooks.request import HookRequest
 from cds_service.hooks.services import PrefetchKey
 
-_FAILED_SEVERITIES = frozenset({"error", "fatal"})
+_FAILED_SEVERITIES = ("error", "fatal")
 # A medication that an order refers to may come along with it; every other extra type is left out.
 _COMPANIONS = {"MedicationRequest": frozenset({"Medication"}), "MedicationStatement": frozenset({"Medication"})}
 

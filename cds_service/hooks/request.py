@@ -17,7 +17,7 @@ _REFERENCE = re.compile(r"[A-Z][A-Za-z]{1,63}/[A-Za-z0-9_.~-]{1,256}")
 _MAX_INSTANCE = 200
 _MAX_TOKEN = 20_000
 _LAY_READERS = ("Patient/", "RelatedPerson/")
-_WITHDRAWN = frozenset({"entered-in-error", "cancelled"})
+_WITHDRAWN = ("entered-in-error", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)

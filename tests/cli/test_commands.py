@@ -127,6 +127,11 @@ def test_no_card_is_said() -> None:
     assert "Missing data are not negative findings" in printed(show_cards, [])
 
 
+def test_nothing_run_is_said() -> None:
+    assert "No rule ran" in printed(show_rules, {"rules": []})
+    assert "no order" in printed(show_rules, {"note": "no order"})
+
+
 def test_rules_are_shown_fired_first_with_reasons() -> None:
     rules = [
         {"id": "R-2", "fired": False, "why": "no fever", "missing": ["temperature"]},
@@ -134,7 +139,10 @@ def test_rules_are_shown_fired_first_with_reasons() -> None:
     ]
     lanes = [{"lane": "B", "row": "B3", "card": "C10"}, {"lane": "E", "row": "none"}]
     gaps = [{"resource": "Observation/1", "element": "valueQuantity", "code": "missing-unit"}]
-    shown = printed(show_rules, {"rules": rules, "lanes": lanes, "gaps": gaps})
+    finding = {"finding": "F-EDEMA", "status": "present", "levels": ["L4"], "sentence": "Edema of L4 [new]."}
+    reports = [{"report": "DiagnosticReport/1", "date": None, "findings": [finding]}]
+    shown = printed(show_rules, {"findings": reports, "rules": rules, "lanes": lanes, "gaps": gaps})
+    assert "Edema of L4 [new]." in shown
     assert shown.index("R-1") < shown.index("R-2")
     assert "temperature" in shown
     assert "C10" in shown

@@ -19,6 +19,7 @@ from cds_service.hooks.services import PATIENT_VIEW
 KEYS = [key.name for key in PATIENT_VIEW.prefetch]
 PATIENT = {"resourceType": "Patient", "id": "pt-1"}
 FAILED = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "processing"}]}
+ODD_OUTCOME = {"resourceType": "OperationOutcome", "issue": [{"severity": []}, {"severity": "fatal"}]}
 NOTHING_FOUND = {"resourceType": "OperationOutcome", "issue": [{"severity": "warning", "code": "processing"}]}
 
 
@@ -125,7 +126,7 @@ def test_value_of_another_kind_counts_as_not_sent(completer: PrefetchCompleter, 
 
 
 def test_error_outcome_is_said_and_not_asked_again(completer: PrefetchCompleter) -> None:
-    for value in (FAILED, bundle(FAILED), {"resourceType": "OperationOutcome"}):
+    for value in (FAILED, bundle(FAILED), {"resourceType": "OperationOutcome"}, ODD_OUTCOME):
         server = Server({"Observation": bundle(observation(1))})
         chart = completer.complete(call(dict.fromkeys(KEYS) | REQUIRED | {"labs": value}), server)
         assert server.asked == []

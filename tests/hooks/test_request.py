@@ -103,7 +103,7 @@ def test_selection_is_found_among_the_drafts(selection: str) -> None:
 
 
 def test_draft_of_an_order_form_that_was_just_opened_is_accepted() -> None:
-    opened = ORDER | {"category": {"coding": [{}]}, "reasonCode": [], "authoredOn": "Invalid date"}
+    opened = ORDER | {"status": ["draft"], "category": {"coding": [{}]}, "reasonCode": [], "authoredOn": "Invalid date"}
     context = {"draftOrders": {"resourceType": "Bundle", "entry": [{"resource": opened}]}, "selections": ["request-1"]}
     assert read_request(ORDER_SELECT, body("order-select", context)).orders == (opened,)
 
