@@ -13,7 +13,7 @@ IN_VENV := .venv/bin/python -m
 .PHONY: run setup test lint format types imports unit full bench accuracy hooks lock clean
 
 run: setup
-	@$(IN_VENV) cds_service serve --demo --host "$(HOST)" --port "$(PORT)"
+	@exec $(IN_VENV) cds_service serve --demo --host "$(HOST)" --port "$(PORT)"
 
 setup:
 	@bash scripts/setup.sh
