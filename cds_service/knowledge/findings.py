@@ -39,7 +39,8 @@ class Composition(_Strict):
     """A finding put together of a process and the anatomy nearest to it, whatever the order of words.
 
     ``also`` classes must stand in the same clause, ``unless`` classes must not; ``rivals`` are anatomies that win the
-    process when they stand nearer. ``claims`` is what the words say when nothing denies or doubts them.
+    process when they stand nearer. ``claims`` is what the words say when nothing denies or doubts them. ``inherit`` allows the anatomy of the sentence
+    before, ``generic`` allows none at all in a report about the spine.
     """
 
     process: Terms
@@ -49,6 +50,8 @@ class Composition(_Strict):
     rivals: tuple[Term, ...] = ()
     claims: Literal[Status.PRESENT, Status.ABSENT, Status.POSSIBLE] = Status.PRESENT
     qualifiers: tuple[Qualifier, ...] = ()
+    inherit: bool = True
+    generic: bool = False
 
 
 class FindingKnowledge(_Strict):

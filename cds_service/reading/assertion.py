@@ -84,6 +84,8 @@ def assertion(
     words: Words, bounds: tuple[int, int], mention: Mention, cues: Sequence[Cue], section: Section, *, asked: bool
 ) -> Assertion:
     """Return what the sentence ``bounds`` says of a mention; ``asked`` is a question mark at its end."""
+    if mention.claims is Status.ABSENT:
+        cues = [c for c in cues if c.kind != "negated" or _same_segment(words, c, mention)]
     acting = [c for c in cues if c.kind not in {"terminating", "rival"} and _acts(words, bounds, mention, c, cues)]
     if section is Section.INDICATION and (asked or any(c.kind == "question" for c in acting)):
         asking = next((c.hit for c in acting if c.kind == "question"), None)
@@ -132,6 +134,12 @@ def _graded(mention: Mention, by_kind: dict[str, Hit]) -> Assertion:
     return Assertion(Status.PRESENT, Certainty.CERTAIN)
 
 
+def _same_segment(words: Words, cue: Cue, mention: Mention) -> bool:
+    """Tell whether no comma stands between a cue and a mention."""
+    low, high = (cue.hit.last, mention.first) if cue.hit.last < mention.first else (mention.last, cue.hit.first)
+    return all(words.gaps[n] is Gap.SOFT for n in range(low + 1, high + 1))
+
+
 def _is_open(cue: Cue, words: Words) -> bool:
     """Tell "cannot be excluded" and "to be excluded" from other words of doubt."""
     return any(words.words[n].startswith(_EXCLUSION) for n in range(cue.hit.first, cue.hit.last + 1))
@@ -156,6 +164,8 @@ def _reaches(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -
     for index in range(low + 1, high + 1):
         gap = words.gaps[index]
         if gap is Gap.CLAUSE and not _list_colon(words, index):
+            return False
+        if gap is Gap.COMMA and cue.forward and "(" in words.between(index):
             return False
         if gap is Gap.COMMA:
             if cue.kind not in _OUTRIGHT and segment > _POSSIBLE_SEGMENT:

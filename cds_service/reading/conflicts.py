@@ -9,6 +9,7 @@ from cds_service.domain.vocabulary import Certainty, FindingId, Qualifier, Secti
 
 _SERIOUSNESS = {Status.PRESENT: 2, Status.POSSIBLE: 1, Status.ABSENT: 0}
 _CONCLUDING = frozenset({Section.IMPRESSION, Section.ADDENDUM})
+_JOINTS = frozenset({FindingId.FACET, FindingId.SACROILIAC})
 _REST = (
     "other",
     "otherwise",
@@ -34,6 +35,7 @@ def settle(
     Two statements of one section both stand, and a denial beside a statement at the same place is a conflict.
     """
     findings = _without_denied_contact(findings)
+    joints = {(f.text_index, f.sentence_span.start) for f in findings if f.finding in _JOINTS}
     dropped: set[int] = set()
     conflicts: list[Conflict] = []
     by_finding: dict[FindingId, list[int]] = {}
@@ -44,6 +46,11 @@ def settle(
         if len({findings[n].status for n in members}) < 2 or len(members) > 40:  # noqa: PLR2004
             continue
         for one, two in combinations(members, 2):
+            if findings[one].finding is FindingId.EDEMA and any(
+                (findings[n].text_index, findings[n].sentence_span.start) in joints for n in (one, two)
+            ):
+                # edema beside a facet joint is not what "no marrow edema" of the bodies denies
+                continue
             _settle_pair(findings, (one, two), emergency, dropped, conflicts)
     kept = [finding for number, finding in enumerate(findings) if number not in dropped]
     return kept, list(dict.fromkeys(conflicts))
@@ -84,7 +91,7 @@ def _settle_pair(
     loser = _loser(one, two, emergency)
     if loser is not None:
         dropped.add(pair[loser])
-    if Status.ABSENT in {one.status, two.status} and one.sentence != two.sentence:
+    if Status.ABSENT in {one.status, two.status} and one.sentence != two.sentence and not _only_recent(one, two):
         levels = tuple(dict.fromkeys((*one.levels, *two.levels)))
         conflicts.append(Conflict(ConflictKind.STATUS, one.finding, (one.sentence, two.sentence), levels))
 
@@ -99,6 +106,11 @@ def _same_place(one: TextFinding, two: TextFinding) -> bool:
     if one.levels and two.levels:
         return bool(set(one.levels) & set(two.levels))
     return True
+
+
+def _only_recent(one: TextFinding, two: TextFinding) -> bool:
+    """Tell "no acute fracture": it denies a recent one only."""
+    return any(said.status is Status.ABSENT and Qualifier.ACUTE in said.qualifiers for said in (one, two))
 
 
 def _loser(one: TextFinding, two: TextFinding, emergency: frozenset[FindingId]) -> int | None:

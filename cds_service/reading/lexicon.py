@@ -82,6 +82,9 @@ class Lexicon:
         ]
         hits.anatomy += [Hit("root", group.first, group.last) for group in hits.levels if group.root]
         hits.anatomy = _without_lookalikes(hits.anatomy)
+        given = [mark for mark in hits.mark if mark.name == "contrast_done"]
+        if given:
+            hits.process = [p for p in hits.process if not any(g.first <= p.first and p.last <= g.last for g in given)]
         return hits
 
 

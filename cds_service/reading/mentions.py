@@ -9,7 +9,9 @@ from cds_service.reading.lexicon import LEVEL, OTHER, SEGMENT, CompiledCompositi
 from cds_service.reading.words import Gap, Words
 
 SPINE = "spine"
+GENERIC = "generic"
 _REACH = 14
+_HEAD_DISTANCE = 3
 _GATE_REACH = 8
 _ALSO_REACH = 12
 _UNLESS_REACH = 10
@@ -29,7 +31,7 @@ _LINKS = frozenset(
 _LONGEST_LINK = 4
 # processes that a longer term uses up: the compression of "compression fracture" compresses nothing
 _SWALLOWED = frozenset({"narrow", "collapse"})
-_USED_UP = frozenset({"compress", "contact", "mass", "tissue", "inflamed"})
+_USED_UP = frozenset({"compress", "contact", "mass", "tissue", "inflamed", "lesion"})
 # adjectives that belong to the finding named after them, with how far they reach
 _GENERIC = {FindingId.DEGENERATIVE_CHANGE: 2, FindingId.OSTEOPOROSIS: 3}
 
@@ -46,6 +48,7 @@ class Mention:
     claims: Status = Status.PRESENT
     qualifiers: tuple[Qualifier, ...] = ()
     literal: bool = True
+    anchors: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +129,19 @@ class Composer:
         anchors = self._anchors(words, hit, anatomy)
         if anchors is None:
             return []
-        names = {anchor.name for anchor in anchors} or self._inherited(around, hit, anatomy)
+        own = {anchor.name for anchor in anchors}
+        names = own or self._inherited(around, hit, anatomy)
+        if not own and not anatomy and _inherits(around):
+            names = names | {GENERIC}
         if not names or (names <= self._lexicon.unspecific and not self._about_spine(anatomy, around)):
             return []
         found = []
         for composition in compositions:
             fitting = composition.anatomy & names
+            if composition.source.generic and GENERIC in names:
+                fitting = frozenset({GENERIC})
+            if not own and not (composition.source.inherit and composition.source.claims is not Status.ABSENT):
+                continue
             if not fitting or not _conditions_hold(hit, composition, process, anatomy):
                 continue
             used = [anchor for anchor in anchors if anchor.name in fitting]
@@ -145,6 +155,7 @@ class Composer:
                     composition.source.claims,
                     composition.source.qualifiers,
                     literal=False,
+                    anchors=tuple((a.first, a.last) for a in used),
                 )
             )
         return found
@@ -187,8 +198,9 @@ class Composer:
         if any(a.name not in self._lexicon.weak for a in anatomy):
             return frozenset()
         inherited = around.anatomy & eligible
-        if OTHER in around.anatomy:
+        if OTHER in around.anatomy and not around.spinal_report:
             return frozenset()
+        inherited -= {OTHER}
         if inherited:
             return inherited
         return frozenset({SPINE}) & eligible if _inherits(around) else frozenset()
@@ -210,6 +222,8 @@ def _distance(words: Words, hit: Hit, anatomy: Hit) -> int:
         return 0
     if high - low > _REACH + _ALSO_REACH:
         return high - low
+    if _heads(words, anatomy) and anatomy.last < hit.first:
+        return min(high - low - 1, _HEAD_DISTANCE)
     distance = high - low - 1
     for index in range(low + 1, high + 1):
         if _is_level(words.words[index - 1]) or _is_level(words.words[index]):
@@ -224,6 +238,13 @@ def _distance(words: Words, hit: Hit, anatomy: Hit) -> int:
 
 def _words_apart(one: Hit, two: Hit) -> int:
     return max(two.first - one.last, one.first - two.last, 1) - 1
+
+
+def _heads(words: Words, anatomy: Hit) -> bool:
+    """Tell an anatomy that heads its sentence: "ISG: ...", "Pedicles: ..."."""
+    after = anatomy.last + 1
+    opens = anatomy.first == 0 or words.gaps[anatomy.first] is Gap.STOP or "\n" in words.between(anatomy.first)
+    return opens and after < len(words) and ":" in words.between(after)
 
 
 @lru_cache(maxsize=8192)

@@ -46,12 +46,26 @@ def levels_of(
     if cost > (_FARTHEST if len(named) > 1 else _ALONE_FARTHEST):
         return ()
     chosen = [named[number]]
+    if len(mention.anchors) > 1:
+        chosen = [
+            g for g in named if g is named[number] or any(_adjoins(words, g, anchor) for anchor in mention.anchors)
+        ]
+        number = named.index(chosen[-1])
     for step in (1, -1):
         index = number + step
         while 0 <= index < len(named) and _same_list(words, named[index - step], named[index], mentions):
             chosen.insert(len(chosen) if step > 0 else 0, named[index])
             index += step
     return tuple(dict.fromkeys(level for group in chosen for level in group.levels))
+
+
+def _adjoins(words: Words, group: LevelGroup, anchor: tuple[int, int]) -> bool:
+    """Tell a level right after or before one of several coordinated anatomies: "... L4 and the endplate L5"."""
+    if group.first > anchor[1]:
+        low, high = anchor[1], group.first
+    else:
+        low, high = group.last, anchor[0]
+    return 0 < high - low <= 2 and all(words.gaps[n] is Gap.SOFT for n in range(low + 1, high + 1))  # noqa: PLR2004
 
 
 def topic_of(words: Words, groups: Sequence[LevelGroup], bounds: tuple[int, int]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cds_service.domain.facts import Reading, ReportText, Span, StatedFact, TextFinding
-from cds_service.domain.vocabulary import BodyRegion, FindingId, Language, Section
+from cds_service.domain.vocabulary import BodyRegion, FindingId, Language, Section, Status
 from cds_service.knowledge.findings import FindingsKnowledge, LanguageKnowledge
 from cds_service.reading.assertion import assertion, live_cues
 from cds_service.reading.conflicts import settle
@@ -200,6 +200,8 @@ def _described(
     found = []
     for mention in mentions:
         said = assertion(words, bounds, mention, cues, sentence.section, asked=sentence.asked)
+        if said.status is Status.ABSENT and _denies_cause_only(mention, mentions):
+            continue
         levels = levels_of(words, mention, here.levels, mentions, bounds)
         if not levels:
             own_place = _has_levels(here) or mention.finding in _CONCLUSIONS
@@ -224,6 +226,14 @@ def _described(
             )
         )
     return found
+
+
+def _denies_cause_only(mention: Mention, mentions: Sequence[Mention]) -> bool:
+    """Tell the fracture in "no pathological fracture": the cause is denied, not the fracture."""
+    return mention.finding is FindingId.FRACTURE and any(
+        m.finding is FindingId.MALIGNANCY_STATED and m.first <= mention.first and mention.last <= m.last
+        for m in mentions
+    )
 
 
 def _has_levels(here: Hits) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from cds_service.domain.facts import TextFinding
-from cds_service.domain.vocabulary import FindingId, Status
+from cds_service.domain.vocabulary import Certainty, FindingId, Status
 
 _STANDING = frozenset({Status.PRESENT, Status.POSSIBLE})
 _TUMOUR_SIGNS = frozenset(
@@ -13,12 +13,15 @@ _TUMOUR_SIGNS = frozenset(
         FindingId.T1_REPLACED, FindingId.ATYPICAL_LESION, FindingId.FOCAL_LESION,
     }
 )  # fmt: skip
+_ENTITIES = frozenset({FindingId.MALIGNANCY_STATED, FindingId.TUMOR, FindingId.METASTASIS})
+_DIFFERENTIAL = 3
 _COMPONENT = ("component", "komponente", "anteil", "extension", "extensie", "extending", "extends")
 _SOLID = ("solid", "tumor", "tumour", "mass", "raumford", "neoplas", "extraoss")
 
 
 def refine(findings: Sequence[TextFinding]) -> list[TextFinding]:
     """Return the findings with soft-tissue components read as what the report makes of them."""
+    findings = _differentials(findings)
     infected = any(f.finding is FindingId.INFECTION_STATED and f.status in _STANDING for f in findings)
     tumorous = any(f.finding in _TUMOUR_SIGNS and f.status in _STANDING for f in findings)
     if tumorous and not infected:
@@ -30,6 +33,24 @@ def refine(findings: Sequence[TextFinding]) -> list[TextFinding]:
         else:
             refined.append(finding)
     return refined
+
+
+def _differentials(findings: Sequence[TextFinding]) -> list[TextFinding]:
+    """Read three or more tumours in a row, named without a word of doubt, as the differential that they are."""
+    entities: dict[tuple[int, int], set[int]] = {}
+    for finding in findings:
+        if finding.finding is FindingId.MALIGNANCY_STATED and finding.status is Status.PRESENT:
+            key = (finding.text_index, finding.sentence_span.start)
+            entities.setdefault(key, set()).add(finding.span.start)
+    listed = {key for key, starts in entities.items() if len(starts) >= _DIFFERENTIAL}
+    return [
+        replace(finding, status=Status.POSSIBLE, certainty=Certainty.PROBABLE)
+        if (finding.text_index, finding.sentence_span.start) in listed
+        and finding.finding in _ENTITIES
+        and finding.status is Status.PRESENT
+        else finding
+        for finding in findings
+    ]
 
 
 def _is_component(finding: TextFinding) -> bool:
