@@ -170,10 +170,7 @@ class Parameters(BaseModel):
     recheck_risk_days_to: Parameter
     recheck_raised_days_from: Parameter
     recheck_raised_days_to: Parameter
-    repeat_lock_days: Parameter
-    repeat_lock_urgent_days: Parameter
     egfr_mild: Parameter
-    egfr_moderate: Parameter
     egfr_severe: Parameter
     egfr_zoledronate: Parameter
     platelets_low: Parameter
@@ -189,7 +186,6 @@ class Parameters(BaseModel):
     nsaid_age_with_risk: Parameter
     opioid_age: Parameter
     opioid_acute_pain_days: Parameter
-    augmentation_pain_days: Parameter
     mri_duplicate_days: Parameter
     lab_duplicate_days: Parameter
     lab_duplicate_hot_hours: Parameter

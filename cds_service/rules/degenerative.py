@@ -9,7 +9,7 @@ from cds_service.domain.vocabulary import (
     Status,
 )
 from cds_service.rules.context import RuleContext, has, items, levels_of, without
-from cds_service.rules.infection import NONE
+from cds_service.rules.infection import NONE, erosions
 from cds_service.rules.levels import touches
 from cds_service.rules.malignancy import typical_hemangiomas
 from cds_service.rules.rule import Outcome, Rule, fired, quiet, rule, when
@@ -82,7 +82,7 @@ def certain_degeneration(context: RuleContext) -> Outcome:
     safe = context.at(context.stated(FindingId.CLAW, FindingId.ENDPLATE_INTACT), levels)
     if not (context.value(DEG) and modic and safe):
         return quiet("no stated Modic I with claw sign or intact endplates where the edema is")
-    if context.value(IMG_INF) != NONE or context.possible(FindingId.ENDPLATE_EROSION):
+    if context.value(IMG_INF) != NONE or erosions(context):
         return quiet("imaging signs of infection or erosion keep the question open")
     return fired("1", (*modic, *safe), "typical degeneration")
 

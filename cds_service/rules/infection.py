@@ -45,6 +45,11 @@ _ONE_IS_MODERATE = (*_LEADING, FindingId.DIFFUSION_RESTRICTED)
 _SAME_SEGMENT = 1
 
 
+def erosions(context: RuleContext) -> tuple[FindingCause, ...]:
+    """Endplate erosions, possible included, that speak for infection: no intact endplates, no inflammatory corners."""
+    return _signs(context, FindingId.ENDPLATE_EROSION, least=Weight.POSSIBLE)
+
+
 def _group_of(finding: FindingCause) -> int:
     return next(n for n, group in enumerate(_GROUPS) if finding.finding.finding in group)
 

@@ -1,0 +1,287 @@
+"""The engine as its callers see it: which report leads, which cards come, what is never passed over in silence."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cds_service.domain.assessment import Assessment, DraftKind, FindingCause, Pathway
+from cds_service.domain.facts import (
+    Conflict,
+    ConflictKind,
+    Demographics,
+    Gap,
+    GapCode,
+    OrderFact,
+    PatientFacts,
+    Provenance,
+    Report,
+)
+from cds_service.domain.vocabulary import FindingId, Indicator, OrderKind
+from cds_service.knowledge.load import Knowledge
+from cds_service.rules.engine import Engine
+from cds_service.rules.rule import Outcome, Rule
+
+Case = Mapping[str, Any]
+Facts = Callable[[Case], PatientFacts]
+MakeReport = Callable[..., Report]
+
+
+def texts(assessment: Assessment) -> list[str]:
+    return [card.text_id for card in assessment.cards]
+
+
+@pytest.fixture
+def engine(knowledge: Knowledge) -> Engine:
+    return Engine(knowledge)
+
+
+def with_reports(facts: PatientFacts, *reports: Report) -> PatientFacts:
+    return replace(facts, reports=reports)
+
+
+def test_edema_without_labs_asks_for_them_and_plans_a_review(engine: Engine, facts_of: Facts) -> None:
+    assessment = engine.assess(facts_of({"findings": ["F-EDEMA L3"], "age": 64, "sex": "male"}))
+    assert texts(assessment) == ["C10", "C70", "C80"]
+    assert assessment.cards[0].levels == ("L3",)
+    assert assessment.cards[0].params["finding_word"] == "edema"
+    assert "crp_esr" in assessment.cards[0].missing
+
+
+def test_stated_discitis_cites_its_sentence_and_references(engine: Engine, facts_of: Facts) -> None:
+    assessment = engine.assess(facts_of({"findings": ["F-IMPR-INFECTION L3-L4"], "labs": ["CRP 80"]}))
+    card = assessment.cards[0]
+    assert (card.text_id, card.row, card.levels) == ("C11", "B1", ("L3-L4",))
+    assert any(isinstance(c, FindingCause) and c.finding.finding is FindingId.INFECTION_STATED for c in card.causes)
+    assert set(card.evidence) <= set(assessment.citations)
+    assert "IMG-INFECTION-STATED" in card.rule_ids
+
+
+def test_nothing_triggers_nothing_is_shown_and_the_explanation_remains(engine: Engine, facts_of: Facts) -> None:
+    assessment = engine.assess(facts_of({"findings": ["-F-EDEMA", "F-DISC-DEGEN L4-L5"]}))
+    assert texts(assessment) == []
+    assert assessment.state is not None
+    assert assessment.state.trigger is False
+    assert assessment.leading_report is not None
+    assert len(assessment.rules) > 100
+
+
+def test_no_report_gives_no_card_and_no_state(engine: Engine, facts_of: Facts) -> None:
+    assessment = engine.assess(with_reports(facts_of({})))
+    assert (assessment.cards, assessment.state, assessment.leading_report) == ((), None, None)
+
+
+def test_the_newest_report_leads(engine: Engine, facts_of: Facts, make_report: MakeReport) -> None:
+    old = make_report(["F-IMPR-INFECTION L3-L4"], days_ago=60, name="old")
+    new = make_report(["F-EDEMA L3-L4"], days_ago=2, name="new")
+    assessment = engine.assess(with_reports(facts_of({}), old, new))
+    assert assessment.leading_report is new
+    assert "C11" not in texts(assessment)
+
+
+def test_a_normal_report_of_the_same_region_replaces_the_older_one(
+    engine: Engine, facts_of: Facts, make_report: MakeReport
+) -> None:
+    old = make_report(["F-IMPR-INFECTION L3-L4"], days_ago=60, name="old")
+    new = make_report(["-F-EDEMA", "-F-IMPR-INFECTION"], days_ago=2, name="new")
+    assert texts(engine.assess(with_reports(facts_of({}), old, new))) == []
+
+
+def test_a_normal_report_of_another_region_hides_nothing(
+    engine: Engine, facts_of: Facts, make_report: MakeReport
+) -> None:
+    lumbar = make_report(["F-IMPR-INFECTION L3-L4"], days_ago=20, name="lumbar")
+    cervical = make_report(["-F-EDEMA"], days_ago=2, name="cervical", region="cervical")
+    assessment = engine.assess(with_reports(facts_of({}), lumbar, cervical))
+    assert assessment.leading_report is lumbar
+    assert texts(assessment)[0] == "C11"
+
+
+def test_reports_of_one_examination_are_read_together(engine: Engine, facts_of: Facts, make_report: MakeReport) -> None:
+    lumbar = make_report(["F-EDEMA L3"], days_ago=1, name="lumbar")
+    thoracic = make_report(["F-METASTASIS T8"], days_ago=2, name="thoracic", region="thoracic")
+    assert "C21" in texts(engine.assess(with_reports(facts_of({}), lumbar, thoracic)))
+
+
+def test_a_report_older_than_the_window_gives_nothing(engine: Engine, facts_of: Facts, make_report: MakeReport) -> None:
+    old = make_report(["F-IMPR-INFECTION L3-L4"], days_ago=200)
+    assert texts(engine.assess(with_reports(facts_of({}), old))) == []
+
+
+def test_a_report_without_date_is_used_and_said_so(engine: Engine, facts_of: Facts, make_report: MakeReport) -> None:
+    undated = make_report(["F-IMPR-INFECTION L3-L4"], days_ago=None)
+    assessment = engine.assess(with_reports(facts_of({}), undated))
+    assert texts(assessment)[0] == "C11"
+    assert [gap.code for gap in assessment.gaps if gap.clinical and gap.code is GapCode.MISSING_DATE]
+    assert "report_date" in assessment.cards[0].missing
+
+
+def test_final_leads_over_preliminary_of_the_same_moment_and_preliminary_is_said(
+    engine: Engine, facts_of: Facts, make_report: MakeReport
+) -> None:
+    first = make_report(["F-EDEMA L3"], name="a", status="preliminary")
+    final = make_report(["F-EDEMA L3"], name="b")
+    assert engine.assess(with_reports(facts_of({}), first, final)).leading_report is final
+    alone = engine.assess(with_reports(facts_of({}), first))
+    assert GapCode.REPORT_PRELIMINARY in {gap.code for gap in alone.gaps}
+
+
+@pytest.mark.parametrize("modality", ["CT", "XR", "NM", "PET"])
+def test_other_modalities_never_trigger(
+    modality: str, engine: Engine, facts_of: Facts, make_report: MakeReport
+) -> None:
+    other = make_report(["F-FX L1", "F-LYSIS L2"], modality=modality)
+    assert texts(engine.assess(with_reports(facts_of({}), other))) == []
+
+
+def test_another_body_region_counts_only_at_a_vertebra(
+    engine: Engine, facts_of: Facts, make_report: MakeReport
+) -> None:
+    hip = make_report(["F-EDEMA"], region="pelvis")
+    sacrum = make_report(["F-EDEMA S1"], region="pelvis")
+    assert texts(engine.assess(with_reports(facts_of({}), hip))) == []
+    assert texts(engine.assess(with_reports(facts_of({}), sacrum))) != []
+
+
+def test_a_child_gets_one_card_and_nothing_else(engine: Engine, facts_of: Facts, make_report: MakeReport) -> None:
+    child = replace(facts_of({"findings": ["F-IMPR-INFECTION L3-L4"]}), demographics=Demographics(17, None))
+    assessment = engine.assess(child)
+    assert texts(assessment) == ["C91"]
+    assert assessment.rules == ()
+    assert texts(engine.assess(with_reports(child))) == []
+    knee = make_report(["F-EDEMA"], region="other")
+    assert texts(engine.assess(with_reports(child, knee))) == []
+    assert texts(engine.assess_orders(child, signing=False)) == ["C91"]
+    assert texts(engine.assess_orders(child, signing=True)) == []
+
+
+def test_unknown_age_is_treated_as_adult_and_said(engine: Engine, facts_of: Facts) -> None:
+    assessment = engine.assess(facts_of({"findings": ["F-EDEMA L3"], "age": 0}))
+    assert "C10" in texts(assessment)
+    assert {GapCode.AGE_UNKNOWN, GapCode.SEX_UNKNOWN} <= {gap.code for gap in assessment.gaps if gap.clinical}
+
+
+def test_gaps_that_are_known_already_are_not_doubled(engine: Engine, facts_of: Facts) -> None:
+    known = Gap(GapCode.AGE_UNKNOWN, "Patient/p1", "birthDate", clinical=True)
+    facts = replace(facts_of({"findings": ["F-EDEMA L3"], "age": 0, "sex": "male"}), gaps=(known,))
+    assert engine.assess(facts).gaps == (known,)
+
+
+def test_a_spine_report_that_could_not_be_read_is_said(
+    engine: Engine, facts_of: Facts, make_report: MakeReport
+) -> None:
+    unread = make_report([], language=None)
+    assessment = engine.assess(with_reports(facts_of({}), unread))
+    assert texts(assessment) == ["C92"]
+    assert GapCode.REPORT_LANGUAGE_UNKNOWN in {gap.code for gap in assessment.gaps}
+    empty = replace(unread, texts=())
+    codes = {gap.code for gap in engine.assess(with_reports(facts_of({}), empty)).gaps}
+    assert GapCode.REPORT_WITHOUT_TEXT in codes
+
+
+def test_an_unreadable_report_stands_beside_a_readable_one(
+    engine: Engine, facts_of: Facts, make_report: MakeReport
+) -> None:
+    unread = make_report([], language=None, name="unread")
+    read = make_report(["F-EDEMA L3"], name="read")
+    assert texts(engine.assess(with_reports(facts_of({}), unread, read)))[-1] == "C92"
+
+
+def test_a_report_resource_that_was_lost_is_said(engine: Engine, facts_of: Facts) -> None:
+    lost = Gap(GapCode.RESOURCE_UNREADABLE, "DiagnosticReport/x", clinical=True)
+    facts = replace(with_reports(facts_of({})), gaps=(lost,))
+    assert texts(engine.assess(facts)) == ["C92"]
+    assert texts(engine.assess_orders(facts, signing=False)) == ["C92"]
+    assert texts(engine.assess_orders(facts, signing=True)) == []
+
+
+def test_an_unreadable_report_of_another_region_is_not_about_the_spine(
+    engine: Engine, facts_of: Facts, make_report: MakeReport
+) -> None:
+    knee = make_report([], language=None, region="other")
+    assert texts(engine.assess(with_reports(facts_of({}), knee))) == []
+
+
+def test_contradicting_sentences_give_the_conflict_card(
+    engine: Engine, facts_of: Facts, make_report: MakeReport
+) -> None:
+    report = make_report(["F-EDEMA L3 #one", "-F-EDEMA L3 #two"])
+    conflict = Conflict(ConflictKind.STATUS, FindingId.EDEMA, ("Sentence one.", "Sentence two."), ("L3",))
+    torn = replace(report, reading=replace(report.reading, conflicts=(conflict,)))
+    assessment = engine.assess(with_reports(facts_of({}), torn))
+    assert texts(assessment)[-1] == "C90"
+    assert len(assessment.cards[-1].causes) == 2
+    assert assessment.conflicts == (conflict,)
+
+
+def test_a_contradiction_on_degeneration_gives_no_conflict_card(
+    engine: Engine, facts_of: Facts, make_report: MakeReport
+) -> None:
+    report = make_report(["F-EDEMA L3"])
+    conflict = Conflict(ConflictKind.STATUS, FindingId.DISC_BULGE, ("a", "b"))
+    mild = replace(report, reading=replace(report.reading, conflicts=(conflict,)))
+    assert "C90" not in texts(engine.assess(with_reports(facts_of({}), mild)))
+
+
+def test_two_reports_of_one_day_that_disagree(engine: Engine, facts_of: Facts, make_report: MakeReport) -> None:
+    morning = make_report(["-F-EDEMA L3", "F-FX L3"], days_ago=1.2, name="a")
+    noon = make_report(["F-EDEMA L3", "F-FX L3"], days_ago=1, name="b")
+    assessment = engine.assess(with_reports(facts_of({}), morning, noon))
+    assert assessment.leading_report is noon
+    assert texts(assessment)[-1] == "C90"
+    assert assessment.conflicts[0].kind is ConflictKind.REPORTS
+
+
+def test_a_rule_that_fails_fails_the_answer(knowledge: Knowledge, facts_of: Facts) -> None:
+    def broken(_context: object) -> Outcome:
+        raise ZeroDivisionError
+
+    rule = Rule("TST-BROKEN", Pathway.READING, "TRIGGER", (), broken)
+    with pytest.raises(ZeroDivisionError):
+        Engine(knowledge, (rule,)).assess(facts_of({"findings": ["F-EDEMA L3"]}))
+
+
+def order(kind: OrderKind) -> OrderFact:
+    return OrderFact(Provenance("ServiceRequest/1"), "ServiceRequest", frozenset({kind}), "draft", ())
+
+
+def test_cement_is_warned_against_while_infection_is_open(engine: Engine, facts_of: Facts) -> None:
+    facts = facts_of({"findings": ["F-IMPR-INFECTION L3-L4"]})
+    ordered = replace(facts, orders=(order(OrderKind.VERTEBRAL_AUGMENTATION),))
+    assessment = engine.assess_orders(ordered, signing=True)
+    assert texts(assessment) == ["O-VP-a"]
+    assert "O-VP-a" in {result.rule_id for result in assessment.rules if result.fired}
+    assert assessment.cards[0].indicator is Indicator.CRITICAL
+
+
+def test_signing_keeps_no_information_cards(engine: Engine, facts_of: Facts) -> None:
+    facts = facts_of({"findings": ["F-EDEMA L3"]})
+    ordered = replace(facts, orders=(order(OrderKind.HYPERBARIC_OXYGEN),))
+    assert texts(engine.assess_orders(ordered, signing=False)) == ["O-NOTREC"]
+    assert texts(engine.assess_orders(ordered, signing=True)) == []
+
+
+def test_the_same_facts_give_the_same_answer_in_any_order(
+    engine: Engine, facts_of: Facts, all_cases: tuple[tuple[str, Case], ...]
+) -> None:
+    for _, case in all_cases[::15]:
+        facts = facts_of(case)
+        turned = replace(facts, labs=facts.labs[::-1], conditions=facts.conditions[::-1], reports=facts.reports[::-1])
+        one, other = engine.assess(facts), engine.assess(turned)
+        assert one.state == other.state
+        assert texts(one) == texts(other)
+
+
+def test_markers_are_shown_with_the_word_whether_they_count(engine: Engine, facts_of: Facts) -> None:
+    case = {"findings": ["F-EDEMA L3"], "labs": ["CRP 48 @60d", "ESR 12", "WBC 9"]}
+    shown = {cause.lab.analyte.value: cause.fresh for cause in engine.assess(facts_of(case)).labs}
+    assert shown == {"CRP": False, "ESR": True, "WBC": True}
+
+
+def test_drafts_fall_due_inside_their_window(engine: Engine, facts_of: Facts) -> None:
+    assessment = engine.assess(facts_of({"findings": ["F-EDEMA L3"], "labs": ["CRP 2"], "age": 64, "sex": "male"}))
+    visit = next(d for card in assessment.cards for d in card.drafts if d.kind is DraftKind.FOLLOW_UP_VISIT)
+    assert visit.occurrence is not None
+    assert visit.occurrence_end is not None
+    assert [(day - facts_of({}).as_of.date()).days for day in (visit.occurrence, visit.occurrence_end)] == [14, 21]
