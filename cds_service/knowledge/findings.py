@@ -40,7 +40,7 @@ class Composition(_Strict):
 
     ``also`` classes must stand in the same clause, ``unless`` classes must not; ``rivals`` are anatomies that win the
     process when they stand nearer. ``claims`` is what the words say when nothing denies or doubts them. ``inherit`` allows the anatomy of the sentence
-    before, ``generic`` allows none at all in a report about the spine.
+    before, ``generic`` allows none at all in a report about the spine; ``reach`` is how far the anatomy may stand.
     """
 
     process: Terms
@@ -52,6 +52,7 @@ class Composition(_Strict):
     qualifiers: tuple[Qualifier, ...] = ()
     inherit: bool = True
     generic: bool = False
+    reach: int | None = None
 
 
 class FindingKnowledge(_Strict):

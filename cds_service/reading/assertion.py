@@ -153,7 +153,11 @@ def _acts(words: Words, bounds: tuple[int, int], mention: Mention, cue: Cue, cue
         return cue.hit.first >= bounds[0] and _reaches(words, cue, cue.hit.last, mention.first, cues)
     if cue.hit.first <= mention.last:
         return cue.hit.last > mention.last and cue.hit.first > mention.first
-    return cue.hit.first - mention.last <= _FOLLOWING_REACH and _reaches(words, cue, mention.last, cue.hit.first, cues)
+    adjective = cue.kind in _ADJECTIVES and cue.hit.first == cue.hit.last
+    reach = _ADJECTIVE_REACH + 1 if adjective else _FOLLOWING_REACH
+    if adjective and words.gaps[cue.hit.first] is not Gap.SOFT:
+        return False
+    return cue.hit.first - mention.last <= reach and _reaches(words, cue, mention.last, cue.hit.first, cues)
 
 
 def _reaches(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -> bool:

@@ -64,8 +64,9 @@ class CorpusReader:
         for finding in reading.findings:
             if finding.status not in _LABELLED or finding.section not in _STATING:
                 continue
+            status = _stated(finding)
             for name in self._labels(finding):
-                pairs.setdefault((name, finding.status.value), {}).update(dict.fromkeys(finding.levels))
+                pairs.setdefault((name, status.value), {}).update(dict.fromkeys(finding.levels))
             if finding.status is Status.PRESENT:
                 for name in self._denied_by.get(finding.finding, ()):
                     pairs.setdefault((name, Status.ABSENT.value), {}).update(dict.fromkeys(finding.levels))
@@ -76,6 +77,13 @@ class CorpusReader:
         if finding.finding is FindingId.EDEMA and Qualifier.BY_SIGNAL in finding.qualifiers:
             return ["marrow_signal_abnormality"]
         return self._by_finding.get(finding.finding, [])
+
+
+def _stated(finding: TextFinding) -> Status:
+    """Return the status of the label: an irregular endplate is one by the guideline, for the rules only perhaps."""
+    if finding.finding is FindingId.ENDPLATE_EROSION and finding.status is Status.POSSIBLE and finding.cue is None:
+        return Status.PRESENT
+    return finding.status
 
 
 def _simplify(pairs: dict[tuple[str, str], dict[str, None]]) -> None:

@@ -145,6 +145,9 @@ class Composer:
             if not fitting or not _conditions_hold(hit, composition, process, anatomy):
                 continue
             used = [anchor for anchor in anchors if anchor.name in fitting]
+            reach = composition.source.reach
+            if reach is not None and used and min(_distance(words, hit, anchor) for anchor in used) > reach:
+                continue
             found.append(
                 Mention(
                     composition.finding,

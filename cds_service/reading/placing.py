@@ -26,6 +26,7 @@ _TOPIC_WORDS = frozenset(
 _LISTING = frozenset(
     "and und si or oder sau as well also less so to a lesser degree extent at the in sowie bzw auch geringer geringgradig "
     "weniger precum mai putin more mostly primarily most pronounced particularly especially slightly greater than plus "
+    "superior inferior endplate endplates body bodies vertebral posterior anterior aspect interspace disc the "
     "la nivelul bei im am auf hohe worse probably level levels of from similarly respectiv iar both".split()
 )
 

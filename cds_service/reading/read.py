@@ -35,6 +35,7 @@ _CONCLUSIONS = frozenset(
 _POINTING = frozenset(
     "this these same that those dieser diesem dieses diesen gleicher selben acest acestui acelasi aceste".split()
 )
+_PRONOUNS = frozenset("this these it they dies diese dieser dieses es acesta aceasta acest aceasta acestea".split())
 # a sentence with one of these words leaves the level that the sentence before opened with
 _ELSEWHERE = (
     "remain", "other", "elsewhere", "rest", "all", "conus", "conul", "konus", "visualized", "visualised", "ubrig",
@@ -93,7 +94,7 @@ class Reader:
             tuple(dict.fromkeys(stated)),
             technique_of(title, [(p.words, p.hits) for p in prepared], findings),
             tuple(conflicts),
-            describes_spine=bool(settled) or spinal is True,
+            describes_spine=bool(settled) or any(_names_spine(p) for p in prepared),
             onset_days=next((d for p in prepared if (d := onset_days(p.words, p.hits, p.sentences)) is not None), None),
         )
 
@@ -132,7 +133,8 @@ class Reader:
                 around = Surroundings(head or anatomy, spinal)
                 mentions = composer.mentions(text.words, here.anatomy, here.process, here.literal, around)
                 inherited = sentence.head or (topic if _looks_back(text.words, sentence) else ())
-                if not inherited and _same_level(text.words, sentence):
+                pronoun = text.words.words[sentence.first] in _PRONOUNS
+                if not inherited and (pronoun or _same_level(text.words, sentence)):
                     inherited = last_levels
                 found += _described(text, sentence, mentions, here, inherited, language)
             topic = topic_of(text.words, here.levels, bounds) or (topic if not here.levels else ())
@@ -242,6 +244,12 @@ def _has_levels(here: Hits) -> bool:
 
 def _cue_text(words: Words, hit: Hit | None) -> str | None:
     return words.text[words.starts[hit.first] : words.ends[hit.last]] if hit else None
+
+
+def _names_spine(text: _Prepared) -> bool:
+    return any(
+        hit.name not in _UNSPECIFIC and hit.name not in {OTHER, "sacrum", "soft_tissue"} for hit in text.hits.anatomy
+    )
 
 
 def _is_spinal(title: str, prepared: Sequence[_Prepared]) -> bool | None:

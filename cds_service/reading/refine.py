@@ -22,6 +22,7 @@ _SOLID = ("solid", "tumor", "tumour", "mass", "raumford", "neoplas", "extraoss")
 def refine(findings: Sequence[TextFinding]) -> list[TextFinding]:
     """Return the findings with soft-tissue components read as what the report makes of them."""
     findings = _differentials(findings)
+    findings = _intradural(findings)
     infected = any(f.finding is FindingId.INFECTION_STATED and f.status in _STANDING for f in findings)
     tumorous = any(f.finding in _TUMOUR_SIGNS and f.status in _STANDING for f in findings)
     if tumorous and not infected:
@@ -33,6 +34,19 @@ def refine(findings: Sequence[TextFinding]) -> list[TextFinding]:
         else:
             refined.append(finding)
     return refined
+
+
+def _intradural(findings: Sequence[TextFinding]) -> list[TextFinding]:
+    """Read a mass that the report calls intradural as a tumour of the canal, not as one of the soft tissue."""
+    sentences = {f.sentence for f in findings if f.status in _STANDING}
+    if not any("intradural" in sentence.lower() for sentence in sentences):
+        return list(findings)
+    return [
+        replace(f, finding=FindingId.TUMOR)
+        if f.finding is FindingId.SOFT_MASS and f.status in _STANDING and "epidural" not in f.sentence.lower()
+        else f
+        for f in findings
+    ]
 
 
 def _differentials(findings: Sequence[TextFinding]) -> list[TextFinding]:
