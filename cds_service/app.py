@@ -5,6 +5,8 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
 
 from flask import Flask
 
@@ -41,9 +43,10 @@ class Clinic:
     writer: CardWriter
 
 
-def build_clinic(settings: Settings) -> Clinic:
-    """Load all knowledge and words. Raises KnowledgeError naming file and key."""
-    knowledge = load_knowledge(settings.knowledge_overlay)
+@cache
+def build_clinic(overlay: Path | None = None) -> Clinic:
+    """Load all knowledge and words, once in a process. Raises KnowledgeError naming file and key."""
+    knowledge = load_knowledge(overlay)
     reader = Reader(knowledge.findings, knowledge.languages, knowledge.codes.conditions)
     return Clinic(
         knowledge=knowledge,
@@ -67,17 +70,18 @@ def card_desk(clinic: Clinic, settings: Settings) -> CardDesk:
 
 def build_backend(settings: Settings) -> Backend:
     """Put the running service together. Raises KnowledgeError, ConfigError and StoreError naming what is wrong."""
-    clinic = build_clinic(settings)
+    clinic = build_clinic(settings.knowledge_overlay)
     verifier = TokenVerifier(load_clients(settings.clients), time.time) if settings.clients else None
     store = SqlStore(settings.database)
     store.open()
     pool = ThreadPoolExecutor(max_workers=2 * settings.threads + 8, thread_name_prefix="fhir")
     limits = FetchLimits(settings.budget_seconds * _FETCH_SHARE, settings.max_pages, settings.max_entries)
+    access = AccessPolicy(settings.fhir_origins, HttpTransport(settings.max_body_bytes), time.monotonic)
     return Backend(
         settings=settings,
         hooks=HookDesk(
             completer=PrefetchCompleter(limits, pool, time.monotonic),
-            open_access=AccessPolicy(settings.fhir_origins, HttpTransport(settings.max_body_bytes)).open,
+            open_access=access.open,
             evaluator=clinic.evaluator,
             cards=card_desk(clinic, settings),
             store=store,

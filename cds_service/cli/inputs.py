@@ -48,4 +48,4 @@ def preview_desk() -> Iterator[PreviewDesk]:
     """Give the desk that evaluates files with the settings of the environment."""
     settings = read_settings()
     with ThreadPoolExecutor(1) as pool:
-        yield build_previews(build_clinic(settings), settings, pool)
+        yield build_previews(build_clinic(settings.knowledge_overlay), settings, pool)

@@ -1,5 +1,6 @@
 """Which FHIR servers may be asked for one call, and with which token: addresses in a request are untrusted input."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -21,15 +22,18 @@ class Transport(Protocol):
 class FhirAccess:
     """The FHIR server of one call, confined to its base address."""
 
-    def __init__(self, base: str, token: str, transport: Transport) -> None:
+    def __init__(self, base: str, token: str, transport: Transport, expired: Callable[[], bool]) -> None:
         self._base = base
         self._token = token
         self._transport = transport
+        self._expired = expired
 
     def get(self, address: str, seconds: float) -> Any:
         """Return the JSON of a relative query or of a page of an earlier answer. Raises FetchFailed."""
         is_page = address.startswith(("http://", "https://"))
         url = self._page(address) if is_page else f"{self._base}/{quote(address, safe=_KEPT)}"
+        if self._token and self._expired():
+            raise FetchFailed("token expired")
         return self._transport.get(url, token=self._token, seconds=seconds)
 
     def _page(self, address: str) -> str:
@@ -43,11 +47,12 @@ class FhirAccess:
 
 
 class AccessPolicy:
-    """Opens the FHIR server of a call when its origin is this machine or a listed one."""
+    """Opens the FHIR server of a call when its origin is this machine or a listed one. ``clock`` is monotonic."""
 
-    def __init__(self, origins: tuple[str, ...], transport: Transport) -> None:
+    def __init__(self, origins: tuple[str, ...], transport: Transport, clock: Callable[[], float]) -> None:
         self._origins = frozenset(origins)
         self._transport = transport
+        self._clock = clock
 
     def open(self, request: HookRequest) -> FhirAccess | None:
         """Return the server of ``request``, or ``None`` when it names none that may be asked.
@@ -64,4 +69,6 @@ class AccessPolicy:
             return None
         private = local or parts.scheme == "https"
         token = request.grant.token if request.grant and private else ""
-        return FhirAccess(server.rstrip("/"), token, self._transport)
+        life = request.grant.seconds if request.grant else None
+        ends = float("inf") if life is None else self._clock() + life
+        return FhirAccess(server.rstrip("/"), token, self._transport, lambda: self._clock() >= ends)

@@ -28,8 +28,8 @@ class Entry:
 
     @property
     def item(self) -> Resource:
-        """Return what the extractor takes: the resource, or a Bundle of one where only the address names it."""
-        if not self.full_url.startswith("urn:"):
+        """Return what the extractor takes: the resource, or a Bundle of one where the address says more than the id."""
+        if not self.full_url or (self.identity and self.full_url.endswith("/".join(self.identity))):
             return self.resource
         return {"resourceType": "Bundle", "entry": [{"fullUrl": self.full_url, "resource": self.resource}]}
 

@@ -11,13 +11,18 @@ from typing import Any, Protocol
 
 from cds_service.domain.facts import Gap, GapCode
 from cds_service.errors import MarrowError, PrefetchError, RequestError
+from cds_service.hooks.attachments import linked_texts
 from cds_service.hooks.entries import Entry, Resource, entries_of, without_repeats
 from cds_service.hooks.request import HookRequest
 from cds_service.hooks.services import PrefetchKey
 
 _FAILED_SEVERITIES = ("error", "fatal")
-# A medication that an order refers to may come along with it; every other extra type is left out.
-_COMPANIONS = {"MedicationRequest": frozenset({"Medication"}), "MedicationStatement": frozenset({"Medication"})}
+# What an entry refers to may come along with it; every other extra type is left out.
+_COMPANIONS = {
+    "MedicationRequest": frozenset({"Medication"}),
+    "MedicationStatement": frozenset({"Medication"}),
+    "DiagnosticReport": frozenset({"Binary", "Observation"}),
+}
 
 
 class FetchFailed(MarrowError):  # noqa: N818 - an outcome of the other side, not a fault of this one
@@ -137,6 +142,7 @@ class PrefetchCompleter:
         fetched: tuple[str, ...] = ()
         if access is not None:
             fetched = self._fetch_missing(request, access, answers, deadline, reasons)
+            self._fetch_report_texts(access, answers["reports"], deadline)
         self._refuse_incomplete(request, answers, access, reasons)
         return _chart(request, answers, fetched)
 
@@ -165,6 +171,20 @@ class PrefetchCompleter:
             except FetchFailed as failure:
                 reasons[name] = failure.reason
         return tuple(name for name in jobs if name not in reasons)
+
+    def _fetch_report_texts(self, access: ChartAccess, reports: _Answer, deadline: float) -> None:
+        """Add the texts that reports only link to. One that cannot be had stays a link, which the extractor tells."""
+        seconds = deadline - self._clock()
+        if seconds <= 0:
+            return
+        jobs = {link: self._pool.submit(access.get, link, seconds) for link in linked_texts(reports.entries)}
+        wait(jobs.values(), timeout=max(0.0, deadline - self._clock()))
+        for link, job in jobs.items():
+            if job.cancel() or not job.done() or isinstance(job.exception(), FetchFailed):
+                continue
+            found = job.result()
+            if isinstance(found, dict) and found.get("resourceType") == "Binary":
+                reports.entries.append(Entry(found, link))
 
     def _fetch(
         self, key: PrefetchKey, request: HookRequest, access: ChartAccess, known: _Answer, deadline: float

@@ -1,6 +1,6 @@
 """Which FHIR servers are asked, with which token, and where page links may lead."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -40,7 +40,7 @@ def call(server: str) -> HookRequest:
 )
 def test_listed_and_local_servers_are_asked(server: str, token: str) -> None:
     recorder = Recorder()
-    access = AccessPolicy(LISTED, recorder).open(call(server))
+    access = AccessPolicy(LISTED, recorder, lambda: 0.0).open(call(server))
     assert access is not None
     access.get("Observation?patient=p&code=http://loinc.org|1988-5,x", 1)
     assert recorder.calls == [(f"{server}/Observation?patient=p&code=http://loinc.org%7C1988-5%2Cx", token)]
@@ -67,7 +67,7 @@ def test_listed_and_local_servers_are_asked(server: str, token: str) -> None:
     ],
 )
 def test_every_other_server_is_never_asked(server: str) -> None:
-    assert AccessPolicy(LISTED, Recorder()).open(call(server)) is None
+    assert AccessPolicy(LISTED, Recorder(), lambda: 0.0).open(call(server)) is None
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_every_other_server_is_never_asked(server: str) -> None:
 )
 def test_page_below_the_base_is_followed(link: str, url: str) -> None:
     recorder = Recorder()
-    access = AccessPolicy(LISTED, recorder).open(call("https://ehr.example.org/fhir"))
+    access = AccessPolicy(LISTED, recorder, lambda: 0.0).open(call("https://ehr.example.org/fhir"))
     assert access is not None
     access.get(link, 1)
     assert recorder.calls == [(url, "secret")]
@@ -98,8 +98,21 @@ def test_page_below_the_base_is_followed(link: str, url: str) -> None:
 )
 def test_page_elsewhere_is_not_followed(link: str) -> None:
     recorder = Recorder()
-    access = AccessPolicy(LISTED, recorder).open(call("https://ehr.example.org/fhir"))
+    access = AccessPolicy(LISTED, recorder, lambda: 0.0).open(call("https://ehr.example.org/fhir"))
     assert access is not None
     with pytest.raises(FetchFailed):
         access.get(link, 1)
     assert recorder.calls == []
+
+
+def test_token_is_not_used_after_its_life() -> None:
+    now = [100.0]
+    recorder = Recorder()
+    short = replace(call("https://ehr.example.org/fhir"), grant=FhirGrant("secret", 5.0))
+    access = AccessPolicy(LISTED, recorder, lambda: now[0]).open(short)
+    assert access is not None
+    access.get("Patient/1", 1)
+    now[0] += 5
+    with pytest.raises(FetchFailed, match="token expired"):
+        access.get("Patient/1", 1)
+    assert len(recorder.calls) == 1

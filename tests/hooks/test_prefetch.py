@@ -277,6 +277,42 @@ def test_odd_links_are_no_pages(completer: PrefetchCompleter) -> None:
     assert chart.gaps == ()
 
 
+LINKED = REPORT | {
+    "presentedForm": [
+        {"url": "Binary/b1"},
+        {"url": "https://ehr/fhir/Binary/b2"},
+        {"url": "Binary/b3", "data": "aGVyZQ=="},
+        {"url": "https://elsewhere/report.pdf"},
+        {"url": "Binary/../secret"},
+        {"url": 5},
+        "x",
+    ]
+}
+
+
+def test_texts_that_reports_link_to_are_fetched(completer: PrefetchCompleter) -> None:
+    binary = {"resourceType": "Binary", "id": "b1", "contentType": "text/plain", "data": "aGVyZQ=="}
+    server = Server({"Binary/b1": binary, "b2": {"resourceType": "Binary"}})
+    chart = completer.complete(call(dict.fromkeys(KEYS) | REQUIRED | {"reports": bundle(LINKED)}), server)
+    assert sorted(server.asked) == ["Binary/b1", "https://ehr/fhir/Binary/b2"]
+    unnamed = {"fullUrl": "https://ehr/fhir/Binary/b2", "resource": {"resourceType": "Binary"}}
+    assert chart.resources[-2:] == (binary, {"resourceType": "Bundle", "entry": [unnamed]})
+
+
+@pytest.mark.parametrize("answer", [FetchFailed("HTTP 404"), "text", FAILED])
+def test_text_that_cannot_be_had_stays_a_link(completer: PrefetchCompleter, answer: Any) -> None:
+    given = dict.fromkeys(KEYS) | REQUIRED | {"reports": bundle(LINKED)}
+    chart = completer.complete(call(given), Server({"Binary": answer}))
+    assert [resource["resourceType"] for resource in chart.resources] == ["Patient", "DiagnosticReport"]
+
+
+def test_text_that_came_along_is_not_asked_for(completer: PrefetchCompleter) -> None:
+    along = [{"resourceType": "Binary", "id": name} for name in ("b1", "b2")]
+    server = Server()
+    completer.complete(call(dict.fromkeys(KEYS) | REQUIRED | {"reports": bundle(LINKED, *along)}), server)
+    assert server.asked == []
+
+
 def test_queries_run_side_by_side_and_end_with_the_budget(pool: ThreadPoolExecutor) -> None:
     release = threading.Event()
 

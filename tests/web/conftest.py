@@ -148,7 +148,7 @@ def world(tmp_path: Path, pool: ThreadPoolExecutor) -> Iterator[World]:
         settings=settings,
         hooks=HookDesk(
             completer=completer,
-            open_access=AccessPolicy(settings.fhir_origins, transport).open,
+            open_access=AccessPolicy(settings.fhir_origins, transport, monotonic).open,
             evaluator=evaluator,
             cards=cards,
             store=store,
