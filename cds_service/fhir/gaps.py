@@ -17,7 +17,8 @@ class GapLog:
 
     def add(self, code: GapCode, resource: str, element: str = "", *, clinical: bool = False, **params: str) -> None:
         """Note a gap; clinical gaps are always kept, others only up to a bound for each resource."""
-        gap = Gap(code, resource, element, clinical=clinical, params=tuple(sorted((name, str(value)) for name, value in params.items())))
+        details = tuple(sorted((name, str(value)) for name, value in params.items()))
+        gap = Gap(code, resource, element, clinical=clinical, params=details)
         count = self._count.get(resource, 0)
         if gap in self._gaps or (count >= _MOST_FOR_ONE_RESOURCE and not clinical):
             return

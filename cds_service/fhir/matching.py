@@ -128,25 +128,38 @@ class TermIndex:
                 words.setdefault(match.id, match)
             else:
                 matches.append(TermMatch(match.id[1:], match.start, match.end))
-        barred = self._paired(words, matches)
-        kept = [m for m in matches if m.group not in barred and not _overlaps(m, voids.get(m.group, ()))]
+        barred = self._paired(words, matches, voids)
+        kept = [m for m in matches if m.group not in barred and not _voided(m, voids.get(m.group, ()))]
         return sorted(kept, key=lambda m: (m.start, m.end))
 
-    def _paired(self, words: Mapping[str, PhraseMatch], matches: list[TermMatch]) -> set[str]:
-        """Add the matches that word pairs make; return the groups that pairs bar."""
+    def _paired(
+        self, words: Mapping[str, PhraseMatch], matches: list[TermMatch], voids: Mapping[str, list[PhraseMatch]]
+    ) -> set[str]:
+        """Add the matches that word pairs make; return the groups that pairs bar.
+
+        A pair has no place of its own, so that a voiding phrase anywhere in the text takes it out.
+        """
         barred: set[str] = set()
         for group, numbers, counts in self._pairs:
             if all(number in words for number in numbers):
-                if counts:
+                if not counts:
+                    barred.add(group)
+                elif group not in voids:
                     first = words[numbers[0]]
                     matches.append(TermMatch(group, first.start, first.end))
-                else:
-                    barred.add(group)
         return barred
 
 
-def _overlaps(match: TermMatch, voids: Iterable[PhraseMatch]) -> bool:
-    return any(void.start < match.end and match.start < void.end for void in voids)
+def _voided(match: TermMatch, voids: Iterable[PhraseMatch]) -> bool:
+    """Tell whether a voiding phrase overlaps the match; one strictly inside it says less than the match itself."""
+    return any(
+        (void.start < match.end
+        and match.start < void.end
+        and void.end - void.start >= match.end - match.start)
+        or void.start < match.start < void.end
+        or void.start < match.end < void.end
+        for void in voids
+    )
 
 
 _QUALIFIERS = {

@@ -57,7 +57,8 @@ _CONCEPTS = (
     "itemCodeableConcept",
 )
 _LONGEST_COURSE_DAYS = 3650.0
-_MRI = frozenset({OrderKind.MRI_SPINE, OrderKind.MRI_ANY, OrderKind.MRI_CONTRAST})
+_MRI_NAMED = frozenset({OrderKind.MRI_SPINE, OrderKind.MRI_ANY})
+_MRI = _MRI_NAMED | {OrderKind.MRI_CONTRAST}
 
 
 class OrderReader:
@@ -117,6 +118,9 @@ class OrderReader:
         kinds |= self._imaged(concept, joined, kinds)
         if OrderKind.EPIDURAL_STEROID in kinds:
             kinds.add(OrderKind.GLUCOCORTICOID)
+        if not kinds & _MRI_NAMED:
+            # "with contrast" alone may as well be a CT
+            kinds.discard(OrderKind.MRI_CONTRAST)
         if kinds & _MRI:
             kinds.add(OrderKind.MRI_ANY)
         return frozenset(kinds) or frozenset({OrderKind.OTHER})
@@ -130,7 +134,7 @@ class OrderReader:
             if coded is not None:
                 modality = coded.modality
                 region = coded.region if coded.region is not BodyRegion.UNKNOWN else region
-            if modality is Modality.MR or kinds & _MRI:
+            if modality is Modality.MR or kinds & _MRI_NAMED:
                 found.add(OrderKind.MRI_ANY)
                 found |= {OrderKind.MRI_SPINE} if region in _SPINE else set()
         if coded is not None and coded.modality is Modality.MR:

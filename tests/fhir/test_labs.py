@@ -305,7 +305,7 @@ def test_the_time_of_collection_is_found_in_every_place(
     ],
 )
 def test_qualitative_results_are_three_valued(
-    code: str, members: dict[str, Any], positive: bool | None, extract: Extract
+    code: str, members: dict[str, Any], *, positive: bool | None, extract: Extract
 ) -> None:
     assert only(extract(observation(code, **members))).positive is positive
 
