@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Annotated, Any, Literal, TypeVar
@@ -39,8 +40,9 @@ class Composition(_Strict):
     """A finding put together of a process and the anatomy nearest to it, whatever the order of words.
 
     ``also`` classes must stand in the same clause, ``unless`` classes must not; ``rivals`` are anatomies that win the
-    process when they stand nearer. ``claims`` is what the words say when nothing denies or doubts them. ``inherit`` allows the anatomy of the sentence
-    before, ``generic`` allows none at all in a report about the spine; ``reach`` is how far the anatomy may stand.
+    process when they stand nearer. ``claims`` is what the words say when nothing denies or doubts them. ``inherit``
+    allows the anatomy of the sentence before, ``generic`` allows none at all in a report about the spine; ``reach`` is
+    how far the anatomy may stand.
     """
 
     process: Terms
@@ -165,6 +167,17 @@ class LanguageKnowledge(_Strict):
     detect: DetectionWords
 
 
+class Grammar(_Strict):
+    """Small words of all languages that hold a sentence together; the file says what each list is for."""
+
+    distance: dict[Literal["breaking", "joining", "binding"], Terms]
+    coordination: dict[Literal["words"], Terms]
+    levels: dict[Literal["opening", "listing", "breaking", "placing", "binding"], Terms]
+    reference: dict[Literal["pronouns", "pointing", "places", "elsewhere"], Terms]
+    lists: dict[Literal["joining", "adding"], Terms]
+    sentences: dict[Literal["abbreviations", "never_joined", "ordinal_nouns", "rest"], Terms]
+
+
 class CorpusLabel(_Strict):
     """One label of the annotation guideline and the findings behind it.
 
@@ -206,6 +219,12 @@ def load_languages() -> dict[Language, LanguageKnowledge]:
     return languages
 
 
+@cache
+def load_grammar() -> Grammar:
+    """Return the small words of all languages; raise KnowledgeError on a flaw."""
+    return _model(Grammar, _data("grammar.toml"))
+
+
 def load_corpus_labels() -> dict[str, CorpusLabel]:
     """Return the annotation labels in their order; raise KnowledgeError on a flaw or an unknown finding."""
     raw = _toml(_data("corpus_labels.toml"))
@@ -228,7 +247,7 @@ def _check_finding(finding: FindingKnowledge, classes: WordClasses) -> None:
         named = {*composition.process, *composition.anatomy, *composition.also}
         unknown = (named | {*composition.unless, *composition.rivals}) - known
         if unknown:
-            raise KnowledgeError(f"{where}: compose: unknown class {sorted(unknown)[0]}")
+            raise KnowledgeError(f"{where}: compose: unknown class {min(unknown)}")
 
 
 def _check_classes(classes: WordClasses) -> None:
@@ -242,7 +261,7 @@ def _check_classes(classes: WordClasses) -> None:
     known = {*classes.anatomy, *classes.process, "level", "segment_level"}
     for name, members in classes.groups.items():
         if unknown := set(members) - known:
-            raise KnowledgeError(f"classes.toml: groups.{name}: unknown class {sorted(unknown)[0]}")
+            raise KnowledgeError(f"classes.toml: groups.{name}: unknown class {min(unknown)}")
 
 
 def _check_language(known: LanguageKnowledge, language: Language) -> None:
@@ -261,7 +280,7 @@ def _check_language(known: LanguageKnowledge, language: Language) -> None:
     )
     for name, wanted, given in expected:
         if wanted != given:
-            raise KnowledgeError(f"{where}: {name}: {sorted(wanted ^ given)[0]} is missing or unknown")
+            raise KnowledgeError(f"{where}: {name}: {min(wanted ^ given)} is missing or unknown")
 
 
 def _data(name: str) -> Traversable:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cds_service.domain.vocabulary import Certainty, FindingId, Section, Status
+from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.lexicon import Hit, overlapping
 from cds_service.reading.mentions import Mention
 from cds_service.reading.words import Gap, Words
@@ -16,9 +17,12 @@ _FOLLOWING_REACH = 9
 _POSSIBLE_SEGMENT = 6
 _OUTRIGHT = frozenset({"negated"})
 _ADJECTIVES = frozenset({"historical", "aged", "probable", "suspected", "consistent", "possible"})
-_AND = frozenset({"and", "und", "si", "with", "mit", "cu"})
+_PAST = frozenset({"historical", "aged"})
+_PAST_REACH = 6
+_GRAMMAR = load_grammar().lists
+_AND = frozenset(_GRAMMAR["adding"])
 _ADJECTIVE_REACH = 2
-_JOINING = frozenset("or nor and und oder noch sau nici si bzw sowie versus vs as".split())
+_JOINING = frozenset(_GRAMMAR["joining"])
 # findings that are a state after something: "status post fusion" says that the fusion is there
 _STATES = frozenset({FindingId.POSTOPERATIVE, FindingId.IMPLANT, FindingId.CEMENT, FindingId.RADIATION})
 # findings that age words make past; a chronic herniation is still there
@@ -147,62 +151,65 @@ def _is_open(cue: Cue, words: Words) -> bool:
 
 def _acts(words: Words, bounds: tuple[int, int], mention: Mention, cue: Cue, cues: Sequence[Cue]) -> bool:
     """Tell whether a mention lies in the scope of a cue."""
+    hit = cue.hit
     if cue.forward:
-        if cue.hit.last >= mention.first:
-            return cue.hit.first <= mention.first and cue.hit.last >= mention.first and cue.hit.first < mention.first
-        return cue.hit.first >= bounds[0] and _reaches(words, cue, cue.hit.last, mention.first, cues)
-    if cue.hit.first <= mention.last:
-        return cue.hit.last > mention.last and cue.hit.first > mention.first
-    adjective = cue.kind in _ADJECTIVES and cue.hit.first == cue.hit.last
+        if hit.last >= mention.first:
+            return hit.first < mention.first
+        return hit.first >= bounds[0] and _reaches(words, cue, hit.last, mention.first, cues)
+    if hit.first <= mention.last:
+        return hit.last > mention.last and hit.first > mention.first
+    adjective = cue.kind in _ADJECTIVES and hit.first == hit.last
     reach = _ADJECTIVE_REACH + 1 if adjective else _FOLLOWING_REACH
-    if adjective and words.gaps[cue.hit.first] is not Gap.SOFT:
-        return False
-    return cue.hit.first - mention.last <= reach and _reaches(words, cue, mention.last, cue.hit.first, cues)
+    near = hit.first - mention.last <= reach and not (adjective and words.gaps[hit.first] is not Gap.SOFT)
+    return near and _reaches(words, cue, mention.last, hit.first, cues)
 
 
 def _reaches(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -> bool:
     """Tell whether nothing between the words ``low`` and ``high`` ends the scope."""
     if any(_ends_scope(words, other, low, high) for other in cues if other.kind == "terminating"):
         return False
+    if not _crosses(words, cue, low, high):
+        return False
+    if cue.kind in _PAST and not cue.forward and high - low <= _PAST_REACH:
+        return True
+    if cue.kind not in _ADJECTIVES:
+        return True
+    if cue.forward and _joined_later(words, low, high):
+        return False
+    commas = any(words.gaps[index] is Gap.COMMA for index in range(low + 1, high + 1))
+    return cue.kind == "possible" or not commas or _listed(words, high)
+
+
+def _crosses(words: Words, cue: Cue, low: int, high: int) -> bool:
+    """Tell whether the punctuation between two words lets a scope pass: lists do, brackets and clauses do not."""
     segment = 0
     for index in range(low + 1, high + 1):
         gap = words.gaps[index]
-        if gap is Gap.CLAUSE and not _list_colon(words, index):
-            return False
-        if gap is Gap.COMMA and cue.forward and "(" in words.between(index):
+        if gap is Gap.CLAUSE and ":" not in words.between(index):
             return False
         if gap is Gap.COMMA:
-            if cue.kind not in _OUTRIGHT and segment > _POSSIBLE_SEGMENT:
+            bracket = cue.forward and "(" in words.between(index)
+            if bracket or (cue.kind not in _OUTRIGHT and segment > _POSSIBLE_SEGMENT):
                 return False
             segment = 0
         segment += 1
-    if cue.kind in _ADJECTIVES and cue.forward and _joined_later(words, low, high):
-        return False
-    if cue.kind in _ADJECTIVES - {"possible"}:
-        return not any(words.gaps[index] is Gap.COMMA for index in range(low + 1, high + 1)) or _listed(
-            words, low, high
-        )
     return True
 
 
 def _joined_later(words: Words, low: int, high: int) -> bool:
-    """Tell "possible left renal cyst and stenosis": what follows "and" after a whole phrase is a statement of its own."""
+    """Tell "possible left renal cyst and stenosis": after a whole phrase, "and" begins a statement of its own."""
     return any(words.words[index] in _AND for index in range(low + _ADJECTIVE_REACH + 1, high))
 
 
-def _listed(words: Words, low: int, high: int) -> bool:
+def _listed(words: Words, high: int) -> bool:
     """Tell whether the commas between two words separate members of one list that ends in "and" or "or"."""
     return words.words[high - 1] in _JOINING or words.words[min(high + 1, len(words) - 1)] in _JOINING
 
 
-def _list_colon(words: Words, index: int) -> bool:
-    return ":" in words.between(index)
-
-
 def _ends_scope(words: Words, terminator: Cue, low: int, high: int) -> bool:
     hit = terminator.hit
-    if not (low < hit.first and hit.last < high):
-        return False
     if terminator.forward:
-        return True
+        return low < hit.first and hit.last < high
+    if not low < hit.first <= high:
+        return False
     return words.gaps[hit.first] is Gap.COMMA and words.words[hit.first - 1] not in _JOINING

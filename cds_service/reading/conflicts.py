@@ -6,24 +6,14 @@ from itertools import combinations
 
 from cds_service.domain.facts import Conflict, ConflictKind, TextFinding
 from cds_service.domain.vocabulary import Certainty, FindingId, Qualifier, Section, Status
+from cds_service.knowledge.findings import load_grammar
+from cds_service.reading.words import cut
 
 _SERIOUSNESS = {Status.PRESENT: 2, Status.POSSIBLE: 1, Status.ABSENT: 0}
 _CONCLUDING = frozenset({Section.IMPRESSION, Section.ADDENDUM})
 _JOINTS = frozenset({FindingId.FACET, FindingId.SACROILIAC})
-_REST = (
-    "other",
-    "otherwise",
-    "remaining",
-    "elsewhere",
-    "further",
-    "additional",
-    "übrig",
-    "uebrig",
-    "sonst",
-    "weiter",
-    "rest",
-    "alte ",
-)
+_CONTACTED = frozenset({FindingId.CORD, FindingId.ROOT})
+_REST = load_grammar().sentences["rest"]
 
 
 def settle(
@@ -66,10 +56,17 @@ def _without_denied_contact(findings: Sequence[TextFinding]) -> list[TextFinding
         and finding.certainty is Certainty.CERTAIN
         for level in finding.levels
     }
+    uncompressed = {
+        (f.finding, f.text_index, f.sentence_span.start)
+        for f in findings
+        if f.finding in _CONTACTED and f.status is Status.ABSENT
+    }
     kept = []
     for finding in findings:
-        contact = finding.finding is FindingId.CORD and Qualifier.CONTACT_ONLY in finding.qualifiers
-        if contact and finding.status is Status.POSSIBLE and finding.levels and denied:
+        contact = Qualifier.CONTACT_ONLY in finding.qualifiers and finding.status is Status.POSSIBLE
+        if contact and (finding.finding, finding.text_index, finding.sentence_span.start) in uncompressed:
+            continue
+        if contact and finding.finding is FindingId.CORD and finding.levels and denied:
             levels = tuple(level for level in finding.levels if level not in denied)
             if levels:
                 kept.append(replace(finding, levels=levels))
@@ -101,7 +98,7 @@ def _same_place(one: TextFinding, two: TextFinding) -> bool:
     if one.sentence_span == two.sentence_span and one.text_index == two.text_index:
         return False
     for said in (one, two):
-        if said.status is Status.ABSENT and any(word in said.sentence.lower() for word in _REST):
+        if said.status is Status.ABSENT and any(word.startswith(_REST) for word in cut(said.sentence).words):
             return False
     if one.levels and two.levels:
         return bool(set(one.levels) & set(two.levels))

@@ -41,8 +41,8 @@ class CorpusReader:
     def row(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answer to one row; raise ValueError when it has no id or no text."""
         identifier, text = row.get("id"), row.get("text")
-        if not isinstance(identifier, str) or not isinstance(text, str):
-            raise ValueError("a row needs an id and a text")
+        if not (isinstance(identifier, str) and isinstance(text, str)):
+            raise ValueError("a row needs an id and a text")  # noqa: TRY004 - a broken row is reported, not a bug
         tag, title = row.get("language"), row.get("title")
         language = declared(tag) if isinstance(tag, str) else None
         reading = self._reader.read(
@@ -98,15 +98,19 @@ def _simplify(pairs: dict[tuple[str, str], dict[str, None]]) -> None:
             del pairs[name, status]
 
 
+def _object(line: str | bytes) -> dict[str, Any]:
+    row = json.loads(line)
+    if not isinstance(row, dict):
+        raise ValueError("a row is a JSON object")  # noqa: TRY004 - a broken row is reported, not a bug
+    return row
+
+
 def read_lines(lines: Iterable[str | bytes], reader: CorpusReader) -> Iterator[dict[str, Any] | RowError]:
     """Answer NDJSON lines one by one in order; a broken line gives a RowError with its number, empty lines nothing."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-            if not isinstance(row, dict):
-                raise ValueError("a row is a JSON object")  # noqa: TRY004 - reported like any other broken line
-            yield reader.row(row)
+            yield reader.row(_object(line))
         except (ValueError, RecursionError) as error:
             yield RowError(number, str(error)[:_LONGEST_ERROR])

@@ -33,10 +33,10 @@ def qualifiers_of(words: Words, mention: Mention, hits: Sequence[Hit], denials: 
         wide = qualifier in _SENTENCE_WIDE
         if not wide and not _near(words, mention, hit):
             continue
-        if qualifier is not Qualifier.WITHOUT_COMPRESSION and any(d.last == hit.first - 1 for d in denials):
-            if not mention.first <= hit.first <= mention.last:
-                continue
-        found.add(qualifier)
+        inside = mention.first <= hit.first <= mention.last
+        denied = qualifier is not Qualifier.WITHOUT_COMPRESSION and any(d.last == hit.first - 1 for d in denials)
+        if inside or not denied:
+            found.add(qualifier)
     return frozenset(found)
 
 

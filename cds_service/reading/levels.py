@@ -30,13 +30,8 @@ _SEQUENCE_AFTER = (
     "w", "weight", "gewicht", "pond", "hyper", "hypo", "iso", "bright", "dark", "high", "low", "signal", "sequence",
     "sequenz", "secven", "stir", "tirm", "tse", "fse", "se", "fs", "fat", "dixon", "image", "imaging", "imagin", "post",
     "pre", "gad", "gd", "contrast", "kontrast", "km", "intermediate", "mri", "mrt", "scan", "sag", "ax", "cor", "black",
-    "relax", "prolong", "short", "t1", "t2", "flair", "wi", "native", "nativ", "mapping", "space", "spin", "gre", "isch",
-    "hipo", "hiper", "shows", "c",
-)  # fmt: skip
-_SEQUENCE_BEFORE = (
-    "sag", "ax", "cor", "trans", "in", "on", "weighted", "hyper", "hypo", "hipo", "hiper", "intens", "signal", "semnal",
-    "der", "and", "und", "si", "a", "the", "secven", "sequen", "stir", "post", "tse", "with", "reduced", "low", "high",
-    "mri", "raised", "increased", "elevated", "bright", "dark", "fs", "tesla", "also", "normal", "iso", "both",
+    "relax", "prolong", "short", "t1", "t2", "flair", "wi", "native", "nativ", "mapping", "space", "spin", "gre",
+    "isch", "hipo", "hiper", "shows", "c",
 )  # fmt: skip
 _VERTEBRA_AFTER = (
     "vertebr",
@@ -248,19 +243,25 @@ def _ranged(words: Words, item: _Item) -> tuple[list[str], int] | None:
         index += 1
         word = words.words[index]
     if item.stop and words.between(index).strip() in _DASHES:
-        chained = _partner_below(words, index, item.stop) or _single(words, index, item.stop[0])
-        if chained and _INDEX[chained[0]] == _INDEX[item.stop] + 1:
-            return [*_written_out(item), f"{item.stop}-{chained[0]}"], chained[1]
+        return _chained(words, item, index)
+    if word not in _ON_WORDS and word not in _RANGE_WORDS:
         return None
-    if word in _ON_WORDS or word in _RANGE_WORDS:
-        skip = 2 if index + 1 < len(words) and words.words[index + 1] in {"la", "de", "of", "the"} else 1
-        other = _item(words, index + skip, item.start[0])
-        if other is None:
-            return None
-        low, high = sorted((_INDEX[item.start], _INDEX[other.stop or other.start]))
-        if item.stop and other.stop and word in _RANGE_WORDS:
-            return [f"{ORDER[n]}-{ORDER[n + 1]}" for n in range(low, high)], other.end
-        return _written_out(_Item(ORDER[low], ORDER[high] if high > low else None, other.end)), other.end
+    skip = 2 if index + 1 < len(words) and words.words[index + 1] in {"la", "de", "of", "the"} else 1
+    other = _item(words, index + skip, item.start[0])
+    if other is None:
+        return None
+    low, high = sorted((_INDEX[item.start], _INDEX[other.stop or other.start]))
+    if item.stop and other.stop and word in _RANGE_WORDS:
+        return [f"{ORDER[n]}-{ORDER[n + 1]}" for n in range(low, high)], other.end
+    return _written_out(_Item(ORDER[low], ORDER[high] if high > low else None, other.end)), other.end
+
+
+def _chained(words: Words, item: _Item, index: int) -> tuple[list[str], int] | None:
+    """Read the third member of "L3/4/5"."""
+    last = item.stop or item.start
+    found = _partner_below(words, index, last) or _single(words, index, last[0])
+    if found and _INDEX[found[0]] == _INDEX[last] + 1:
+        return [*_written_out(item), f"{last}-{found[0]}"], found[1]
     return None
 
 

@@ -82,6 +82,14 @@ class Lexicon:
         ]
         hits.anatomy += [Hit("root", group.first, group.last) for group in hits.levels if group.root]
         hits.anatomy = _without_lookalikes(hits.anatomy)
+        pressing = [p for p in hits.process if p.name == "compress" and p.last > p.first]
+        if pressing:
+            # the mass of "mass effect" is none
+            hits.process = [
+                p
+                for p in hits.process
+                if p.name != "mass" or not any(e.first <= p.first and p.last <= e.last for e in pressing)
+            ]
         given = [mark for mark in hits.mark if mark.name == "contrast_done"]
         if given:
             hits.process = [p for p in hits.process if not any(g.first <= p.first and p.last <= g.last for g in given)]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from cds_service.domain.vocabulary import FindingId, Qualifier, Status
+from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.lexicon import LEVEL, OTHER, SEGMENT, CompiledComposition, Hit, Lexicon
 from cds_service.reading.words import Gap, Words
 
@@ -17,17 +18,13 @@ _ALSO_REACH = 12
 _UNLESS_REACH = 10
 _WEAK_PENALTY = 5
 _GAP_PENALTY = {Gap.SOFT: 0, Gap.COMMA: 4, Gap.CLAUSE: 8, Gap.STOP: 8}
+_GRAMMAR = load_grammar()
 _WORD_PENALTY = {
-    **dict.fromkeys(("with", "without", "mit", "ohne", "cu", "fara", "but", "which", "but", "aber", "dar", "where"), 3),
-    **dict.fromkeys(("and", "or", "und", "oder", "si", "sau", "sowie", "as", "while", "is", "are"), 1),
-    **dict.fromkeys(("of", "the", "der", "des", "die", "al", "ale", "a", "at", "in", "im", "am", "la"), -1),
+    **dict.fromkeys(_GRAMMAR.distance["breaking"], 3),
+    **dict.fromkeys(_GRAMMAR.distance["joining"], 1),
+    **dict.fromkeys(_GRAMMAR.distance["binding"], -1),
 }
-_LINKS = frozenset(
-    "and or und oder bzw si sau the of as well both der des die den dem a al ale sowie respectiv nor nici noch height "
-    "heights signal left right adjacent space spaces normal neural bilateral central im in den para pre prae pra "
-    "anterior posterior ventral dorsal superior inferior e to hohe hohen half intervening adjacent adjoining rind entire "
-    "lower upper part angrenzenden angrenzende anliegenden intermediar adiacent adiacente".split()
-)
+_LINKS = frozenset(_GRAMMAR.coordination["words"])
 _LONGEST_LINK = 4
 # processes that a longer term uses up: the compression of "compression fracture" compresses nothing
 _SWALLOWED = frozenset({"narrow", "collapse"})
@@ -53,8 +50,10 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a sentence may inherit: anatomy of the sentence before it or of its list head, and whether the report is
-    about the spine at all (``None`` when that is not known)."""
+    """What a sentence may inherit: anatomy of the sentence before it or of its list head.
+
+    ``spinal_report`` tells whether the report is about the spine at all; ``None`` is not known.
+    """
 
     anatomy: frozenset[str]
     spinal_report: bool | None
@@ -102,8 +101,17 @@ class Composer:
         elif spinal is None:
             accepted = other > _REACH and around.spinal_report is True
         else:
-            accepted = spinal <= other or other > _GATE_REACH
+            accepted = spinal <= other or other > _GATE_REACH or self._shared(words, hit, anatomy)
         return mention if accepted else None
+
+    def _shared(self, words: Words, hit: Hit, anatomy: Sequence[Hit]) -> bool:
+        """Tell "changes of the shoulders and spine": the spine is named in one breath with another part."""
+        after = [a for a in anatomy if a.first > hit.last and a.name not in self._lexicon.unspecific]
+        return (
+            len(after) > 1
+            and after[0].name == OTHER
+            and any(a.name != OTHER and _linked(words, after[0], a) for a in after[1:])
+        )
 
     def _nearest_distances(self, words: Words, hit: Hit, anatomy: Sequence[Hit]) -> tuple[int | None, int | None]:
         """Return the distances to the nearest anatomy of the spine and outside it."""
@@ -313,7 +321,7 @@ def _without_generic(words: Words, mentions: Sequence[Mention]) -> list[Mention]
         reach = _GENERIC.get(mention.finding, 0)
         named = reach > 0 and any(
             other.finding is not mention.finding
-            and (other.finding is FindingId.FRACTURE or mention.finding is not FindingId.OSTEOPOROSIS)
+            and (mention.finding is not FindingId.OSTEOPOROSIS or _is_fragile(words, mention, other))
             and other.from_ <= mention.last + reach
             and other.to >= mention.last
             and (other.from_ <= mention.first or mention.first == mention.last)
@@ -323,6 +331,11 @@ def _without_generic(words: Words, mentions: Sequence[Mention]) -> list[Mention]
         if not named:
             kept.append(mention)
     return kept
+
+
+def _is_fragile(words: Words, mention: Mention, other: Mention) -> bool:
+    """Tell the adjective of "osteoporotic fracture", which says what kind of fracture it is."""
+    return other.finding is FindingId.FRACTURE and words.words[mention.first].startswith("osteoporotic")
 
 
 def _distinct(mentions: Iterable[Mention]) -> list[Mention]:

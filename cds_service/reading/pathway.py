@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from cds_service.domain.facts import Reading
+from cds_service.domain.facts import Reading, TextFinding
 from cds_service.domain.vocabulary import FindingId, Qualifier, Status
 
 Pairs = Mapping[tuple[str, str], tuple[str, ...]]
@@ -12,6 +12,10 @@ _DEGENERATIVE = (
     "foraminal_stenosis", "facet_arthropathy", "spondylosis_osteophytes", "endplate_degeneration", "schmorl_node",
     "spondylolisthesis", "nerve_root_compression",
 )  # fmt: skip
+_INFECTIOUS = ("spondylodiscitis", "paraspinal_abscess", "epidural_abscess")
+_MALIGNANT = ("metastasis", "spinal_tumor", "osteolysis")
+_BROKEN = ("vertebral_fracture", "retropulsion")
+_STANDING = frozenset({Status.PRESENT, Status.POSSIBLE})
 _CORD_CAUSES = (
     "spinal_canal_stenosis", "disc_herniation", "vertebral_fracture", "spinal_tumor", "metastasis", "soft_tissue_mass",
     "spondylodiscitis", "epidural_abscess", "spinal_hematoma",
@@ -31,26 +35,22 @@ def edema_of(pairs: Pairs) -> str:
 
 def pathway_of(pairs: Pairs, reading: Reading) -> str:
     """Return the first pathway that holds, judged on findings present or possible."""
-    if _emergency(pairs):
-        return "red_flag_emergency"
-    if _any(pairs, ("spondylodiscitis", "paraspinal_abscess", "epidural_abscess")) or _infected_segment(pairs):
-        return "infection"
-    if _any(pairs, ("metastasis", "spinal_tumor", "osteolysis")) or _suspicious(pairs, reading):
-        return "malignancy"
-    if _any(pairs, ("vertebral_fracture", "retropulsion")) or _traumatic(pairs, reading):
-        return "fracture"
-    if _any(pairs, ("sacroiliitis",)):
-        return "inflammatory"
-    if _any(pairs, ("cord_signal_abnormality",)):
-        return "unclear"
-    if _any(pairs, _DEGENERATIVE):
-        return "degenerative"
-    if any(
-        f.finding is FindingId.TRANSIENT_EDEMA and f.status in {Status.PRESENT, Status.POSSIBLE}
-        for f in reading.findings
-    ):
-        return "transient_metabolic"
-    return _remaining(pairs, reading)
+    steps = (
+        ("red_flag_emergency", _emergency(pairs)),
+        ("infection", _any(pairs, _INFECTIOUS) or _infected_segment(pairs)),
+        ("malignancy", _any(pairs, _MALIGNANT) or _suspicious(pairs, reading)),
+        ("fracture", _any(pairs, _BROKEN) or _traumatic(pairs, reading)),
+        ("inflammatory", _any(pairs, ("sacroiliitis",))),
+        # a lesion of the cord without a cause named beside it leads to none of the pathways
+        ("unclear", _any(pairs, ("cord_signal_abnormality",))),
+        ("degenerative", _any(pairs, _DEGENERATIVE)),
+        ("transient_metabolic", _transient(reading)),
+    )
+    return next((name for name, holds in steps if holds), None) or _remaining(pairs, reading)
+
+
+def _transient(reading: Reading) -> bool:
+    return any(f.finding is FindingId.TRANSIENT_EDEMA and f.status in _STANDING for f in reading.findings)
 
 
 def _remaining(pairs: Pairs, reading: Reading) -> str:
@@ -58,9 +58,7 @@ def _remaining(pairs: Pairs, reading: Reading) -> str:
     active = {name for name, status in pairs if status in {"present", "possible"}} - {"postoperative_change"}
     if active:
         return "unclear"
-    if any(status == "absent" for _, status in pairs):
-        return "no_edema"
-    if any(status in {"historical"} for _, status in pairs):
+    if any(status in {"absent", "historical"} for _, status in pairs):
         return "no_edema"
     return "no_edema" if not pairs and reading.describes_spine else "unclear"
 
@@ -103,21 +101,24 @@ def _suspicious(pairs: Pairs, reading: Reading) -> bool:
     if _any(pairs, ("soft_tissue_mass",)):
         return not any(f.finding is FindingId.SOFT_MASS and "lipomato" in f.sentence.lower() for f in reading.findings)
     return any(
-        f.finding is FindingId.FRACTURE
-        and f.status in {Status.PRESENT, Status.POSSIBLE}
-        and Qualifier.PATHOLOGIC in f.qualifiers
+        f.finding is FindingId.FRACTURE and f.status in _STANDING and Qualifier.PATHOLOGIC in f.qualifiers
         for f in reading.findings
     )
+
+
+def _is_dislocation(finding: TextFinding) -> bool:
+    words = finding.sentence.lower()
+    return "dislocation" in words or any(word.startswith("luxa") for word in words.split())
 
 
 def _traumatic(pairs: Pairs, reading: Reading) -> bool:
     if not _any(pairs, ("spondylolisthesis",)):
         return False
     return any(
-        f.status in {Status.PRESENT, Status.POSSIBLE}
+        f.status in _STANDING
         and (
             (f.finding is FindingId.SPONDYLOLISTHESIS and Qualifier.TRAUMATIC in f.qualifiers)
-            or (f.finding is FindingId.MALALIGNMENT and Qualifier.TRAUMATIC in f.qualifiers)
+            or (f.finding is FindingId.MALALIGNMENT and (Qualifier.TRAUMATIC in f.qualifiers or _is_dislocation(f)))
         )
         for f in reading.findings
     )

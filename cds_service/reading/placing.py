@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.levels import LevelGroup
 from cds_service.reading.mentions import Mention
 from cds_service.reading.words import Gap, Words
@@ -13,22 +14,14 @@ _TOPIC_DISTANCE = 4
 _HEAD_DISTANCE = 2
 _TOPIC_OPENING = 5
 _GAP_COST = {Gap.SOFT: 0, Gap.COMMA: 3, Gap.CLAUSE: 8, Gap.STOP: 20}
+_GRAMMAR = load_grammar().levels
 _WORD_COST = {
-    **dict.fromkeys(("with", "mit", "cu", "but", "aber", "dar", "without", "ohne", "fara", "adjacent"), 3),
-    **dict.fromkeys(("shows", "confirma", "confirm", "confirms", "zeigt", "demonstrates", "reveals", "evidentiaza"), 3),
-    **dict.fromkeys(("localizate", "localizata", "localizat", "located", "extending", "gelegen", "reaching"), -3),
-    **dict.fromkeys(("at", "of", "in", "im", "am", "bei", "la", "nivelul", "hohe", "der", "the", "al", "between"), -1),
+    **dict.fromkeys(_GRAMMAR["breaking"], 3),
+    **dict.fromkeys(_GRAMMAR["placing"], -3),
+    **dict.fromkeys(_GRAMMAR["binding"], -1),
 }
-_TOPIC_WORDS = frozenset(
-    "at the level in im am auf hohe bei segment la nivelul nivel etajul etaj new in on der des von discul disc bandscheibe "
-    "disk de on neu also und vertebral body bodies corpul corpurile corpilor vertebrali wirbelkorper and both".split()
-)
-_LISTING = frozenset(
-    "and und si or oder sau as well also less so to a lesser degree extent at the in sowie bzw auch geringer geringgradig "
-    "weniger precum mai putin more mostly primarily most pronounced particularly especially slightly greater than plus "
-    "superior inferior endplate endplates body bodies vertebral posterior anterior aspect interspace disc the "
-    "la nivelul bei im am auf hohe worse probably level levels of from similarly respectiv iar both".split()
-)
+_TOPIC_WORDS = frozenset(_GRAMMAR["opening"])
+_LISTING = frozenset(_GRAMMAR["listing"])
 
 
 def levels_of(

@@ -1,12 +1,13 @@
-"""Reads spine MRI reports in three languages: texts in, findings with their exact places out. Pure; no clock, no I/O."""
+"""Reads spine MRI reports in three languages: texts in, findings with their exact places out."""
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from cds_service.domain.facts import Reading, ReportText, Span, StatedFact, TextFinding
 from cds_service.domain.vocabulary import BodyRegion, FindingId, Language, Section, Status
-from cds_service.knowledge.findings import FindingsKnowledge, LanguageKnowledge
+from cds_service.knowledge.findings import FindingsKnowledge, LanguageKnowledge, load_grammar
 from cds_service.reading.assertion import assertion, live_cues
 from cds_service.reading.conflicts import settle
 from cds_service.reading.details import millimetres_of, percent_of, qualifiers_of, trend_of
@@ -32,16 +33,11 @@ _CONCLUSIONS = frozenset(
         FindingId.DEGENERATIVE_CHANGE,
     }
 )  # fmt: skip
-_POINTING = frozenset(
-    "this these same that those dieser diesem dieses diesen gleicher selben acest acestui acelasi aceste".split()
-)
-_PRONOUNS = frozenset("this these it they dies diese dieser dieses es acesta aceasta acest aceasta acestea".split())
+_REFERENCE = load_grammar().reference
+_POINTING = frozenset(_REFERENCE["pointing"])
+_PRONOUNS = frozenset(_REFERENCE["pronouns"])
 # a sentence with one of these words leaves the level that the sentence before opened with
-_ELSEWHERE = (
-    "remain", "other", "elsewhere", "rest", "all", "conus", "conul", "konus", "visualized", "visualised", "ubrig",
-    "sonst", "weiter", "alle", "toate", "vertebrae", "bodies", "discs", "disks", "spine", "coloana", "wirbelsaule",
-    "alignment", "bandscheiben", "discuri", "celelalte",
-)  # fmt: skip
+_ELSEWHERE = _REFERENCE["elsewhere"]
 _UNSPECIFIC = frozenset({"skeleton", "marrow", "soft_tissue", "ligament"})
 
 
@@ -70,7 +66,7 @@ class Reader:
         self._stated = {code: StatedReader(conditions, code) for code in languages}
 
     def read(self, texts: Sequence[ReportText], *, title: str = "", declared: Language | None = None) -> Reading:
-        """Return what the texts of one report say. An unknown language reads nothing and says so (``language`` None)."""
+        """Return what the texts of one report say; in an unknown language nothing is read (``language`` is None)."""
         cuts = [cut(text.text) for text in texts]
         language = self._language(texts, cuts, declared)
         if language is None:
@@ -85,7 +81,7 @@ class Reader:
         findings: list[TextFinding] = []
         stated: list[StatedFact] = []
         for text in prepared:
-            findings += self._findings(text, language, spinal)
+            findings += self._findings(text, language, spinal=spinal)
             stated += self._stated[language].facts(text.words, text.hits, text.sentences, text.index)
         settled, conflicts = settle(refine(findings), lexicon.emergency)
         return Reading(
@@ -107,7 +103,7 @@ class Reader:
         longest = max(cuts, key=len, default=None)
         return self._detector.detect(longest) if longest is not None else None
 
-    def _findings(self, text: _Prepared, language: Language, spinal: bool | None) -> list[TextFinding]:
+    def _findings(self, text: _Prepared, language: Language, *, spinal: bool | None) -> list[TextFinding]:
         composer = self._composers[language]
         found: list[TextFinding] = []
         anatomy: frozenset[str] = frozenset()
@@ -179,10 +175,7 @@ def _looks_back(words: Words, sentence: Sentence) -> bool:
 def _same_level(words: Words, sentence: Sentence) -> bool:
     """Tell "this level", "diesem Segment", "acest nivel"."""
     here = words.words[sentence.first : sentence.end]
-    return any(
-        one in _POINTING and two.startswith(("level", "segment", "hohe", "nivel", "etaj", "location"))
-        for one, two in zip(here, here[1:], strict=False)
-    )
+    return any(one in _POINTING and two.startswith(_REFERENCE["places"]) for one, two in pairwise(here))
 
 
 def _described(

@@ -4,20 +4,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from cds_service.domain.vocabulary import Section
+from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.levels import LevelGroup
 from cds_service.reading.lexicon import Hits, Lexicon
 from cds_service.reading.words import Gap, Words
 
-_ABBREVIATIONS = frozenset(
-    "ca bzw dr prof re li bds sag ax cor trans susp approx vs incl inkl ggf evtl nr no fig z v st m mm lig proc art "
-    "max min resp int nn vv aa diff geringgr mittelgr hochgr li bd rechtss linkss o g s d u a n d e i".split()
-)
+_GRAMMAR = load_grammar().sentences
+_ABBREVIATIONS = frozenset(_GRAMMAR["abbreviations"])
+_ORDINAL_NOUNS = frozenset(_GRAMMAR["ordinal_nouns"])
 _BULLETS = "-•*–·>►▪◦"
 _SHORT_LINE = 70
 _LONGEST_HEADING = 6
 _LEVEL_HEAD_WORDS = 7
 _SECTIONS_OF_ONE_LINE = frozenset({Section.INDICATION, Section.TECHNIQUE, Section.COMPARISON})
-_JOINS = ".;!?:\n"
+# "lumbar.There": a full stop without a space ends a sentence after a whole word only
+_GLUED_WORD = 4
+_LIST_DIGITS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,13 @@ def split(words: Words, lexicon: Lexicon, hits: Hits) -> list[Sentence]:
     return _with_heads(_with_sections(sentences, words, lexicon), words, hits)
 
 
-def _starts(words: Words, level_starts: dict[int, int]) -> list[tuple[int, bool]]:
+def _starts(words: Words, level_starts: Mapping[int, int]) -> list[tuple[int, bool]]:
+    """Return the first word of each sentence, and whether it only goes on after a semicolon."""
     starts = [(0, False)]
     for index in range(1, len(words)):
         start, end = words.ends[index - 1], words.starts[index]
-        if end - start < 2 and words.text[start] not in ";.":  # noqa: PLR2004 - one character of white space or a dash
-            if words.text[start:end] != "\n":
-                continue
+        if end - start == 1 and words.text[start] in " -/,":
+            continue
         between = words.text[start:end]
         if "\n" in between:
             if _line_breaks(words, index, between, level_starts):
@@ -73,31 +75,22 @@ def _starts(words: Words, level_starts: dict[int, int]) -> list[tuple[int, bool]
 
 def _stops(words: Words, index: int, between: str) -> bool:
     """Tell a full stop at a sentence end from one in an abbreviation, a number or a date."""
-    if "!" in between or "?" in between:
-        return True
     if "." not in between:
-        return any(bullet in between for bullet in "•►▪")
+        return any(sign in between for sign in "!?•►▪")
     before, raw = words.words[index - 1], words.text[words.starts[index]]
-    spaced = not between.endswith(".")
-    if not spaced:
-        return len(before) > 3 and before.isalpha() and raw.isupper() and words.ends[index] - words.starts[index] > 1  # noqa: PLR2004
+    if between.endswith("."):
+        glued = len(before) >= _GLUED_WORD and before.isalpha() and words.ends[index] - words.starts[index] > 1
+        return glued and raw.isupper()
     if before in _ABBREVIATIONS or (len(before) == 1 and before.isalpha()):
         return ")" in between
-    if before.isdigit() and not raw.isupper():
-        return False
-    if before.isdigit() and len(before) <= 2 and between.startswith(".") and index > 1:  # noqa: PLR2004
-        # "1. Mild" opens a list item, "12. BWK" is a level; a number that ends a sentence follows a word
-        return words.gaps[index - 1] is Gap.SOFT and words.words[index] not in {
-            "lwk",
-            "bwk",
-            "hwk",
-            "swk",
-            "brustwirbelkorper",
-        }
-    return raw.isupper() or raw.isdigit() or "\u00a0" in between or "\t" in between or True
+    if not before.isdigit():
+        return True
+    # "1. Mild" opens a list item, "12. BWK" is a level; a number that ends a sentence follows a word
+    ends = index == 1 or words.gaps[index - 1] is Gap.SOFT or len(before) > _LIST_DIGITS
+    return raw.isupper() and ends and words.words[index] not in _ORDINAL_NOUNS
 
 
-def _line_breaks(words: Words, index: int, between: str, level_starts: dict[int, int]) -> bool:
+def _line_breaks(words: Words, index: int, between: str, level_starts: Mapping[int, int]) -> bool:
     """Tell a line break that ends a sentence from one that wraps it."""
     before, _, after = between.partition("\n")
     if any(c in before for c in ".:;!?") or "\n" in after:

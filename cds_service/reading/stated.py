@@ -19,10 +19,10 @@ Conditions: TypeAlias = Mapping[ConditionGroup, ConditionEntry | Iterable[str]]
 _DAYS = {"units_days": 1, "units_weeks": 7, "units_months": 30, "units_years": 365}
 _NUMBERS = {
     "a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
-    "ten": 10, "eleven": 11, "twelve": 12, "ein": 1, "eine": 1, "einer": 1, "einem": 1, "einen": 1, "zwei": 2, "drei": 3,
-    "vier": 4, "funf": 5, "sechs": 6, "sieben": 7, "acht": 8, "neun": 9, "zehn": 10, "un": 1, "o": 1, "doi": 2, "doua": 2,
-    "trei": 3, "patru": 4, "cinci": 5, "sase": 6, "sapte": 7, "opt": 8, "noua": 9, "zece": 10, "several": 4,
-    "mehreren": 4, "cateva": 4, "einigen": 4, "few": 3, "zwolf": 12,
+    "ten": 10, "eleven": 11, "twelve": 12, "ein": 1, "eine": 1, "einer": 1, "einem": 1, "einen": 1, "zwei": 2,
+    "drei": 3, "vier": 4, "funf": 5, "sechs": 6, "sieben": 7, "acht": 8, "neun": 9, "zehn": 10, "un": 1, "o": 1,
+    "doi": 2, "doua": 2, "trei": 3, "patru": 4, "cinci": 5, "sase": 6, "sapte": 7, "opt": 8, "noua": 9, "zece": 10,
+    "several": 4, "mehreren": 4, "cateva": 4, "einigen": 4, "few": 3, "zwolf": 12,
 }  # fmt: skip
 _LONGEST_DAYS = 365 * 40
 _BEFORE_REACH = 3
@@ -165,5 +165,5 @@ def _is_onset(words: Words, marks: Sequence[Hit], unit: Hit) -> bool:
         if mark.name == "before" and 0 < unit.first - mark.last <= _BEFORE_REACH:
             return True
         if mark.name == "after" and 0 < mark.first - unit.last <= _AFTER_REACH:
-            return words.words[mark.first] not in {"post"}
+            return words.words[mark.first] != "post"
     return False

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 
+from cds_service.knowledge.findings import load_grammar
+
 _WORD = re.compile(r"(?:[^\W_][\u00ad\u0300-\u036f]*)+")
 # Longer "words" are encoded data or an attack; only their beginning is looked at, which keeps matching linear.
 _LONGEST_WORD = 60
 _DIGRAPHS = {"ae": "a", "oe": "o", "ue": "u"}
-_NEVER_JOINED = frozenset({"und", "oder", "bzw", "sowie", "and", "or", "to", "bis", "si", "sau", "pana"})
+_NEVER_JOINED = frozenset(load_grammar().sentences["never_joined"])
 _ABBREVIATION = 2
 
 
