@@ -1,0 +1,92 @@
+"""Every sentence of the label case files gives its whole set of findings, no more and no less."""
+
+import re
+import tomllib
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from cds_service.domain.vocabulary import Language, Status
+from cds_service.knowledge.codes import load_codes
+from cds_service.knowledge.findings import load_corpus_labels, load_findings, load_languages
+from cds_service.reading.corpus import CorpusReader
+from cds_service.reading.read import Reader
+
+CASES = Path(__file__).parent / "cases" / "labels"
+LEVEL = re.compile(r"[CTLS]\d{1,2}(?:-[CTLS]\d{1,2})?")
+LABELLED = {"present", "absent", "possible", "historical", "other_person"}
+
+Stated = tuple[str, str, frozenset[str]]
+
+
+class Case(NamedTuple):
+    """One sentence or short report: the file it stands in, its language, and all that it states."""
+
+    label: str
+    language: str
+    text: str
+    findings: frozenset[Stated]
+
+
+def _stated(line: str) -> Stated:
+    label, status, *levels = line.split()
+    return label, status, frozenset(levels)
+
+
+def _cases() -> list[Case]:
+    return [
+        Case(path.stem, row["language"], row["text"], frozenset(_stated(line) for line in row["findings"]))
+        for path in sorted(CASES.glob("*.toml"))
+        for row in tomllib.loads(path.read_text(encoding="utf-8"))["case"]
+    ]
+
+
+ALL = _cases()
+
+
+@cache
+def _reader() -> CorpusReader:
+    return CorpusReader(
+        Reader(load_findings(), load_languages(), load_codes().condition_terms()),
+        load_corpus_labels(),
+    )
+
+
+@pytest.mark.parametrize("case", ALL, ids=[f"{case.label}-{case.language}-{n}" for n, case in enumerate(ALL)])
+def test_a_text_gives_its_whole_set_of_findings_status_and_levels(case: Case) -> None:
+    answer = _reader().row({"id": "case", "text": case.text, "language": case.language})
+    read = {(f["finding"], f["status"], frozenset(f["levels"])) for f in answer["pred"]["findings"]}
+    assert read == case.findings, case.text
+
+
+def test_every_label_has_a_file_and_every_file_a_label() -> None:
+    assert {case.label for case in ALL} == set(load_corpus_labels())
+
+
+def test_case_files_use_known_words_only() -> None:
+    labels = set(load_corpus_labels())
+    for case in ALL:
+        assert case.language in set(Language)
+        for label, status, levels in case.findings:
+            assert label in labels, case.text
+            assert status in LABELLED & set(Status), case.text
+            assert all(LEVEL.fullmatch(level) for level in levels), case.text
+
+
+def test_no_sentence_stands_twice() -> None:
+    seen = Counter((case.language, case.text) for case in ALL)
+    assert [text for text, times in seen.items() if times > 1] == []
+
+
+@pytest.mark.parametrize("label", sorted({case.label for case in ALL}))
+def test_each_label_is_shown_stated_and_not_stated_in_each_language(label: str) -> None:
+    mine = [
+        (case.language, (label, "present") in {(name, status) for name, status, _ in case.findings})
+        for case in ALL
+        if case.label == label
+    ]
+    assert set(mine) == {(language.value, stated) for language in Language for stated in (True, False)}
+    assert all(count >= 4 for count in Counter(language for language, _ in mine).values())
