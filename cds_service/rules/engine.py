@@ -23,7 +23,7 @@ from cds_service.domain.facts import (
     Provenance,
     Report,
 )
-from cds_service.domain.vocabulary import Analyte, Indicator, Lane
+from cds_service.domain.vocabulary import Analyte, FindingId, Indicator, Lane
 from cds_service.knowledge.organisms import Organisms
 from cds_service.knowledge.thresholds import Thresholds
 from cds_service.rules.arbitration import Decision, decide
@@ -51,6 +51,14 @@ _SHOWN_ALONGSIDE = (
     Analyte.TEMPERATURE,
     Analyte.BLOOD_CULTURE,
 )
+# Contradictions on these change no advice.
+_HARMLESS = BACKGROUND | {
+    FindingId.POSTOPERATIVE,
+    FindingId.IMPLANT,
+    FindingId.CEMENT,
+    FindingId.RADIATION,
+    FindingId.ENHANCEMENT,
+}
 _ROW_SENTENCES = {row.id: row.sentence for row in row_catalogue()}
 
 
@@ -210,7 +218,7 @@ def _is_before(report: Report, lead: Report, limits: Thresholds) -> bool:
 def _conflicts(context: RuleContext) -> tuple[Conflict, ...]:
     """Contradictions that may change the advice: those on long-standing findings are left out."""
     reports = (context.lead, *context.joined)
-    found = [c for r in reports for c in r.reading.conflicts if c.finding not in BACKGROUND]
+    found = [c for r in reports for c in r.reading.conflicts if c.finding not in _HARMLESS]
     return (*found, *_between_reports(context))
 
 
@@ -228,7 +236,7 @@ def _between_reports(context: RuleContext) -> tuple[Conflict, ...]:
         for one in findings_of(lead)
         for other in findings_of(report)
         if one.finding is other.finding
-        and one.finding not in BACKGROUND
+        and one.finding not in _HARMLESS
         and one.levels == other.levels
         and {weight(one), weight(other)} == {Weight.PRESENT, Weight.ABSENT}
     )

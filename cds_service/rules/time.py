@@ -137,17 +137,19 @@ def pain_better(context: RuleContext) -> Outcome:
 @rule("COURSE-SCORE", _TIME, COURSE, "R-ACRLBP2021")
 def pain_score(context: RuleContext) -> Outcome:
     """Pain scores at least a week apart differ by two points or more, or stay the same."""
-    scores = [s for s in context.results(Analyte.PAIN_SCORE) if s.value is not None and s.collected is not None]
+    scores = [
+        (lab.collected, lab.value, lab)
+        for lab in context.results(Analyte.PAIN_SCORE)
+        if lab.value is not None and lab.collected is not None
+    ]
     if len(scores) < _PAIR:
         return quiet("fewer than two pain scores", "pain")
-    newest, oldest = scores[0], scores[-1]
-    if newest.collected is None or oldest.collected is None or newest.value is None or oldest.value is None:
-        return quiet("fewer than two pain scores", "pain")
-    if (newest.collected - oldest.collected).days < _DAYS_PER_WEEK:
+    (newest, now, newer), (oldest, before, older) = scores[0], scores[-1]
+    if (newest - oldest).days < _DAYS_PER_WEEK:
         return quiet("the pain scores are less than a week apart", "pain")
-    change, step = newest.value - oldest.value, context.thresholds.pain_score_change.value
+    change, step = now - before, context.thresholds.pain_score_change.value
     value = WORSE if change >= step else BETTER if change <= -step else SAME
-    return fired(value, labs(newest, oldest), f"pain score {value}")
+    return fired(value, labs(newer, older), f"pain score {value}")
 
 
 _PAIR = 2

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 
 from cds_service.domain.assessment import Cause, FindingCause, Pathway
 from cds_service.domain.vocabulary import ConditionGroup, FindingId, Qualifier
-from cds_service.rules.context import RuleContext, has, items, without
+from cds_service.rules.context import EDEMA, RuleContext, has, items, without
 from cds_service.rules.fracture import fresh_fractures
 from cds_service.rules.infection import ABSCESSES
 from cds_service.rules.levels import touches
 from cds_service.rules.malignancy import LESIONS, NAMED
+from cds_service.rules.polarity import COUNTS_WHEN_POSSIBLE
 from cds_service.rules.rule import Outcome, Rule, fired, quiet, rule, when
 from cds_service.rules.safety import by_degeneration, compressions, is_new, new_deficits
 from cds_service.rules.variables import CLIN_INF, FX, IMG_INF, MAL_HIST, MAL_IMG, TRIGGER
@@ -36,6 +37,7 @@ _EXPLAINING_SIGNAL = (
     FindingId.PAGET,
 )
 _TUMOR_SIGNS = (*NAMED, FindingId.LYSIS, FindingId.SOFT_MASS, FindingId.EXPANSILE, FindingId.T1_REPLACED, *LESIONS)
+_NOT_TO_BE_DENIED = frozenset({*EDEMA, *COUNTS_WHEN_POSSIBLE, FindingId.INFECTION_STATED})
 _SEVERE_DEFICITS = (
     ConditionGroup.CAUDA_EQUINA_SYNDROME,
     ConditionGroup.SADDLE_ANESTHESIA,
@@ -128,6 +130,15 @@ def tumor(context: RuleContext) -> Outcome:
     return when(YES, found, "a tumour is named", "no sign of tumour")
 
 
+@rule("TRG-CONTRADICTION", _READING, TRIGGER, "R-EARLYSD")
+def contradiction(context: RuleContext) -> Outcome:
+    """The report both states and denies edema, infection, abscess or compression: the serious reading counts."""
+    torn = [c for r in (context.lead, *context.joined) for c in r.reading.conflicts if c.finding in _NOT_TO_BE_DENIED]
+    sentences = {sentence for conflict in torn for sentence in conflict.sentences}
+    found = [f for f in context.findings if f.finding.sentence in sentences and f.finding.finding in _NOT_TO_BE_DENIED]
+    return when(YES, found, "the report contradicts itself", "no contradiction on a serious finding")
+
+
 @rule("TRG-COMPRESSION", _READING, TRIGGER, "R-NG234", "R-GIRFT2023")
 def compression(context: RuleContext) -> Outcome:
     """Cord or cauda equina is compressed by other than degeneration."""
@@ -158,6 +169,7 @@ RULES: tuple[Rule, ...] = (
     fracture,
     infection,
     tumor,
+    contradiction,
     compression,
     stenosis_with_deficit,
 )

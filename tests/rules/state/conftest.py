@@ -21,6 +21,8 @@ import pytest
 from cds_service.domain.assessment import Assessment
 from cds_service.domain.facts import (
     Comparator,
+    Conflict,
+    ConflictKind,
     Demographics,
     DeviceFact,
     KnownCondition,
@@ -205,12 +207,17 @@ def report(
     technique: Mapping[str, bool] | None = None,
     onset_days: int | None = None,
     language: Language | None = Language.EN,
+    conflicts: Iterable[str] = (),
 ) -> Report:
     reading = Reading(
         language=language,
         findings=tuple(finding(text, 10 * place) for place, text in enumerate(findings)),
         stated=tuple(stated(text, 1000 + 10 * place) for place, text in enumerate(history)),
         technique=Technique(**(technique or {})),
+        conflicts=tuple(
+            Conflict(ConflictKind.STATUS, FindingId(name), (f"Sentence {one}.", f"Sentence {other}."))
+            for name, one, other in (text.split() for text in conflicts)
+        ),
         describes_spine=True,
         onset_days=onset_days,
     )
@@ -237,6 +244,7 @@ def facts(case: Case) -> PatientFacts:
         status=case.get("status", "final"),
         technique=case.get("technique"),
         onset_days=case.get("onset_days"),
+        conflicts=case.get("conflicts", ()),
     )
     before = [
         report(str(text).split("|")[1:], days_ago=float(str(text).split("|")[0]), name=f"earlier-{place}")

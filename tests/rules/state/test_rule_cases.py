@@ -8,7 +8,7 @@ import pytest
 from cds_service.rules.catalogue import RULES
 from cds_service.rules.derive import Derived
 
-LISTS = ("findings", "labs", "conditions", "history", "drugs", "procedures", "devices", "earlier")
+LISTS = ("findings", "labs", "conditions", "history", "drugs", "procedures", "devices", "earlier", "conflicts")
 SINGLE = ("age", "pregnancy", "onset_days")
 Case = Mapping[str, Any]
 
