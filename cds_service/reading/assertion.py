@@ -152,6 +152,8 @@ def _is_open(cue: Cue, words: Words) -> bool:
 def _acts(words: Words, bounds: tuple[int, int], mention: Mention, cue: Cue, cues: Sequence[Cue]) -> bool:
     """Tell whether a mention lies in the scope of a cue."""
     hit = cue.hit
+    if _answers(words, bounds, mention, cue):
+        return True
     if cue.forward:
         if hit.last >= mention.first:
             return hit.first < mention.first
@@ -161,7 +163,19 @@ def _acts(words: Words, bounds: tuple[int, int], mention: Mention, cue: Cue, cue
     adjective = cue.kind in _ADJECTIVES and hit.first == hit.last
     reach = _ADJECTIVE_REACH + 1 if adjective else _FOLLOWING_REACH
     near = hit.first - mention.last <= reach and not (adjective and words.gaps[hit.first] is not Gap.SOFT)
+    if hit.first == hit.last and cue.kind in _OUTRIGHT and words.words[hit.first - 1] in _AND:
+        return False  # "a mass with absent flow": the word belongs to what follows it
     return near and _reaches(words, cue, mention.last, hit.first, cues)
+
+
+def _answers(words: Words, bounds: tuple[int, int], mention: Mention, cue: Cue) -> bool:
+    """Tell the answer of a form, "Fracture: no" or "Edema - none", from a denial that begins a new statement."""
+    return (
+        cue.kind in _OUTRIGHT
+        and cue.hit.first == mention.last + 1
+        and cue.hit.last == bounds[1] - 1
+        and words.gaps[cue.hit.first] is Gap.CLAUSE
+    )
 
 
 def _reaches(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -> bool:
@@ -188,7 +202,7 @@ def _crosses(words: Words, cue: Cue, low: int, high: int) -> bool:
         if gap is Gap.CLAUSE and ":" not in words.between(index):
             return False
         if gap is Gap.COMMA:
-            bracket = cue.forward and "(" in words.between(index)
+            bracket = cue.forward and any(sign in words.between(index) for sign in "()")
             if bracket or (cue.kind not in _OUTRIGHT and segment > _POSSIBLE_SEGMENT):
                 return False
             segment = 0

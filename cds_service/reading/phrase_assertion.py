@@ -1,0 +1,139 @@
+"""Tells of any phrase of a sentence, in the lexicon or not, whether it is denied, past or somebody else's.
+
+The cues, their scopes and their ranks are those the findings of a report are judged with.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import accumulate
+
+from cds_service.domain.vocabulary import FindingId, Language, Section, Status
+from cds_service.knowledge.findings import FindingsKnowledge, LanguageKnowledge
+from cds_service.reading.assertion import Assertion, Cue, assertion, live_cues
+from cds_service.reading.language import LanguageDetector, declared
+from cds_service.reading.lexicon import Lexicon
+from cds_service.reading.mentions import Mention
+from cds_service.reading.sentences import Sentence, split
+from cds_service.reading.words import Words, cut
+
+# Stands for any phrase: no state after a treatment, nothing that age words make past.
+_ANY_FINDING = FindingId.EDEMA
+_PAST = frozenset({"historical"})
+_OTHERS = frozenset({"relative"})
+_BOUNDS = frozenset({"terminating"})
+_OPEN = frozenset({Status.POSSIBLE, Status.QUESTION, Status.UNKNOWN})
+
+
+class Negation(StrEnum):
+    """Whether a phrase is stated, denied or left open."""
+
+    AFFIRMED = "Affirmed"
+    NEGATED = "Negated"
+    POSSIBLE = "Possible"
+
+
+class Temporality(StrEnum):
+    """Whether a phrase is of now, of the past, or only asked for."""
+
+    RECENT = "Recent"
+    HISTORICAL = "Historical"
+    NOT_PARTICULAR = "Not particular"
+
+
+class Experiencer(StrEnum):
+    """Who has it."""
+
+    PATIENT = "Patient"
+    OTHER = "Other"
+
+
+@dataclass(frozen=True, slots=True)
+class PhraseAssertion:
+    """What a sentence says of a phrase in it; ``cue`` is the original text of the word that decided the negation."""
+
+    negation: Negation
+    temporality: Temporality
+    experiencer: Experiencer
+    cue: str | None = None
+
+
+class PhraseReader:
+    """Compiled once; judges any number of phrases. Work grows with the length of the sentence only."""
+
+    def __init__(self, findings: FindingsKnowledge, languages: Mapping[Language, LanguageKnowledge]) -> None:
+        self._lexicons = {code: Lexicon(findings, known) for code, known in languages.items()}
+        self._detector = LanguageDetector(languages)
+
+    def read(self, sentence: str, phrase: str, language: str | None = None) -> PhraseAssertion:
+        """Return what ``sentence`` says of ``phrase``; case, diacritics and punctuation of the phrase do not matter.
+
+        ``language`` is a BCP 47 tag; without one that is known the language is detected, else English is assumed.
+        Raises ValueError when the phrase holds no word or does not stand in the sentence.
+        """
+        words = cut(sentence)
+        first, last = _place(words, phrase)
+        lexicon = self._lexicons[declared(language) or self._detector.detect(words) or Language.EN]
+        hits = lexicon.find(words)
+        parts = [part for part in split(words, lexicon, hits) if part.first <= last and part.end > first]
+        if not parts:  # the phrase is a heading
+            parts = [Sentence(first, last + 1, Section.BODY)]
+        bounds = (parts[0].first, parts[-1].end)
+        cues = live_cues([hit for hit in hits.cue if bounds[0] <= hit.first and hit.last < bounds[1]])
+        mention = Mention(_ANY_FINDING, first, last, first, last)
+
+        def said(cues: Sequence[Cue]) -> Assertion:
+            return assertion(words, bounds, mention, cues, parts[0].section, asked=parts[-1].asked)
+
+        stated = said([cue for cue in cues if cue.kind not in _PAST | _OTHERS])
+        past = said([cue for cue in cues if cue.kind in _PAST | _BOUNDS])
+        theirs = said([cue for cue in cues if cue.kind in _OTHERS | _BOUNDS])
+        return PhraseAssertion(
+            _negation(stated.status),
+            _temporality(past.status, stated.status),
+            Experiencer.OTHER if theirs.status is Status.OTHER_PERSON else Experiencer.PATIENT,
+            words.text[words.starts[stated.cue.first] : words.ends[stated.cue.last]] if stated.cue else None,
+        )
+
+
+def _place(words: Words, phrase: str) -> tuple[int, int]:
+    """Return the first and last word of a phrase; of several places the one that is set in capitals.
+
+    Spaces and marks inside the phrase do not count, so that "soft-tissue" is found for "softtissue"; a phrase that
+    begins or ends inside a word has the whole word for its place.
+    """
+    wanted = "".join(cut(phrase).words)
+    if not wanted:
+        raise ValueError("the phrase holds no word")
+    starts = list(accumulate(map(len, words.words), initial=0))
+    places = [_word_range(starts, at, len(wanted)) for at in _occurrences("".join(words.words), wanted)]
+    if not places:
+        raise ValueError("the phrase does not stand in the sentence")
+    whole = [(first, last) for first, last, exact in places if exact] or [place[:2] for place in places]
+    return next((p for p in whole if words.text[words.starts[p[0]] : words.ends[p[1]]].isupper()), whole[0])
+
+
+def _occurrences(text: str, wanted: str) -> Iterator[int]:
+    at = text.find(wanted)
+    while at >= 0:
+        yield at
+        at = text.find(wanted, at + len(wanted))
+
+
+def _word_range(starts: Sequence[int], at: int, size: int) -> tuple[int, int, bool]:
+    """Return the words that hold the characters ``[at, at + size)``, and whether they hold nothing more."""
+    first, last = bisect_right(starts, at) - 1, bisect_left(starts, at + size) - 1
+    return first, last, starts[first] == at and starts[last + 1] == at + size
+
+
+def _negation(status: Status) -> Negation:
+    if status is Status.ABSENT:
+        return Negation.NEGATED
+    return Negation.POSSIBLE if status in _OPEN else Negation.AFFIRMED
+
+
+def _temporality(past: Status, stated: Status) -> Temporality:
+    if past is Status.HISTORICAL:
+        return Temporality.HISTORICAL
+    return Temporality.NOT_PARTICULAR if stated is Status.QUESTION else Temporality.RECENT
