@@ -6,7 +6,7 @@ Texts and lists typed by a person are turned into FHIR resources, so that nothin
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime
 from typing import Any
 
 from cds_service.domain.facts import Gap, GapCode
@@ -305,8 +305,3 @@ class PreviewDesk:
             one for evaluation in evaluations for one in self._cards.write(evaluation.assessment, language, patient_id)
         ]
         return Preview(tuple(written), tuple(evaluations))
-
-
-def moment_of(day: date, as_of: datetime) -> datetime:
-    """Return ``day`` at the time of day of ``as_of``, for previews of an earlier moment."""
-    return datetime.combine(day, time(as_of.hour, as_of.minute), tzinfo=as_of.tzinfo)

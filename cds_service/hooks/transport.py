@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 import requests
+import urllib3
 
 from cds_service.hooks.prefetch import FetchFailed
 
@@ -38,7 +39,9 @@ class HttpTransport:
                     return self._read(answer, deadline)
         except requests.Timeout:
             raise FetchFailed("timeout") from None
-        except (requests.RequestException, ValueError, UnicodeError):
+        except urllib3.exceptions.ReadTimeoutError:
+            raise FetchFailed("timeout") from None
+        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError, OSError):
             raise FetchFailed("connection failed") from None
 
     def _read(self, answer: requests.Response, deadline: float) -> Any:
@@ -47,7 +50,8 @@ class HttpTransport:
         if "json" not in answer.headers.get("Content-Type", ""):
             raise FetchFailed("answer is not JSON")
         body = bytearray()
-        for chunk in answer.iter_content(_CHUNK):
+        # read1 gives what has arrived; a full chunk could be awaited byte by byte for ever.
+        while chunk := answer.raw.read1(_CHUNK, decode_content=True):
             body += chunk
             if len(body) > self._max_bytes:
                 raise FetchFailed("answer too large")

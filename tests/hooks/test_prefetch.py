@@ -330,6 +330,23 @@ def test_queries_run_side_by_side_and_end_with_the_budget(pool: ThreadPoolExecut
     release.set()
 
 
+def test_server_that_ignores_the_time_is_left_behind(pool: ThreadPoolExecutor) -> None:
+    release = threading.Event()
+
+    class Stubborn:
+        def get(self, address: str, seconds: float) -> Any:
+            del seconds
+            if "Device" in address or "Binary" in address:
+                release.wait(5)
+            return bundle(LINKED) if "DiagnosticReport" in address else bundle()
+
+    completer = PrefetchCompleter(FetchLimits(0.2, 4, 10), pool, time.monotonic)
+    chart = completer.complete(call({"patient": PATIENT}), Stubborn())
+    release.set()
+    assert ("prefetch-missing", "devices") in gaps(chart)
+    assert [resource["resourceType"] for resource in chart.resources] == ["Patient", "DiagnosticReport"]
+
+
 def test_fault_of_our_own_in_fetching_is_not_swallowed(completer: PrefetchCompleter) -> None:
     with pytest.raises(ZeroDivisionError):
         completer.complete(call(REQUIRED), Server({"?": ZeroDivisionError()}))
