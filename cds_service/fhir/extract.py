@@ -91,7 +91,7 @@ class FactExtractor:
 
     def __init__(self, knowledge: _Knowledge, reader: TextReader) -> None:
         codes = knowledge.codes
-        cues = CueIndex.of(codes.cues)
+        cues = CueIndex(codes.cues)
         drugs = GroupFinder.of(codes.drugs, cues)
         procedures = GroupFinder.of(codes.procedures, cues)
         devices = GroupFinder.of(codes.devices, cues)
@@ -192,10 +192,11 @@ class FactExtractor:
                 self._observe(inner, links, found)
 
     def _observe(self, node: Node, links: Mapping[str, Node], found: _Found) -> None:
-        if is_about_pregnancy(node):
+        concept = node.concept("code")
+        if is_about_pregnancy(concept):
             found.pregnancy_notes.append(node)
             return
-        values = self._labs.read(node, links)
+        values = self._labs.read(node, links, concept)
         found.labs.extend(values)
         if not values:
             found.add(self._symptoms.read(node))

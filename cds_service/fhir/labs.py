@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 
 from cds_service.domain.facts import Comparator, GapCode, LabValue
 from cds_service.domain.vocabulary import Analyte
-from cds_service.fhir.node import Node
+from cds_service.fhir.node import Concept, Node
 from cds_service.fhir.units import Conversion, UnitConverter
 from cds_service.knowledge.code_groups import CodeSystem, LabEntry, pairs, phrases, system_of
 from cds_service.knowledge.codes import Labs
@@ -90,40 +91,59 @@ class LabReader:
                     terms.update({key: (word,) for key, word in zip(keys, words, strict=True)})
                     self._pairs.append((name, counts, keys))
         self._names = PhraseMatcher(terms)
+        self._named = lru_cache(maxsize=2048)(self._name)
         self._results = PhraseMatcher(
             {"positive": labs.positive.all(), "negative": labs.negative.all(), "unknown": labs.indeterminate.all()}
         )
 
-    def read(self, node: Node, members: Mapping[str, Node]) -> list[LabValue]:
-        """Return the values of one Observation with its components; ``members`` resolve ``hasMember`` references."""
-        status = self._status(node)
+    def read(self, node: Node, members: Mapping[str, Node], concept: Concept) -> list[LabValue]:
+        """Return the values of one Observation of the code ``concept``, with its components.
+
+        ``members`` resolve ``hasMember`` references. Tests that nobody reads cost one look at their code.
+        """
+        analyte = self.analyte(concept)
+        panel = node.has("component")
+        if analyte is None and not panel and concept:
+            return []
+        status = self._status(node, clinical=analyte is not None)
         if status is None:
             return []
-        frame = _Frame(self._collected(node), status, members)
-        own = self._one(node, frame, expected=not node.has("component") and not node.has("hasMember"))
-        parts = [value for child in node.children("component") for value in self._one(child, frame, expected=True)]
-        return [*own, *parts]
+        frame = _Frame(self._collected(node, clinical=analyte is not None), status, members)
+        own = self._one(node, analyte, frame, expected=not panel and not node.has("hasMember"))
+        if not concept:
+            node.note(GapCode.MISSING_CODE, "code", clinical=node.has("valueQuantity"))
+        return [*own, *(value for child in node.children("component") for value in self._part(child, frame))]
+
+    def _part(self, child: Node, frame: _Frame) -> list[LabValue]:
+        concept = child.concept("code")
+        if not concept:
+            child.note(GapCode.MISSING_CODE, "code", clinical=child.has("valueQuantity"))
+        return self._one(child, self.analyte(concept), frame, expected=True)
 
     def read_report(self, node: Node) -> list[LabValue]:
         """Return the result that a laboratory report states as text (cultures); its Observations are read apart."""
-        status = self._status(node)
-        analyte = self.analyte(node)
-        if status is None or analyte is None or not self._labs.analytes[analyte].qualitative:
+        analyte = self.analyte(node.concept("code"))
+        if analyte is None or not self._labs.analytes[analyte].qualitative:
+            return []
+        status = self._status(node, clinical=True)
+        if status is None:
             return []
         parts = [node.text("conclusion"), *(concept.label for concept in node.concepts("conclusionCode"))]
         text = "; ".join(dict.fromkeys(part for part in parts if part))[:_LONGEST_TEXT]
         if not text:
             return []
         lab = self._labs.analytes[analyte]
-        blank = LabValue(analyte, None, lab.unit, self._collected(node), node.provenance(), status=status)
+        blank = LabValue(
+            analyte, None, lab.unit, self._collected(node, clinical=True), node.provenance(), status=status
+        )
         return self._worded(node, blank, lab, text)
 
     # ---- frame ----
 
-    def _status(self, node: Node) -> str | None:
+    def _status(self, node: Node, *, clinical: bool) -> str | None:
         status = node.code("status").lower()
         if status in _WITHDRAWN:
-            node.note(GapCode.WITHDRAWN, "status", clinical=self.analyte(node) is not None)
+            node.note(GapCode.WITHDRAWN, "status", clinical=clinical)
             return None
         if not status:
             node.note(GapCode.MISSING_STATUS, "status")
@@ -132,10 +152,9 @@ class LabReader:
             return "unknown"
         return status or "unknown"
 
-    def _collected(self, node: Node) -> datetime | None:
-        read_by_rules = self.analyte(node) is not None
+    def _collected(self, node: Node, *, clinical: bool) -> datetime | None:
         for name in _MOMENTS:
-            read = node.moment(name, clinical=read_by_rules)
+            read = node.moment(name, clinical=clinical)
             if read is not None:
                 return read.value
         period = node.child("effectivePeriod")
@@ -143,20 +162,19 @@ class LabReader:
             read = period.moment(end) if period else None
             if read is not None:
                 return read.value
-        issued = node.moment("issued", clinical=read_by_rules)
+        issued = node.moment("issued", clinical=clinical)
         if issued is not None:
             if issued.whole_day:
                 node.note(GapCode.INVALID_DATE, "issued", flaw="no-time")
             return issued.value
         if not any(node.has(name) for name in (*_MOMENTS, "effectivePeriod", "issued")):
-            node.note(GapCode.MISSING_DATE, "effectiveDateTime", clinical=read_by_rules)
+            node.note(GapCode.MISSING_DATE, "effectiveDateTime", clinical=clinical)
         return None
 
     # ---- which test ----
 
-    def analyte(self, node: Node) -> Analyte | None:
+    def analyte(self, concept: Concept) -> Analyte | None:
         """Analyte of an Observation or component, by code, else by its name; ``None`` for tests that nobody reads."""
-        concept = node.concept("code")
         loincs = [c.code for c in concept.codings if system_of(c.system) is CodeSystem.LOINC]
         if any(code in self._labs.ignored_loinc for code in loincs):
             return None
@@ -167,7 +185,8 @@ class LabReader:
         by_snomed = next((self._snomed[code] for code in snomeds if code in self._snomed), None)
         return by_snomed or next(filter(None, (self._named(text) for text in concept.words)), None)
 
-    def _named(self, text: str) -> Analyte | None:
+    def _name(self, text: str) -> Analyte | None:
+        """Return the analyte that a name means; remembered, as a laboratory has few hundred names."""
         found = self._names.find(text[:_LONGEST_TEXT])
         ids = {match.id for match in found}
         if "!" in ids and not ids & {f"+{Analyte.OTHER_CULTURE}", f"+{Analyte.PREGNANCY_TEST}"}:
@@ -181,11 +200,8 @@ class LabReader:
 
     # ---- values ----
 
-    def _one(self, node: Node, frame: _Frame, *, expected: bool) -> list[LabValue]:
-        analyte = self.analyte(node)
+    def _one(self, node: Node, analyte: Analyte | None, frame: _Frame, *, expected: bool) -> list[LabValue]:
         if analyte is None:
-            if not node.concept("code"):
-                node.note(GapCode.MISSING_CODE, "code", clinical=node.has("valueQuantity"))
             return []
         lab = self._labs.analytes[analyte]
         blank = LabValue(analyte, None, lab.unit, frame.collected, node.provenance(), status=frame.status)

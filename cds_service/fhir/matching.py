@@ -1,7 +1,8 @@
 """Tells which groups a coded or worded entry belongs to, and what the words around a term make of it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 from cds_service.domain.facts import Coding
@@ -23,6 +24,8 @@ _Name = TypeVar("_Name", bound=str)
 # A cue further away than this speaks of something else.
 _REACH = 60
 _LONGEST_ENTRY = 2_000
+# The same few thousand names make up most problem and drug lists.
+_REMEMBERED = 2_048
 _CLAUSE_ENDS = (";", ". ", "\n", " - ")
 _SHORTEST_PREFIX = 1
 
@@ -101,22 +104,25 @@ class TermIndex:
 
     def __init__(self, groups: Mapping[_Name, CodeGroup]) -> None:
         terms: dict[str, list[str]] = {}
-        self._pairs: list[tuple[str, tuple[str, ...], bool]] = []
+        self._pairs: dict[str, list[tuple[str, tuple[str, ...], bool]]] = {}
         self._pair_words: dict[str, str] = {}
         for name, group in groups.items():
             terms.setdefault(f"+{name}", []).extend(phrases(group.terms.all()))
             terms.setdefault(f"-{name}", []).extend(phrases(group.unless))
-            self._pairs.extend((name, self._numbered(pair), True) for pair in pairs(group.terms.all()))
-            self._pairs.extend((name, self._numbered(pair), False) for pair in pairs(group.unless))
+            for listed, counts in ((group.terms.all(), True), (group.unless, False)):
+                for pair in pairs(listed):
+                    numbers = self._numbered(pair)
+                    self._pairs.setdefault(numbers[0], []).append((name, numbers, counts))
         for word, number in self._pair_words.items():
             terms[number] = [word]
         self._matcher = PhraseMatcher({name: words for name, words in terms.items() if words})
+        self.find = lru_cache(maxsize=_REMEMBERED)(self._find)
 
     def _numbered(self, words: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(self._pair_words.setdefault(word, f"&{len(self._pair_words)}") for word in words)
 
-    def find(self, text: str) -> list[TermMatch]:
-        """Return the terms in a text, in reading order, without those that an ``unless`` phrase voids."""
+    def _find(self, text: str) -> tuple[TermMatch, ...]:
+        """Return the terms in a text, in reading order, without those that an ``unless`` phrase voids. Cached."""
         found = self._matcher.find(text[:_LONGEST_ENTRY])
         voids: dict[str, list[PhraseMatch]] = {}
         words: dict[str, PhraseMatch] = {}
@@ -130,7 +136,7 @@ class TermIndex:
                 matches.append(TermMatch(match.id[1:], match.start, match.end))
         barred = self._paired(words, matches, voids)
         kept = [m for m in matches if m.group not in barred and not _voided(m, voids.get(m.group, ()))]
-        return sorted(kept, key=lambda m: (m.start, m.end))
+        return tuple(sorted(kept, key=lambda m: (m.start, m.end)))
 
     def _paired(
         self, words: Mapping[str, PhraseMatch], matches: list[TermMatch], voids: Mapping[str, list[PhraseMatch]]
@@ -140,12 +146,13 @@ class TermIndex:
         A pair has no place of its own, so that a voiding phrase anywhere in the text takes it out.
         """
         barred: set[str] = set()
-        for group, numbers, counts in self._pairs:
-            if all(number in words for number in numbers):
+        for number, first in words.items():
+            for group, numbers, counts in self._pairs.get(number, ()):
+                if not all(other in words for other in numbers):
+                    continue
                 if not counts:
                     barred.add(group)
                 elif group not in voids:
-                    first = words[numbers[0]]
                     matches.append(TermMatch(group, first.start, first.end))
         return barred
 
@@ -153,9 +160,7 @@ class TermIndex:
 def _voided(match: TermMatch, voids: Iterable[PhraseMatch]) -> bool:
     """Tell whether a voiding phrase overlaps the match; one strictly inside it says less than the match itself."""
     return any(
-        (void.start < match.end
-        and match.start < void.end
-        and void.end - void.start >= match.end - match.start)
+        (void.start < match.end and match.start < void.end and void.end - void.start >= match.end - match.start)
         or void.start < match.start < void.end
         or void.start < match.end < void.end
         for void in voids
@@ -181,30 +186,29 @@ _BEFORE = (
 _SAME_EITHER_SIDE = {"family": Status.OTHER_PERSON, "suspected": Status.POSSIBLE, "history": Status.HISTORICAL}
 
 
-@dataclass(frozen=True, slots=True)
 class CueIndex:
     """Cue words, compiled once."""
 
-    _matcher: PhraseMatcher = field(repr=False)
+    def __init__(self, cues: EntryCues) -> None:
+        self._matcher = PhraseMatcher({name: getattr(cues, name).all() for name in type(cues).model_fields})
+        self._find = lru_cache(maxsize=_REMEMBERED)(self._cues)
 
-    @classmethod
-    def of(cls, cues: EntryCues) -> "CueIndex":
-        """Compile the cues of the knowledge files."""
-        return cls(PhraseMatcher({name: getattr(cues, name).all() for name in type(cues).model_fields}))
+    def _cues(self, text: str) -> tuple[PhraseMatch, ...]:
+        return tuple(self._matcher.find(text[:_LONGEST_ENTRY]))
 
     def has(self, text: str, role: str) -> bool:
         """Tell whether a cue of a role stands anywhere in a text."""
-        return any(match.id == role for match in self._matcher.find(text[:_LONGEST_ENTRY]))
+        return any(match.id == role for match in self._find(text))
 
     def judge(self, text: str, matches: Iterable[TermMatch]) -> Entry:
         """Give every match its status, from the cues of its clause."""
-        cues = self._matcher.find(text[:_LONGEST_ENTRY])
+        cues = self._find(text)
         judged = tuple(TermMatch(m.group, m.start, m.end, _status(text, m, cues)) for m in matches)
         qualifiers = frozenset(_QUALIFIERS[cue.id] for cue in cues if cue.id in _QUALIFIERS)
         return Entry(judged, qualifiers)
 
 
-def _status(text: str, match: TermMatch, cues: list[PhraseMatch]) -> Status:
+def _status(text: str, match: TermMatch, cues: Iterable[PhraseMatch]) -> Status:
     """Return the status by the strongest cue in reach; a cue inside the term itself ("no symptoms") belongs to it."""
     outside = [cue for cue in cues if cue.end <= match.start or cue.start >= match.end]
     before = {cue.id for cue in outside if cue.end <= match.start and _reaches(text, cue.end, match.start, outside)}

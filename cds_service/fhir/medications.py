@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from cds_service.domain.facts import GapCode, Medication
 from cds_service.domain.vocabulary import DrugGroup, Status
@@ -50,6 +51,7 @@ class DrugNames:
     def __init__(self, codes: Codes, finder: GroupFinder) -> None:
         self.finder = finder
         self._local = PhraseMatcher({"local": codes.local_forms.all()})
+        self._is_local = lru_cache(maxsize=2048)(self._local_form)
         self._equivalents = {name: dose.equals_5_mg_prednisone for name, dose in codes.glucocorticoids.items()}
         self._glucocorticoids = PhraseMatcher({name: dose.names for name, dose in codes.glucocorticoids.items()})
 
@@ -67,7 +69,10 @@ class DrugNames:
 
     def local(self, *texts: str) -> bool:
         """Tell whether words name a form that acts where it is put."""
-        return any(self._local.find(text) for text in texts if text)
+        return any(self._is_local(text) for text in texts if text)
+
+    def _local_form(self, text: str) -> bool:
+        return bool(self._local.find(text))
 
     def prednisone_equivalent(self, daily_mg: float | None, *texts: str) -> float | None:
         """Milligrams of prednisone a day that a glucocorticoid equals; None without a dose or a known drug."""

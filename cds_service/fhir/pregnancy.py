@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from cds_service.domain.facts import GapCode, KnownCondition, LabValue, Pregnancy
 from cds_service.domain.vocabulary import Analyte, ConditionGroup, Status
-from cds_service.fhir.node import Node
+from cds_service.fhir.node import Concept, Node
 
 # Day of the statement; pregnant, weeks, after birth: each may be unknown.
 _State: TypeAlias = tuple[date, bool | None, int | None, bool | None]
@@ -21,9 +21,10 @@ _STATUS = frozenset({"82810-3", "11449-6"})
 _WEEKS = frozenset({"18185-9", "49051-6", "11884-4", "11885-1", "57714-8"})
 _DUE = frozenset({"11778-8", "11779-6", "11780-4"})
 _LAST_PERIOD = frozenset({"8665-2", "3145-0"})
-_FEEDING = frozenset({"63895-7", "LL3916-4"})
-_PREGNANT = frozenset({"77386006", "LA15173-0", "146799005", "127364007"})
-_NOT_PREGNANT = frozenset({"60001007", "LA26683-5", "152231000119106"})
+_FEEDING = frozenset({"63895-7"})
+_READ = _STATUS | _WEEKS | _DUE | _LAST_PERIOD | _FEEDING
+_PREGNANT = frozenset({"77386006", "LA15173-0"})
+_NOT_PREGNANT = frozenset({"60001007", "LA26683-5"})
 _YES = re.compile(
     r"\b(?:yes|ja|da|pregnant|schwanger|gravid[aă]?|însărcinat[aă]|insarcinata|positive|pozitiv[aă]?|positiv)\b",
     re.IGNORECASE,
@@ -35,10 +36,9 @@ _TOLD_WEEKS = re.compile(
 )
 
 
-def is_about_pregnancy(node: Node) -> bool:
-    """Tell whether an Observation is one of those that are read here."""
-    codes = {coding.code for coding in node.concept("code").codings}
-    return bool(codes & (_STATUS | _WEEKS | _DUE | _LAST_PERIOD | _FEEDING))
+def is_about_pregnancy(concept: Concept) -> bool:
+    """Tell whether an Observation of this code is one of those that are read here."""
+    return any(coding.code in _READ for coding in concept.codings)
 
 
 def pregnancy(

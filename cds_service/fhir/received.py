@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from cds_service.domain.facts import GapCode
 from cds_service.fhir.elements import R4_ELEMENTS, R5_ELEMENTS
@@ -112,37 +112,47 @@ def _survey(body: Mapping[str, Any], kind: str, reference: str, intake: Intake) 
             intake.log.add(GapCode.OTHER_VERSION_ELEMENT, reference, plain)
         elif known is not None and plain not in known:
             intake.log.add(GapCode.UNKNOWN_ELEMENT, reference, plain if plain.isalnum() else "")
-    _note_empty(body, reference, intake)
+    if isinstance(body, dict):
+        _note_empty(body, reference, intake)
     narrative = body.get("text")
     if isinstance(narrative, Mapping) and "div" not in narrative:
         intake.log.add(GapCode.EMPTY_VALUE, reference, "text.div")
 
 
-def _note_empty(body: Mapping[str, Any], reference: str, intake: Intake) -> None:
-    """Walk the resource without recursion, bounded in depth and number."""
-    waiting: list[tuple[str, Any, int]] = [("", body, 0)]
+_Trail: TypeAlias = "tuple[_Trail, str | int] | None"
+
+
+def _note_empty(body: dict[str, Any], reference: str, intake: Intake) -> None:
+    """Walk the resource without recursion, bounded in depth and number; paths are only written for what is found."""
+    waiting: list[tuple[dict[str, Any] | list[Any], _Trail, int]] = [(body, None, 0)]
     visited = 0
     while waiting and visited < _MOST_ELEMENTS:
-        path, value, depth = waiting.pop()
-        visited += 1
-        if isinstance(value, str):
-            if not value.strip():
-                intake.log.add(GapCode.EMPTY_VALUE, reference, path)
-        elif value is None:
-            intake.log.add(GapCode.NULL_VALUE, reference, path)
-        elif isinstance(value, Mapping | list):
-            if not value:
-                intake.log.add(GapCode.EMPTY_VALUE, reference, path)
-            elif depth < _DEEPEST_ELEMENT:
-                waiting.extend((place, inner, depth + 1) for place, inner in _members(path, value))
+        container, trail, depth = waiting.pop()
+        members = container.items() if isinstance(container, dict) else enumerate(container)
+        for name, value in members:
+            visited += 1
+            kind = type(value)
+            if kind is str:
+                if not value or value.isspace():
+                    intake.log.add(GapCode.EMPTY_VALUE, reference, _path((trail, name)))
+            elif value is None:
+                # arrays of primitive extensions hold nulls by design
+                if not _is_extension(trail):
+                    intake.log.add(GapCode.NULL_VALUE, reference, _path((trail, name)))
+            elif kind is dict or kind is list:
+                if not value:
+                    intake.log.add(GapCode.EMPTY_VALUE, reference, _path((trail, name)))
+                elif depth < _DEEPEST_ELEMENT:
+                    waiting.append((value, (trail, name), depth + 1))
 
 
-def _members(path: str, value: Mapping[str, Any] | list[Any]) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
-        for name, inner in value.items():
-            # arrays of primitive extensions hold nulls by design
-            if not name.startswith("_"):
-                yield (f"{path}.{name}" if path else name), inner
-    else:
-        for index, inner in enumerate(value):
-            yield f"{path}[{index}]", inner
+def _is_extension(trail: _Trail) -> bool:
+    return trail is not None and isinstance(trail[1], str) and trail[1].startswith("_")
+
+
+def _path(trail: _Trail) -> str:
+    parts: list[str] = []
+    while trail is not None:
+        trail, name = trail
+        parts.append(f"[{name}]" if isinstance(name, int) else f".{name}")
+    return "".join(reversed(parts)).removeprefix(".")
