@@ -13,7 +13,7 @@ from cds_service.domain.vocabulary import FindingId, Language, Section, Status
 from cds_service.knowledge.findings import FindingsKnowledge, LanguageKnowledge
 from cds_service.reading.assertion import Assertion, Cue, assertion, live_cues
 from cds_service.reading.language import LanguageDetector, declared
-from cds_service.reading.lexicon import Lexicon
+from cds_service.reading.lexicon import Hit, Lexicon
 from cds_service.reading.mentions import Mention
 from cds_service.reading.sentences import Sentence, split
 from cds_service.reading.words import Words, cut
@@ -80,14 +80,15 @@ class PhraseReader:
         if not parts:  # the phrase is a heading
             parts = [Sentence(first, last + 1, Section.BODY)]
         bounds = (parts[0].first, parts[-1].end)
-        cues = live_cues([hit for hit in hits.cue if bounds[0] <= hit.first and hit.last < bounds[1]])
+        inside = (hit for hit in hits.cue if bounds[0] <= hit.first and hit.last < bounds[1])
+        cues = live_cues([hit for hit in inside if not _is_asked_for(words, hit, first)])
         mention = Mention(_ANY_FINDING, first, last, first, last)
 
         def said(cues: Sequence[Cue]) -> Assertion:
             return assertion(words, bounds, mention, cues, parts[0].section, asked=parts[-1].asked)
 
         stated = said([cue for cue in cues if cue.kind not in _PAST | _OTHERS])
-        past = said([cue for cue in cues if cue.kind in _PAST | _BOUNDS])
+        past = said([cue for cue in cues if cue.kind in _PAST | _BOUNDS and not _is_heading(words, cue.hit)])
         theirs = said([cue for cue in cues if cue.kind in _OTHERS | _BOUNDS])
         return PhraseAssertion(
             _negation(stated.status),
@@ -98,20 +99,33 @@ class PhraseReader:
 
 
 def _place(words: Words, phrase: str) -> tuple[int, int]:
-    """Return the first and last word of a phrase; of several places the one that is set in capitals.
+    """Return the first and last word of a phrase, or of its longest beginning or end that stands in the sentence.
 
-    Spaces and marks inside the phrase do not count, so that "soft-tissue" is found for "softtissue"; a phrase that
-    begins or ends inside a word has the whole word for its place.
+    Sentences cut at an abbreviation hold their phrase in part only. Raises ValueError when there is no word of it.
     """
-    wanted = "".join(cut(phrase).words)
+    wanted = cut(phrase).words
     if not wanted:
         raise ValueError("the phrase holds no word")
+    for size in range(len(wanted), 0, -1):
+        for part in (wanted[:size], wanted[len(wanted) - size :]):
+            if (place := _part(words, "".join(part), exactly=size < len(wanted))) is not None:
+                return place
+    raise ValueError("the phrase does not stand in the sentence")
+
+
+def _part(words: Words, wanted: str, *, exactly: bool) -> tuple[int, int] | None:
+    """Return the words whose letters are ``wanted``; of several places the one that is set in capitals.
+
+    Spaces and marks do not count, so that "soft-tissue" is found for "softtissue"; unless ``exactly``, a phrase that
+    begins or ends inside a word has the whole word for its place.
+    """
     starts = list(accumulate(map(len, words.words), initial=0))
     places = [_word_range(starts, at, len(wanted)) for at in _occurrences("".join(words.words), wanted)]
-    if not places:
-        raise ValueError("the phrase does not stand in the sentence")
-    whole = [(first, last) for first, last, exact in places if exact] or [place[:2] for place in places]
-    return next((p for p in whole if words.text[words.starts[p[0]] : words.ends[p[1]]].isupper()), whole[0])
+    fitting = [place[:2] for place in places if place[2]]
+    if not fitting and not exactly:
+        fitting = [place[:2] for place in places]
+    capitals = (p for p in fitting if words.text[words.starts[p[0]] : words.ends[p[1]]].isupper())
+    return next(capitals, fitting[0] if fitting else None)
 
 
 def _occurrences(text: str, wanted: str) -> Iterator[int]:
@@ -125,6 +139,16 @@ def _word_range(starts: Sequence[int], at: int, size: int) -> tuple[int, int, bo
     """Return the words that hold the characters ``[at, at + size)``, and whether they hold nothing more."""
     first, last = bisect_right(starts, at) - 1, bisect_left(starts, at + size) - 1
     return first, last, starts[first] == at and starts[last + 1] == at + size
+
+
+def _is_asked_for(words: Words, hit: Hit, first: int) -> bool:
+    """Tell a look-alike whose noun the phrase begins with: "no change" denies the phrase "change in vision"."""
+    return hit.name.startswith("pseudo") and words.words[hit.last] == words.words[first]
+
+
+def _is_heading(words: Words, hit: Hit) -> bool:
+    """Tell the bare heading "History:", under which stands what is the matter now, from "past medical history:"."""
+    return hit.first == hit.last and hit.last + 1 < len(words) and ":" in words.between(hit.last + 1)
 
 
 def _negation(status: Status) -> Negation:
