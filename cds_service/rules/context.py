@@ -59,6 +59,7 @@ BACKGROUND = frozenset(
         FindingId.DEGENERATIVE_CHANGE,
         FindingId.DEFORMITY,
         FindingId.KYPHOSIS,
+        FindingId.ANKYLOSIS,
         FindingId.OSTEOPOROSIS,
         FindingId.HEMATOPOIETIC,
     }

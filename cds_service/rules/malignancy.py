@@ -76,8 +76,12 @@ def _own(context: RuleContext, found: Iterable[FindingCause]) -> tuple[FindingCa
 
 
 def _pedicle(context: RuleContext, least: Weight = Weight.PRESENT) -> tuple[FindingCause, ...]:
-    """Pedicle involvement that no stress reaction, active facet joint or pseudarthrosis at its level explains."""
-    explaining = context.stated(FindingId.STRESS_REACTION, FindingId.FACET, FindingId.PSEUDARTHROSIS)
+    """Pedicle involvement that no stress, facet joint, pseudarthrosis or traumatic break at its level explains."""
+    broken = context.stated(*FRACTURES)
+    explaining = (
+        *context.stated(FindingId.STRESS_REACTION, FindingId.FACET, FindingId.PSEUDARTHROSIS, FindingId.UNSTABLE),
+        *(f for f in broken if has(f, Qualifier.TRAUMATIC, Qualifier.POSTERIOR) and not has(f, Qualifier.PATHOLOGIC)),
+    )
     found = _own(context, context.stated(FindingId.PEDICLE, least=least))
     return tuple(f for f in found if not context.explains(explaining, f.finding.levels))
 
