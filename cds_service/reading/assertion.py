@@ -165,7 +165,16 @@ def _acts(words: Words, bounds: tuple[int, int], mention: Mention, cue: Cue, cue
     near = hit.first - mention.last <= reach and not (adjective and words.gaps[hit.first] is not Gap.SOFT)
     if hit.first == hit.last and cue.kind in _OUTRIGHT and words.words[hit.first - 1] in _AND:
         return False  # "a mass with absent flow": the word belongs to what follows it
+    if cue.kind in _OUTRIGHT and _another_subject(words, mention.last, hit.first):
+        return False
     return near and _reaches(words, cue, mention.last, hit.first, cues)
+
+
+def _another_subject(words: Words, low: int, high: int) -> bool:
+    """Tell "edema of L4, fracture absent" from the list "edema, fracture or mass absent" and a remark in commas."""
+    commas = [index for index in range(low + 1, high + 1) if words.gaps[index] is Gap.COMMA]
+    joined = any(words.words[index] in _JOINING for index in range(low + 1, high))
+    return bool(commas) and not joined and commas[-1] != high
 
 
 def _answers(words: Words, bounds: tuple[int, int], mention: Mention, cue: Cue) -> bool:
