@@ -2,7 +2,9 @@
 
 import re
 import tomllib
+import unicodedata
 from collections import Counter
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -55,11 +57,38 @@ def _reader() -> CorpusReader:
     )
 
 
+def _read(text: str, language: str) -> frozenset[Stated]:
+    answer = _reader().row({"id": "case", "text": text, "language": language})
+    return frozenset((f["finding"], f["status"], frozenset(f["levels"])) for f in answer["pred"]["findings"])
+
+
 @pytest.mark.parametrize("case", ALL, ids=[f"{case.label}-{case.language}-{n}" for n, case in enumerate(ALL)])
 def test_a_text_gives_its_whole_set_of_findings_status_and_levels(case: Case) -> None:
-    answer = _reader().row({"id": "case", "text": case.text, "language": case.language})
-    read = {(f["finding"], f["status"], frozenset(f["levels"])) for f in answer["pred"]["findings"]}
-    assert read == case.findings, case.text
+    assert _read(case.text, case.language) == case.findings, case.text
+
+
+def _without_marks(text: str) -> str:
+    return "".join(char for char in unicodedata.normalize("NFD", text) if not unicodedata.combining(char))
+
+
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "capitals": str.upper,
+    "small letters": str.lower,
+    "without diacritics": _without_marks,
+    "decomposed letters": lambda text: unicodedata.normalize("NFD", text),
+    "cedilla for comma below": lambda text: text.translate(str.maketrans("șțȘȚ", "şţŞŢ")),
+    "long dashes": lambda text: re.sub(r"(?<=\d)-(?=[CTDLS]?\d)", "–", text),
+    "double blanks": lambda text: text.replace(" ", "  "),
+    "no final stop": lambda text: text.removesuffix("."),
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_spelling_changes_no_finding(spelling: str) -> None:
+    respelt = SPELLINGS[spelling]
+    for case in ALL[:: len(SPELLINGS)]:
+        text = respelt(case.text)
+        assert _read(text, case.language) == case.findings, text
 
 
 def test_every_label_has_a_file_and_every_file_a_label() -> None:
