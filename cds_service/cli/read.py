@@ -1,56 +1,63 @@
 """``read``: report texts in, what they state out, line by line."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import BinaryIO
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
 
 import click
-import orjson
-from rich.console import Console
-from rich.progress import Progress
 
+from cds_service.cli.lines import JOBS, Answerer, answer_stdin
+from cds_service.cli.statements import statements
 from cds_service.config import read_settings
 from cds_service.knowledge.load import load_knowledge
-from cds_service.reading.corpus import CorpusReader, RowError, read_lines
+from cds_service.reading.corpus import CorpusReader
 from cds_service.reading.read import Reader
 
-
-@contextmanager
-def _progress() -> Iterator[Callable[[], None]]:
-    """Give a function to call for each line done; it shows something only on a terminal."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda: None
-        return
-    with Progress(console=console, transient=True) as progress:
-        task = progress.add_task("Reading", total=None)
-        yield lambda: progress.advance(task)
+Labels = Literal["corpus", "full"]
 
 
-def answer_lines(source: BinaryIO, sink: BinaryIO, reader: CorpusReader, done: Callable[[], None]) -> int:
-    """Answer the lines of ``source`` in order; broken ones are named on stderr. Returns how many were broken."""
-    broken = 0
-    for answer in read_lines(source, reader):
-        if isinstance(answer, RowError):
-            click.echo(f"line {answer.line}: {answer.reason}", err=True)
-            broken += 1
-        else:
-            sink.write(orjson.dumps(answer) + b"\n")
-            sink.flush()
-        done()
-    return broken
+@dataclass(frozen=True, slots=True)
+class RowReader:
+    """Answers ``{"id", "text", "language"?, "title"?}`` with ``{"id", "pred"}`` in the labels that are asked for."""
+
+    corpus: CorpusReader
+    labels: Labels
+    explain: bool
+
+    def __call__(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the answer to one row; raise ValueError when it has no id or no text."""
+        identifier, reading = self.corpus.reading(row)
+        if self.labels == "full":
+            language = reading.language.value if reading.language else None
+            return {
+                "id": identifier,
+                "pred": {"language": language, "findings": statements(reading, places=self.explain)},
+            }
+        answer = {"id": identifier, "pred": self.corpus.answer(reading)}
+        return {**answer, "statements": statements(reading, places=True)} if self.explain else answer
+
+
+def row_reader(labels: Labels, *, explain: bool) -> Answerer:
+    """Load the knowledge and return the function that answers a row; called once in each process."""
+    knowledge = load_knowledge(read_settings().knowledge_overlay)
+    reader = Reader(knowledge.findings, knowledge.languages, knowledge.codes.conditions)
+    return RowReader(CorpusReader(reader, knowledge.corpus_labels), labels, explain)
 
 
 @click.command("read")
-def command() -> None:
-    """Read {id, language?, text} lines from stdin and write {id, pred} lines to stdout, in the same order.
+@click.option(
+    "--labels",
+    type=click.Choice(["corpus", "full"]),
+    default="corpus",
+    show_default=True,
+    help="Labels of the annotation guideline, or all findings with certainty, qualifiers and trend.",
+)
+@click.option("--explain", is_flag=True, help="Add where each finding stands: section, cue, character ranges.")
+@JOBS
+def command(labels: Labels, *, explain: bool, jobs: int) -> None:
+    """Read {id, language?, title?, text} lines from stdin, write {id, pred} lines to stdout, in the same order.
 
-    The exit status is 1 when a line could not be read; all other lines are answered nevertheless.
+    A line that cannot be read is named on stderr with its number, all others are answered; the exit status is then 1.
     """
-    knowledge = load_knowledge(read_settings().knowledge_overlay)
-    reader = Reader(knowledge.findings, knowledge.languages, knowledge.codes.conditions)
-    labelled = CorpusReader(reader, knowledge.corpus_labels)
-    with _progress() as done:
-        broken = answer_lines(sys.stdin.buffer, sys.stdout.buffer, labelled, done)
-    sys.exit(1 if broken else 0)
+    answer_stdin("Reading", partial(row_reader, labels, explain=explain), jobs)

@@ -158,16 +158,25 @@ def _acts(words: Words, bounds: tuple[int, int], mention: Mention, cue: Cue, cue
         if hit.last >= mention.first:
             return hit.first < mention.first
         return hit.first >= bounds[0] and _reaches(words, cue, hit.last, mention.first, cues)
+    return _acts_back(words, mention, cue, cues)
+
+
+def _acts_back(words: Words, mention: Mention, cue: Cue, cues: Sequence[Cue]) -> bool:
+    """Tell whether a mention lies in the scope of a cue that stands behind it."""
+    hit = cue.hit
     if hit.first <= mention.last:
         return hit.last > mention.last and hit.first > mention.first
-    adjective = cue.kind in _ADJECTIVES and hit.first == hit.last
+    single = hit.first == hit.last
+    adjective = cue.kind in _ADJECTIVES and single
     reach = _ADJECTIVE_REACH + 1 if adjective else _FOLLOWING_REACH
-    near = hit.first - mention.last <= reach and not (adjective and words.gaps[hit.first] is not Gap.SOFT)
-    if hit.first == hit.last and cue.kind in _OUTRIGHT and words.words[hit.first - 1] in _AND:
-        return False  # "a mass with absent flow": the word belongs to what follows it
-    if cue.kind in _OUTRIGHT and _another_subject(words, mention.last, hit.first):
+    if hit.first - mention.last > reach or (adjective and words.gaps[hit.first] is not Gap.SOFT):
         return False
-    return near and _reaches(words, cue, mention.last, hit.first, cues)
+    if cue.kind in _OUTRIGHT:
+        # "a mass with absent flow": the word belongs to what follows it
+        attributive = single and words.words[hit.first - 1] in _AND
+        if attributive or _another_subject(words, mention.last, hit.first):
+            return False
+    return _reaches(words, cue, mention.last, hit.first, cues)
 
 
 def _another_subject(words: Words, low: int, high: int) -> bool:

@@ -1,8 +1,6 @@
-"""Turns readings into the labels of the annotation guideline, for rows of a corpus file; a broken row stops nothing."""
+"""Turns readings into the labels of the annotation guideline, for rows of a corpus file."""
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from cds_service.domain.facts import Reading, ReportText, TextFinding
@@ -14,15 +12,6 @@ from cds_service.reading.read import Reader
 
 _LABELLED = frozenset({Status.PRESENT, Status.ABSENT, Status.POSSIBLE, Status.HISTORICAL, Status.OTHER_PERSON})
 _STATING = frozenset({Section.FINDINGS, Section.IMPRESSION, Section.ADDENDUM, Section.BODY})
-_LONGEST_ERROR = 160
-
-
-@dataclass(frozen=True, slots=True)
-class RowError:
-    """A line that could not be read: its number from 1, and why, without the text of the row."""
-
-    line: int
-    reason: str
 
 
 class CorpusReader:
@@ -40,6 +29,11 @@ class CorpusReader:
 
     def row(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answer to one row; raise ValueError when it has no id or no text."""
+        identifier, reading = self.reading(row)
+        return {"id": identifier, "pred": self.answer(reading)}
+
+    def reading(self, row: Mapping[str, Any]) -> tuple[str, Reading]:
+        """Return the id and the reading of one row; raise ValueError when it has no id or no text."""
         identifier, text = row.get("id"), row.get("text")
         if not (isinstance(identifier, str) and isinstance(text, str)):
             raise ValueError("a row needs an id and a text")  # noqa: TRY004 - a broken row is reported, not a bug
@@ -48,7 +42,7 @@ class CorpusReader:
         reading = self._reader.read(
             [ReportText(text, "text", language)], title=title if isinstance(title, str) else "", declared=language
         )
-        return {"id": identifier, "pred": self.answer(reading)}
+        return identifier, reading
 
     def answer(self, reading: Reading) -> dict[str, Any]:
         """Return findings in label names with their levels, pathway and edema of a reading."""
@@ -96,21 +90,3 @@ def _simplify(pairs: dict[tuple[str, str], dict[str, None]]) -> None:
         stated = pairs.get((name, "present"))
         if status == "possible" and stated is not None and (not stated or set(pairs[name, status]) <= set(stated)):
             del pairs[name, status]
-
-
-def _object(line: str | bytes) -> dict[str, Any]:
-    row = json.loads(line)
-    if not isinstance(row, dict):
-        raise ValueError("a row is a JSON object")  # noqa: TRY004 - a broken row is reported, not a bug
-    return row
-
-
-def read_lines(lines: Iterable[str | bytes], reader: CorpusReader) -> Iterator[dict[str, Any] | RowError]:
-    """Answer NDJSON lines one by one in order; a broken line gives a RowError with its number, empty lines nothing."""
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            yield reader.row(_object(line))
-        except (ValueError, RecursionError) as error:
-            yield RowError(number, str(error)[:_LONGEST_ERROR])

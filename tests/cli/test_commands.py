@@ -1,17 +1,15 @@
-"""The command line: help, errors in one line, streaming in order, cards and rules readable."""
+"""The command line: help, errors in one line, cards and rules readable."""
 
 import io
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
 from cds_service.cli.inputs import moment, read_input
 from cds_service.cli.main import cli, run
-from cds_service.cli.read import answer_lines
 from cds_service.cli.shown import show_cards, show_rules
 from cds_service.errors import RequestError
 
@@ -33,7 +31,7 @@ def printed(show: Any, value: Any) -> str:
 def test_help_lists_every_command_and_each_has_its_own() -> None:
     listed = CliRunner().invoke(cli, ["--help"])
     assert listed.exit_code == 0
-    for name in ("serve", "preview", "explain", "knowledge", "read"):
+    for name in ("serve", "preview", "explain", "knowledge", "read", "assertion"):
         assert f"  {name} " in listed.output
         assert CliRunner().invoke(cli, [name, "--help"]).exit_code == 0
 
@@ -95,26 +93,6 @@ def test_moment_is_the_end_of_the_day() -> None:
     assert moment(None).tzinfo is not None
     with pytest.raises(RequestError, match="--as-of"):
         moment("soon")
-
-
-class FakeReader:
-    """Answers with the id, in place of the whole reading."""
-
-    def row(self, row: Any) -> dict[str, Any]:
-        if "text" not in row:
-            raise ValueError("a row needs an id and a text")
-        return {"id": row["id"]}
-
-
-def test_lines_are_answered_in_order_and_broken_ones_reported(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = [b'{"id": "1", "text": "a"}', b"{broken", b"", b'{"id": "2"}', '{"id": "ä", "text": "b"}'.encode()]
-    sink = io.BytesIO()
-    ticks: list[int] = []
-    reader: Any = FakeReader()
-    broken = answer_lines(io.BytesIO(b"\n".join(lines)), sink, reader, lambda: ticks.append(1))
-    assert [orjson.loads(line) for line in sink.getvalue().splitlines()] == [{"id": "1"}, {"id": "ä"}]
-    assert (broken, len(ticks)) == (2, 4)
-    assert [line.partition(":")[0] for line in capsys.readouterr().err.splitlines()] == ["line 2", "line 4"]
 
 
 def test_cards_are_readable() -> None:
