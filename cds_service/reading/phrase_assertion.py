@@ -80,16 +80,19 @@ class PhraseReader:
         if not parts:  # the phrase is a heading
             parts = [Sentence(first, last + 1, Section.BODY)]
         bounds = (parts[0].first, parts[-1].end)
+        mention = Mention(_ANY_FINDING, first, last, first, last)
         inside = (hit for hit in hits.cue if bounds[0] <= hit.first and hit.last < bounds[1])
         cues = live_cues([hit for hit in inside if not _is_asked_for(words, hit, first)])
-        mention = Mention(_ANY_FINDING, first, last, first, last)
+        titles = [Cue(hit.name[:-1], forward=True, hit=hit) for hit in hits.cue if _is_title(words, hit, bounds[0])]
 
         def said(cues: Sequence[Cue]) -> Assertion:
-            return assertion(words, bounds, mention, cues, parts[0].section, asked=parts[-1].asked)
+            begin = min((cue.hit.first for cue in titles), default=bounds[0])
+            return assertion(words, (begin, bounds[1]), mention, cues, parts[0].section, asked=parts[-1].asked)
 
         stated = said([cue for cue in cues if cue.kind not in _PAST | _OTHERS])
-        past = said([cue for cue in cues if cue.kind in _PAST | _BOUNDS and not _is_heading(words, cue.hit)])
-        theirs = said([cue for cue in cues if cue.kind in _OTHERS | _BOUNDS])
+        framing = [*titles, *(cue for cue in cues if not _is_heading(words, cue.hit))]
+        past = said([cue for cue in framing if cue.kind in _PAST | _BOUNDS])
+        theirs = said([cue for cue in framing if cue.kind in _OTHERS | _BOUNDS])
         return PhraseAssertion(
             _negation(stated.status),
             _temporality(past.status, stated.status),
@@ -144,6 +147,11 @@ def _word_range(starts: Sequence[int], at: int, size: int) -> tuple[int, int, bo
 def _is_asked_for(words: Words, hit: Hit, first: int) -> bool:
     """Tell a look-alike whose noun the phrase begins with: "no change" denies the phrase "change in vision"."""
     return hit.name.startswith("pseudo") and words.words[hit.last] == words.words[first]
+
+
+def _is_title(words: Words, hit: Hit, first: int) -> bool:
+    """Tell a heading that says whose or when, "Family history: ...", right before the sentence ``first`` opens."""
+    return hit.name[:-1] in _PAST | _OTHERS and hit.first < hit.last == first - 1 and ":" in words.between(first)
 
 
 def _is_heading(words: Words, hit: Hit) -> bool:
