@@ -64,6 +64,8 @@ _UNREAD_GAPS = frozenset(
         GapCode.RESOURCE_UNREADABLE,
     }
 )
+# Extra lines that say better what a marked line of the card says.
+_REPLACES = {"nsaid-not-advised": "nsaid", "opioid-falls": "opioid"}
 _ALWAYS_SHOWN_LABS = (Analyte.CRP, Analyte.ESR)
 
 
@@ -98,8 +100,9 @@ def _marks_taken_out(writing: Writing) -> frozenset[str]:
         if prefix in (writing.text_id, card.text_id):
             taken.add(place)
         taken |= marked(writing.text_id, dropped)
-    if "nsaid-not-advised" in card.add_lines:
-        taken |= marked(writing.text_id, "nsaid")
+    for line, replaced in _REPLACES.items():
+        if line in card.add_lines:
+            taken |= marked(writing.text_id, replaced)
     return frozenset(taken)
 
 

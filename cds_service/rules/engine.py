@@ -21,9 +21,10 @@ from cds_service.domain.facts import (
     GapCode,
     PatientFacts,
     Provenance,
+    Reading,
     Report,
 )
-from cds_service.domain.vocabulary import Analyte, FindingId, Indicator, Lane
+from cds_service.domain.vocabulary import Analyte, BodyRegion, FindingId, Indicator, Lane, Modality
 from cds_service.knowledge.organisms import Organisms
 from cds_service.knowledge.thresholds import Thresholds
 from cds_service.rules.arbitration import Decision, decide
@@ -59,6 +60,19 @@ _HARMLESS = BACKGROUND | {
     FindingId.RADIATION,
     FindingId.ENHANCEMENT,
 }
+# Stands for the report where there is none: it states nothing and triggers nothing.
+_NO_REPORT = Report(
+    provenance=Provenance("DiagnosticReport"),
+    status="unknown",
+    effective=None,
+    issued=None,
+    title="",
+    codes=(),
+    modality=Modality.UNKNOWN,
+    region=BodyRegion.UNKNOWN,
+    texts=(),
+    reading=Reading(None),
+)
 _ROW_SENTENCES = {row.id: row.sentence for row in row_catalogue()}
 
 
@@ -114,22 +128,25 @@ class Engine:
             child = self._for_child(facts)
             return replace(child, cards=()) if signing else child
         evaluation = self._evaluate(facts)
-        outcomes: tuple[OrderOutcome, ...] = ()
-        if evaluation.derived is not None:
-            outcomes = evaluate_orders(
-                facts,
-                evaluation.derived.state,
-                evaluation.decision,
-                self._knowledge.thresholds,
-                lead=evaluation.derived.context.lead,
-                variables=evaluation.derived.variables,
-            )
+        outcomes = self._order_outcomes(facts, evaluation)
         cards = [outcome.card for outcome in outcomes if outcome.card is not None]
         results = tuple(result for outcome in outcomes for result in outcome.results)
         unread = () if evaluation.derived else _unread_cards(facts, evaluation.reports)
         shown = [c for c in (*cards, *unread) if not signing or c.indicator is not Indicator.INFO]
         assessment = self._assessment(facts, evaluation, tuple(shown))
         return replace(assessment, rules=(*assessment.rules, *results))
+
+    def _order_outcomes(self, facts: PatientFacts, evaluation: _Evaluation) -> tuple[OrderOutcome, ...]:
+        """Ask the order rules; without any report the chart alone may still tell a neurological emergency (O-CES)."""
+        derived = evaluation.derived or derive(prepare(facts, self._basis, _NO_REPORT, (), ()), self._rules)
+        return evaluate_orders(
+            facts,
+            derived.state,
+            evaluation.decision,
+            self._knowledge.thresholds,
+            lead=derived.context.lead,
+            variables=derived.variables,
+        )
 
     # ---- who and which report ----
 

@@ -23,7 +23,7 @@ from cds_service.rules.derive import Derived
 from cds_service.rules.drafts import Due, LaneDraft
 from cds_service.rules.fracture import fresh_fractures
 from cds_service.rules.levels import is_sacral
-from cds_service.rules.orders.cautions import nsaid_caution, opioid_caution
+from cds_service.rules.orders.cautions import nsaid_not_advised, opioid_caution, opioid_fall_caution
 from cds_service.rules.rule import Rule
 from cds_service.rules.scores import FractureFeatures, of_class
 from cds_service.rules.stability import sins_of
@@ -64,6 +64,8 @@ _GROUNDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "C83": (names.COURSE,),
     }
 )
+# Cards whose own lines name an NSAID.
+_NSAID_CARDS = frozenset({"C41", "C50", "C80"})
 _SITE_OF_CAUSE = frozenset({"C60", "C61", "C70", "C80", "C81", "C83", "C15"})
 _DIFFERENTIAL: tuple[tuple[str, FindingId], ...] = (
     ("infection", FindingId.INFECTION_STATED),
@@ -162,10 +164,14 @@ class Planner:
         make = makers.get(card.card_id)
         if make is not None:
             params |= make()
-        reason = nsaid_caution(self._context.facts, self._context.thresholds)
-        if reason and "nsaid-not-advised" in self._more_lines(card):
-            params["reason"] = reason
-        return MappingProxyType(params)
+        return MappingProxyType(self._nsaid_params(card) | params)
+
+    def _nsaid_params(self, card: LaneCard) -> dict[str, ParamValue]:
+        """Reason against an NSAID with the value behind it (eGFR); weeks are those of the complaint on these cards."""
+        caution = nsaid_not_advised(self._context.facts, self._context.thresholds)
+        if caution is None or card.card_id not in _NSAID_CARDS:
+            return {}
+        return {"reason": caution.reason, **{key: value for key, value in caution.params.items() if key != "weeks"}}
 
     def _sins_params(self) -> dict[str, ParamValue]:
         score = sins_of(self._context)
@@ -237,8 +243,11 @@ class Planner:
         contiguous = context.stated(FindingId.PSOAS, FindingId.ABSCESS_PARASPINAL)
         if card.card_id == "C11" and contiguous:
             lines.append("contiguous-source")
-        if card.card_id in {"C50", "C80", "C41"} and nsaid_caution(context.facts, context.thresholds):
+        if card.card_id in _NSAID_CARDS and nsaid_not_advised(context.facts, context.thresholds):
             lines.append("nsaid-not-advised")
+        falls = opioid_fall_caution(context.facts, context.thresholds, self._state.fracture)
+        if card.card_id == "C80" and falls and not self._fewer_lines(card):
+            lines.append("opioid-falls")
         return tuple(lines)
 
     def _fewer_lines(self, card: LaneCard) -> tuple[str, ...]:

@@ -88,6 +88,12 @@ def test_card_that_advises_against_nsaid_names_none_as_an_option(make: Any, plan
     ]
 
 
+def test_fall_warning_replaces_the_plain_opioid_part(make: Any) -> None:
+    found = " ".join(lines(make, "C80", add_lines=("opioid-falls",)))
+    assert "**Fall risk:** a weak opioid only short-term" in found
+    assert "mind falls" not in found
+
+
 def test_lines_without_values_vanish_and_three_always_stand(make: Any) -> None:
     found = lines(make, "C15", causes=(), labs=(), drop_lines=("C15.2",))
     assert found == [

@@ -285,3 +285,43 @@ def test_drafts_fall_due_inside_their_window(engine: Engine, facts_of: Facts) ->
     assert visit.occurrence is not None
     assert visit.occurrence_end is not None
     assert [(day - facts_of({}).as_of.date()).days for day in (visit.occurrence, visit.occurrence_end)] == [14, 21]
+
+
+@pytest.mark.parametrize("signing", [False, True])
+def test_a_charted_cord_emergency_speaks_on_any_order_without_any_report(
+    engine: Engine, facts_of: Facts, *, signing: bool
+) -> None:
+    facts = with_reports(facts_of({"conditions": ["CAUDA_EQUINA_SYNDROME @1d"]}))
+    ordered = replace(facts, orders=(order(OrderKind.NSAID),))
+    assessment = engine.assess_orders(ordered, signing=signing)
+    (card,) = assessment.cards
+    assert (card.text_id, card.row, card.indicator) == ("C01", "O-CES", Indicator.CRITICAL)
+    assert DraftKind.SPINE_SURGERY_REFERRAL in {draft.kind for draft in card.drafts}
+    assert set(card.evidence) <= set(assessment.citations)
+    assert (assessment.state, assessment.leading_report) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("deficit", "kind", "priority"),
+    [
+        ("CAUDA_EQUINA_SYNDROME @1d", OrderKind.SPINE_REFERRAL, "urgent"),
+        ("CAUDA_EQUINA_SYNDROME @1d", OrderKind.MRI_SPINE, "stat"),
+        ("PARAPLEGIA @900d", OrderKind.NSAID, ""),
+        ("BACK_PAIN @1d", OrderKind.NSAID, ""),
+    ],
+)
+def test_without_a_report_and_without_an_open_emergency_no_order_card_comes(
+    engine: Engine, facts_of: Facts, deficit: str, kind: OrderKind, priority: str
+) -> None:
+    facts = with_reports(facts_of({"conditions": [deficit]}))
+    ordered = replace(facts, orders=(replace(order(kind), priority=priority),))
+    assert texts(engine.assess_orders(ordered, signing=False)) == []
+
+
+def test_an_old_report_or_another_modality_hides_no_charted_emergency(
+    engine: Engine, facts_of: Facts, make_report: MakeReport
+) -> None:
+    for other in (make_report(["F-EDEMA L3"], days_ago=400), make_report(["F-FX L1"], modality="CT")):
+        facts = with_reports(facts_of({"conditions": ["SADDLE_ANESTHESIA @1d"]}), other)
+        ordered = replace(facts, orders=(order(OrderKind.OPIOID),))
+        assert texts(engine.assess_orders(ordered, signing=False)) == ["C01"]

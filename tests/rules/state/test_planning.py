@@ -128,6 +128,35 @@ def test_a_plan_recommends_no_drug_that_an_order_rule_would_warn_about(
     assert found.drop_lines == ("opioid",)
 
 
+def test_the_reason_against_an_nsaid_comes_with_its_value(assess: Callable[[Case], Assessment]) -> None:
+    case = {"findings": ["F-EDEMA L3"], "labs": ["CRP 2", "EGFR 24 @3d"], "age": 64, "sex": "male"}
+    params = card(assess(case), "C80").params
+    assert (params["reason"], params["egfr"]) == ("egfr", 24)
+
+
+def test_weeks_of_pregnancy_are_not_taken_for_weeks_of_pain(assess: Callable[[Case], Assessment]) -> None:
+    pregnant = {"pregnancy": {"pregnant": True, "weeks": 31}, "age": 31, "sex": "female"}
+    case = {"findings": ["F-EDEMA L3"], "labs": ["CRP 2"], "conditions": ["BACK_PAIN @70d"], **pregnant}
+    params = card(assess(case), "C80").params
+    assert (params["reason"], params["weeks"]) == ("pregnancy-20w", 10)
+
+
+@pytest.mark.parametrize(
+    ("patient", "line"),
+    [
+        ({"age": 82}, True),
+        ({"conditions": ["FALL_RISK"]}, True),
+        ({"conditions": ["FALL_RISK", "SLEEP_APNEA"]}, False),
+        ({}, False),
+    ],
+)
+def test_the_fall_warning_stands_out_where_an_opioid_is_still_named(
+    assess: Callable[[Case], Assessment], patient: Case, *, line: bool
+) -> None:
+    case = {"findings": ["F-EDEMA-ENDPLATE L3", "F-MODIC1 L3-L4"], "labs": ["CRP 2"], "age": 64, **patient}
+    assert ("opioid-falls" in card(assess(case), "C80").add_lines) is line
+
+
 def test_missing_facts_stand_on_the_card(assess: Callable[[Case], Assessment]) -> None:
     case = {"findings": ["F-IMPR-INFECTION"], "technique": {"contrast": False}, "age": 0}
     missing = set(assess(case).cards[0].missing)
