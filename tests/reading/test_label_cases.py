@@ -19,6 +19,7 @@ from cds_service.reading.read import Reader
 
 CASES = Path(__file__).parent / "cases" / "labels"
 LEVEL = re.compile(r"[CTLS]\d{1,2}(?:-[CTLS]\d{1,2})?")
+APART = re.compile(r"\b[CTDLS][ .-]\d")
 LABELLED = {"present", "absent", "possible", "historical", "other_person"}
 
 Stated = tuple[str, str, frozenset[str]]
@@ -73,7 +74,8 @@ def _without_marks(text: str) -> str:
 
 SPELLINGS: dict[str, Callable[[str], str]] = {
     "capitals": str.upper,
-    "small letters": str.lower,
+    # "l 1" in small letters can be anything, so a letter apart from its number keeps its capital
+    "small letters": lambda text: text if APART.search(text) else text.lower(),
     "without diacritics": _without_marks,
     "decomposed letters": lambda text: unicodedata.normalize("NFD", text),
     "cedilla for comma below": lambda text: text.translate(str.maketrans("șțȘȚ", "şţŞŢ")),
