@@ -26,7 +26,7 @@ class LanguageDetector:
         opening = words.text[: words.ends[len(looked_at) - 1]]
         scores = {code: float(sum(word in known for word in looked_at)) for code, known in self._words.items()}
         for code, letters in _LETTERS.items():
-            scores[code] += _LETTER_WEIGHT * sum(letter in letters for letter in opening)
+            scores[code] += _LETTER_WEIGHT * sum(map(opening.count, letters))
         ranked = sorted(scores.items(), key=lambda item: -item[1])
         (best, score), (_, second) = ranked[0], ranked[1]
         return best if score > 0 and score >= second * _MARGIN else None

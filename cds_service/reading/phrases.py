@@ -83,6 +83,7 @@ class TermIndex:
     def __init__(self, terms: Mapping[str, Iterable[str]]) -> None:
         self._atoms = _Atoms()
         self._root = _Node()
+        self._opening: dict[str, list[_Node]] = {}
         for name, phrases in terms.items():
             for phrase in phrases:
                 for variant in _variants(_term_words(phrase)):
@@ -100,12 +101,23 @@ class TermIndex:
     def find(self, words: Words) -> list[WordMatch]:
         """Return the longest match of every list at every word, in reading order."""
         found: list[WordMatch] = []
-        root = self._root.children
+        opening = self._opening
         for first, word in enumerate(words.words):
-            active = [root[n] for n in self._atoms.of(word) if n in root]
+            active = opening.get(word)
+            if active is None:
+                active = self._open(word)
             if active:
                 self._walk(words, first, active, found)
         return found
+
+    def _open(self, word: str) -> list[_Node]:
+        """Return where the terms lead that ``word`` may begin, and remember it."""
+        root = self._root.children
+        if len(self._opening) >= _CACHE_LIMIT:
+            self._opening.clear()
+        active = [root[n] for n in self._atoms.of(word) if n in root]
+        self._opening[word] = active
+        return active
 
     def _walk(self, words: Words, first: int, active: list[_Node], found: list[WordMatch]) -> None:
         longest: dict[str, int] = {}
@@ -157,7 +169,8 @@ def _term_words(phrase: str) -> tuple[str, ...]:
         if chunk == "~":
             atoms.append(chunk)
             continue
-        parts = list(cut(chunk).words)
+        plain = chunk.strip("*")
+        parts = [fold(plain)] if plain.isalnum() else list(cut(chunk).words)
         if not parts:
             raise ValueError(f"no word in {phrase!r}")
         parts[0] = "*" + parts[0] if chunk.startswith("*") else parts[0]
@@ -168,6 +181,8 @@ def _term_words(phrase: str) -> tuple[str, ...]:
 
 def _variants(atoms: tuple[str, ...]) -> list[tuple[str, ...]]:
     """Write out each wildcard as none to three single words."""
+    if "~" not in atoms:
+        return [atoms]
     variants: list[tuple[str, ...]] = [()]
     for atom in atoms:
         lengths = range(_WILDCARD_WORDS + 1) if atom == "~" else (1,)

@@ -66,7 +66,7 @@ def cut(text: str) -> Words:
     starts: list[int] = []
     ends: list[int] = []
     gaps: list[Gap] = []
-    previous_end = 0
+    soft, previous_end = Gap.SOFT, 0
     for match in _WORD.finditer(text):
         start, end = match.span()
         between = text[previous_end:start]
@@ -78,7 +78,7 @@ def cut(text: str) -> Words:
         words.append(fold(raw))
         starts.append(start)
         ends.append(end)
-        gaps.append(_gap(between, words[-2] if len(words) > 1 else "", raw))
+        gaps.append(soft if between == " " else _gap(between, words[-2] if len(words) > 1 else "", raw))
         previous_end = end
     return Words(text, tuple(words), tuple(starts), tuple(ends), tuple(gaps))
 
