@@ -4,6 +4,7 @@ The rules follow the cue table and the traps of the clinical design: a request t
 beats every denial, a denial reaches over a list but not over a contrast word or a new statement after a comma.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,9 @@ from cds_service.reading.lexicon import Hit, overlapping
 from cds_service.reading.mentions import Mention
 from cds_service.reading.words import Gap, Words
 
+# no scope of a real report is longer; the bound keeps the work for a mention small
+_FARTHEST = 40
+_LONGEST_CUE = 12
 _FOLLOWING_REACH = 9
 _POSSIBLE_SEGMENT = 6
 _OUTRIGHT = frozenset({"negated"})
@@ -68,12 +72,14 @@ class Cue:
 def live_cues(hits: Sequence[Hit]) -> list[Cue]:
     """Return the cues of a sentence without those that a longer cue or a look-alike covers."""
     cues = [Cue(hit.name[:-1], hit.name.endswith("<"), hit) for hit in hits]
-    return [
-        cue
-        for cue in cues
-        if cue.kind != "pseudo"
-        and not any(_covers(other.hit, cue.hit) for other in cues if other.kind != "terminating")
-    ]
+    firsts = [hit.first for hit in hits]
+    live = []
+    for cue in cues:
+        near = cues[bisect_left(firsts, cue.hit.first - _LONGEST_CUE) : bisect_right(firsts, cue.hit.first)]
+        covered = any(_covers(other.hit, cue.hit) for other in near if other.kind != "terminating")
+        if cue.kind != "pseudo" and not covered:
+            live.append(cue)
+    return live
 
 
 def _covers(longer: Hit, shorter: Hit) -> bool:
@@ -152,6 +158,8 @@ def _is_open(cue: Cue, words: Words) -> bool:
 def _acts(words: Words, bounds: tuple[int, int], mention: Mention, cue: Cue, cues: Sequence[Cue]) -> bool:
     """Tell whether a mention lies in the scope of a cue."""
     hit = cue.hit
+    if max(mention.first - hit.last, hit.first - mention.last) > _FARTHEST:
+        return False
     if _answers(words, bounds, mention, cue):
         return True
     if cue.forward:

@@ -28,13 +28,14 @@ _SENTENCE_WIDE = frozenset(
 def qualifiers_of(words: Words, mention: Mention, hits: Sequence[Hit], denials: Sequence[Hit]) -> frozenset[Qualifier]:
     """Return the qualifiers of a mention; those under a denial right before them ("no acute ...") do not count."""
     found = set(mention.qualifiers)
+    denied_words = {denial.last + 1 for denial in denials}
     for hit in hits:
         qualifier = Qualifier(hit.name)
         wide = qualifier in _SENTENCE_WIDE
         if not wide and not _near(words, mention, hit):
             continue
         inside = mention.first <= hit.first <= mention.last
-        denied = qualifier is not Qualifier.WITHOUT_COMPRESSION and any(d.last == hit.first - 1 for d in denials)
+        denied = qualifier is not Qualifier.WITHOUT_COMPRESSION and hit.first in denied_words
         if inside or not denied:
             found.add(qualifier)
     return frozenset(found)

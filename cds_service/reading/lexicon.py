@@ -1,7 +1,7 @@
 """Compiles the words of one language into one index and sorts what it finds in a text by kind."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from cds_service.domain.vocabulary import FindingId, Language, Qualifier, Section, Trend
@@ -82,18 +82,19 @@ class Lexicon:
         ]
         hits.anatomy += [Hit("root", group.first, group.last) for group in hits.levels if group.root]
         hits.anatomy = _without_lookalikes(hits.anatomy)
-        pressing = [p for p in hits.process if p.name == "compress" and p.last > p.first]
-        if pressing:
-            # the mass of "mass effect" is none
-            hits.process = [
-                p
-                for p in hits.process
-                if p.name != "mass" or not any(e.first <= p.first and p.last <= e.last for e in pressing)
-            ]
-        given = [mark for mark in hits.mark if mark.name == "contrast_done"]
-        if given:
-            hits.process = [p for p in hits.process if not any(g.first <= p.first and p.last <= g.last for g in given)]
+        # the mass of "mass effect" is none, nor does "contrast enhanced T1" tell that anything takes contrast up
+        pressing = _covered_words(p for p in hits.process if p.name == "compress" and p.last > p.first)
+        given = _covered_words(mark for mark in hits.mark if mark.name == "contrast_done")
+        hits.process = [
+            p
+            for p in hits.process
+            if not ((p.name == "mass" and p.first in pressing) or (p.first in given and p.last in given))
+        ]
         return hits
+
+
+def _covered_words(hits: Iterable[Hit]) -> frozenset[int]:
+    return frozenset(number for hit in hits for number in range(hit.first, hit.last + 1))
 
 
 def _without_lookalikes(anatomy: list[Hit]) -> list[Hit]:

@@ -192,6 +192,7 @@ def _described(
     cues = live_cues(here.cue)
     denials = [cue.hit for cue in cues if cue.kind == "negated" and cue.forward]
     sentence_span = Span(words.starts[sentence.first], words.ends[sentence.end - 1])
+    whole = words.text[sentence_span.start : sentence_span.end]
     found = []
     for mention in mentions:
         said = assertion(words, bounds, mention, cues, sentence.section, asked=sentence.asked)
@@ -209,7 +210,7 @@ def _described(
                 levels=levels,
                 span=Span(words.starts[mention.from_], words.ends[mention.to]),
                 sentence_span=sentence_span,
-                sentence=words.text[sentence_span.start : sentence_span.end],
+                sentence=whole,
                 section=sentence.section,
                 language=language,
                 cue=_cue_text(words, said.cue),

@@ -1,5 +1,6 @@
 """Tells history from image description by content, for the many reports that have no headings."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -18,7 +19,7 @@ def by_content(sentences: Sequence[Sentence], words: Words, hits: Hits) -> list[
     """
     told = [hit.first for hit in hits.mark if hit.name == "words"]
     shown = [hit.first for hit in hits.mark if hit.name == "imaging"]
-    stating = [hit.first for hit in (*hits.process, *hits.literal)]
+    stating = sorted(hit.first for hit in (*hits.process, *hits.literal))
     found: list[Sentence] = []
     shows = [number for number, sentence in enumerate(sentences) if _has(shown, sentence)]
     opening = bool(shows) and len(sentences) > 1
@@ -45,7 +46,8 @@ def by_content(sentences: Sequence[Sentence], words: Words, hits: Hits) -> list[
 
 
 def _has(firsts: Sequence[int], sentence: Sentence) -> bool:
-    return any(sentence.first <= first < sentence.end for first in firsts)
+    """Tell whether one of the sorted word numbers lies in a sentence."""
+    return bisect_left(firsts, sentence.first) < bisect_left(firsts, sentence.end)
 
 
 def _is_title(sentence: Sentence, words: Words, following: Sentence, stating: Sequence[int]) -> bool:

@@ -1,6 +1,6 @@
 """Cuts a report into sentences and gives each its section and the levels of the list head it stands under."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cds_service.domain.vocabulary import Section
@@ -13,6 +13,8 @@ _GRAMMAR = load_grammar().sentences
 _ABBREVIATIONS = frozenset(_GRAMMAR["abbreviations"])
 _ORDINAL_NOUNS = frozenset(_GRAMMAR["ordinal_nouns"])
 _BULLETS = "-•*–·>►▪◦"
+# nobody writes longer sentences; a text without full stops is cut here, which keeps reading linear
+_LONGEST_SENTENCE = 120
 _SHORT_LINE = 70
 _LONGEST_HEADING = 6
 _LEVEL_HEAD_WORDS = 7
@@ -61,14 +63,16 @@ def _starts(words: Words, level_starts: Mapping[int, int]) -> list[tuple[int, bo
     for index in range(1, len(words)):
         start, end = words.ends[index - 1], words.starts[index]
         if end - start == 1 and words.text[start] in " -/,":
+            if index - starts[-1][0] > _LONGEST_SENTENCE:
+                starts.append((index, True))
             continue
         between = words.text[start:end]
         if "\n" in between:
-            if _line_breaks(words, index, between, level_starts):
+            if _line_breaks(words, index, between, level_starts) or index - starts[-1][0] > _LONGEST_SENTENCE:
                 starts.append((index, False))
         elif ";" in between:
             starts.append((index, True))
-        elif _stops(words, index, between):
+        elif _stops(words, index, between) or index - starts[-1][0] > _LONGEST_SENTENCE:
             starts.append((index, False))
     return starts
 
@@ -125,12 +129,7 @@ def _with_sections(sentences: list[Sentence], words: Words, lexicon: Lexicon) ->
     found: list[Sentence] = []
     section, one_line = Section.BODY, False
     headings = [_heading(s, words, lexicon) for s in sentences]
-    later = False
-    opens_findings = []
-    for heading in reversed(headings):
-        opens_findings.append(later)
-        later = later or (heading is not None and heading[0] in {Section.FINDINGS, Section.IMPRESSION})
-    opens_findings.reverse()
+    following = _following_sections(headings)
     for number, sentence in enumerate(sentences):
         heading = headings[number]
         first = sentence.first
@@ -138,18 +137,23 @@ def _with_sections(sentences: list[Sentence], words: Words, lexicon: Lexicon) ->
             section, first = heading[0], heading[1]
             one_line = first < sentence.end and "\n" not in words.between(first)
         elif one_line and section in _SECTIONS_OF_ONE_LINE and not sentence.continued:
-            if "\n" in words.between(first) and not (opens_findings[number] and _next_is_findings(headings, number)):
+            if "\n" in words.between(first) and following[number] is not Section.FINDINGS:
                 section = Section.BODY
-        elif _blank_line(words, first) and section in _SECTIONS_OF_ONE_LINE and not opens_findings[number]:
+        elif _blank_line(words, first) and section in _SECTIONS_OF_ONE_LINE and following[number] is None:
             section = Section.BODY
         if first < sentence.end:
             found.append(replace(sentence, first=first, section=section, heading=heading is not None))
     return found
 
 
-def _next_is_findings(headings: list["tuple[Section, int] | None"], number: int) -> bool:
-    following = next((h for h in headings[number + 1 :] if h), None)
-    return following is not None and following[0] is Section.FINDINGS
+def _following_sections(headings: Sequence[tuple[Section, int] | None]) -> list[Section | None]:
+    """Return for each sentence the section that the next heading opens, if one follows."""
+    following: list[Section | None] = []
+    section: Section | None = None
+    for heading in reversed(headings):
+        following.append(section)
+        section = heading[0] if heading else section
+    return following[::-1]
 
 
 def _blank_line(words: Words, index: int) -> bool:

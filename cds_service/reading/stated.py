@@ -1,7 +1,8 @@
 """Reads what the indication and history of a report say of the patient, and since when the complaint lasts."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from cds_service.domain.facts import Span, StatedFact
 from cds_service.domain.vocabulary import ConditionGroup, FindingId, Language, Qualifier, Section
@@ -14,6 +15,7 @@ from cds_service.reading.phrases import TermIndex, WordMatch, outermost
 from cds_service.reading.sentences import Sentence
 from cds_service.reading.words import Gap, Words
 
+Placed = TypeVar("Placed", Hit, WordMatch)
 Conditions: TypeAlias = Mapping[ConditionGroup, ConditionEntry | Iterable[str]]
 
 _DAYS = {"units_days": 1, "units_weeks": 7, "units_months": 30, "units_years": 365}
@@ -55,10 +57,10 @@ class StatedReader:
         every = outermost(self._index.find(words))
         for sentence in history:
             bounds = (sentence.first, sentence.end)
-            cues = live_cues([c for c in hits.cue if bounds[0] <= c.first and c.last < bounds[1]])
-            qualifiers = [q for q in hits.qualifier if bounds[0] <= q.first and q.last < bounds[1]]
-            days = _days(words, _marks(hits, bounds), bounds)
-            here = [m for m in every if bounds[0] <= m.first and m.last < bounds[1]]
+            cues = live_cues(_within(hits.cue, bounds))
+            qualifiers = _within(hits.qualifier, bounds)
+            days = _days(words, _within(hits.mark, bounds), bounds)
+            here = _within(every, bounds)
             for match in self._counting(here):
                 mention = Mention(FindingId.DEGENERATIVE_CHANGE, match.first, match.last, match.first, match.last)
                 said = assertion(words, bounds, mention, cues, sentence.section, asked=sentence.asked)
@@ -115,15 +117,22 @@ def onset_days(words: Words, hits: Hits, sentences: Sequence[Sentence]) -> int |
         if sentence.section not in _HISTORY:
             continue
         bounds = (sentence.first, sentence.end)
-        durations = _days(words, _marks(hits, bounds), bounds)
+        durations = _days(words, _within(hits.mark, bounds), bounds)
         lasting = [days for _, days, is_onset in durations if is_onset]
         if lasting:
             return lasting[0]
     return None
 
 
-def _marks(hits: Hits, bounds: tuple[int, int]) -> list[Hit]:
-    return [mark for mark in hits.mark if bounds[0] <= mark.first and mark.last < bounds[1]]
+def _within(hits: Sequence[Placed], bounds: tuple[int, int]) -> list[Placed]:
+    """Return the hits, sorted by their first word, that lie inside a sentence."""
+    low = bisect_left(hits, bounds[0], key=_first_word)
+    high = bisect_left(hits, bounds[1], key=_first_word)
+    return [hit for hit in hits[low:high] if hit.last < bounds[1]]
+
+
+def _first_word(hit: Hit | WordMatch) -> int:
+    return hit.first
 
 
 def _nearest_days(days: Sequence[tuple[int, int, bool]], index: int) -> int | None:
