@@ -23,6 +23,8 @@ SPINE_REGIONS = frozenset(
     }
 )
 PRELIMINARY = frozenset({"registered", "partial", "preliminary"})
+# A report in one of these states replaces the earlier text of the same examination.
+CORRECTED = frozenset({"amended", "corrected", "appended"})
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _WHOLE = frozenset({BodyRegion.WHOLE_SPINE, BodyRegion.SPINE, BodyRegion.UNKNOWN})
 _PARTS = {
@@ -100,13 +102,22 @@ def covers_region(newer: BodyRegion, older: BodyRegion) -> bool:
     return newer is older or newer in _WHOLE or older in _PARTS.get(newer, frozenset())
 
 
-def _order(report: Report) -> tuple[datetime, bool, datetime]:
+def _order(report: Report) -> tuple[datetime, int, datetime, str]:
     moment = report.date or _NEVER
-    return (moment, report.status not in PRELIMINARY, report.issued or moment)
+    standing = 0 if report.status in PRELIMINARY else 2 if report.status in CORRECTED else 1
+    return (moment, standing, report.issued or moment, report.provenance.reference)
+
+
+def is_corrected_by(older: Report, newer: Report) -> bool:
+    """Tell whether ``newer`` is the amended or corrected text of the examination that ``older`` reports."""
+    if newer.status not in CORRECTED or older.status in CORRECTED or newer.date is None or older.date is None:
+        return False
+    same_day = older.date.date() == newer.date.date() and older.date <= newer.date
+    return same_day and older.region is newer.region and older.modality is newer.modality
 
 
 def newest_first(reports: Iterable[Report]) -> tuple[Report, ...]:
-    """Reports by date of examination, final before preliminary, later issue first; undated ones last."""
+    """Reports by date of examination, corrected before final before preliminary, later issue first; undated last."""
     return tuple(sorted(reports, key=_order, reverse=True))
 
 
@@ -126,13 +137,20 @@ class CurrentReports:
 def current_reports(reports: Sequence[Report], as_of: datetime, window: timedelta) -> CurrentReports:
     """Sort reports into those that may lead, those that came before and those that could not be read.
 
-    A report without a date may lead: silence about it would read as all-clear.
+    A report without a date may lead: silence about it would read as all-clear. A preliminary report replaces none: it
+    may lead, but what a final one before it says stands until another final one comes. The text that a correction
+    replaced is left out altogether.
     """
-    spine = newest_first(tuple(r for r in reports if is_readable(r) and passes_gate(r)))
+    listed = tuple(r for r in reports if is_readable(r) and passes_gate(r))
+    spine = newest_first(r for r in listed if not any(is_corrected_by(r, other) for other in listed))
     candidates: list[Report] = []
     earlier: list[Report] = []
     for report in spine:
-        replaced = any(covers_region(newer.region, report.region) for newer in candidates if newer.date is not None)
+        replaced = any(
+            covers_region(newer.region, report.region)
+            for newer in candidates
+            if newer.date is not None and (newer.status not in PRELIMINARY or report.status in PRELIMINARY)
+        )
         if replaced or not in_window(report, as_of, window):
             earlier.append(report)
         else:

@@ -4,12 +4,14 @@ from datetime import date, timedelta
 
 from cds_service.domain.assessment import Cause, FindingCause, Pathway, Signal
 from cds_service.domain.facts import Report
-from cds_service.domain.vocabulary import Analyte, ConditionGroup, FindingId, Trend
-from cds_service.rules.context import EDEMA, RuleContext, items, labs
+from cds_service.domain.vocabulary import Analyte, ConditionGroup, FindingId, Qualifier, Trend
+from cds_service.rules.compared import compared_days
+from cds_service.rules.context import EDEMA, RuleContext, has, items, labs, levels_of
 from cds_service.rules.history import HistoryItem
+from cds_service.rules.levels import touches
 from cds_service.rules.measured import at_least
 from cds_service.rules.polarity import Weight, weight
-from cds_service.rules.reports import as_causes
+from cds_service.rules.reports import as_causes, covers_region
 from cds_service.rules.rule import Outcome, Rule, fired, quiet, rule, when
 from cds_service.rules.variables import COURSE, SEVERE_PERSISTING, TIME
 
@@ -21,14 +23,22 @@ _BY_IMAGES = "images-"
 _DAYS_PER_WEEK = 7
 _ACTIVE = (
     *EDEMA,
+    FindingId.MODIC1,
     FindingId.FRACTURE,
+    FindingId.FRACTURE_LINE,
     FindingId.HEIGHT_LOSS,
     FindingId.INFECTION_STATED,
     FindingId.ABSCESS_EPIDURAL,
     FindingId.ABSCESS_PARASPINAL,
     FindingId.PARAVERTEBRAL_EDEMA,
+    FindingId.PSOAS,
+    FindingId.DISC_FLUID,
+    FindingId.ENDPLATE_EROSION,
     FindingId.SOFT_MASS,
 )
+# What a later examination shows in vertebrae that an earlier one of the same place did not: the disease spreads.
+_SPREADING = (*EDEMA, FindingId.FRACTURE, FindingId.FRACTURE_LINE, FindingId.INFECTION_STATED)
+_COMPARED = frozenset({Trend.SAME, Trend.WORSE, Trend.BETTER})
 
 
 def onset(context: RuleContext) -> date | None:
@@ -57,9 +67,15 @@ def _complaints(context: RuleContext) -> tuple[tuple[date, tuple[Cause, ...]], .
 def _images(context: RuleContext) -> tuple[tuple[date, tuple[Cause, ...]], ...]:
     found: list[tuple[date, tuple[Cause, ...]]] = []
     for report in (context.lead, *context.joined, *context.earlier):
+        if report.date is None:
+            continue
+        examined = report.date.date()
         edema = _edema_of(report)
-        if edema and report.date is not None:
-            found.append((report.date.date(), edema))
+        found += [(examined, edema)] if edema else []
+        # "Unchanged compared with 12.03.2026" tells that the edema was there on that day, even without that report.
+        for cause in edema:
+            if cause.finding.trend in _COMPARED:
+                found += [(day, (cause,)) for day in compared_days(cause.finding.sentence, examined)]
     return tuple(found)
 
 
@@ -167,6 +183,40 @@ def image_course(context: RuleContext) -> Outcome:
     return quiet("no change over time is stated", "prior_images")
 
 
+def _follow_up(context: RuleContext) -> Report | None:
+    """Newest earlier examination that showed all of the region that the leading one shows."""
+    return next((r for r in context.earlier if covers_region(r.region, context.lead.region)), None)
+
+
+@rule("COURSE-NEW-LEVEL", _TIME, COURSE, "R-NAGAO2025")
+def new_level(context: RuleContext) -> Outcome:
+    """Edema, fracture or infection lies apart from every vertebra that an earlier examination found affected."""
+    before = _follow_up(context)
+    known = levels_of(_affected(before)) if before else ()
+    if not known:
+        return quiet("no earlier examination names affected levels", "prior_images")
+    now = (f for f in _affected(context.lead) if f.finding.levels)
+    apart = tuple(f for f in now if not touches(f.finding.levels, known, gap=1))
+    return when(_BY_IMAGES + WORSE, apart, "new levels are affected", "no new level is affected")
+
+
+@rule("COURSE-STILL-THERE", _TIME, COURSE, "R-NAGAO2025")
+def still_there(context: RuleContext) -> Outcome:
+    """Edema of an examination six weeks or more before is still shown at its level and not called less."""
+    before, span = _follow_up(context), context.thresholds.follow_up_mri_days_from.span
+    if before is None or before.date is None or context.lead.date is None or context.lead.date - before.date < span:
+        return quiet("no examination six weeks or more before is known", "prior_images")
+    known = levels_of(_edema_of(before))
+    now = [f for f in _edema_of(context.lead) if f.finding.trend is not Trend.BETTER and f.finding.levels]
+    same = tuple(f for f in now if known and touches(f.finding.levels, known))
+    return when(_BY_IMAGES + SAME, same, "the edema is still there", "no edema at an earlier level")
+
+
+def _affected(report: Report) -> tuple[FindingCause, ...]:
+    found = (f for f in as_causes(report) if weight(f.finding) is Weight.PRESENT and not has(f, Qualifier.OLD))
+    return tuple(f for f in found if f.finding.finding in _SPREADING)
+
+
 def combine_course(context: RuleContext, signals: tuple[Signal, ...]) -> tuple[str, tuple[Signal, ...]]:
     """Pain before images; of differing pain statements the worse one."""
     del context
@@ -200,5 +250,7 @@ RULES: tuple[Rule, ...] = (
     pain_better,
     pain_score,
     image_course,
+    new_level,
+    still_there,
     severe_persisting,
 )
