@@ -175,7 +175,7 @@ class Grammar(_Strict):
     levels: dict[Literal["opening", "listing", "breaking", "placing", "binding"], Terms]
     reference: dict[Literal["pronouns", "pointing", "places", "elsewhere"], Terms]
     lists: dict[Literal["joining", "adding"], Terms]
-    sentences: dict[Literal["abbreviations", "never_joined", "ordinal_nouns", "rest"], Terms]
+    sentences: dict[Literal["abbreviations", "never_joined", "ordinal_nouns", "rest", "unfinished"], Terms]
 
 
 class CorpusLabel(_Strict):

@@ -22,6 +22,7 @@ from cds_service.reading.sentences import Sentence, split
 from cds_service.reading.stated import Conditions, StatedReader, onset_days
 from cds_service.reading.technique import technique_of
 from cds_service.reading.words import Words, cut
+from cds_service.reading.wrapping import unwrapped
 
 _STATING = frozenset({Section.FINDINGS, Section.IMPRESSION, Section.ADDENDUM, Section.BODY})
 _NOT_SPINE = frozenset({BodyRegion.OTHER, BodyRegion.PELVIS})
@@ -38,7 +39,6 @@ _POINTING = frozenset(_REFERENCE["pointing"])
 _PRONOUNS = frozenset(_REFERENCE["pronouns"])
 # a sentence with one of these words leaves the level that the sentence before opened with
 _ELSEWHERE = _REFERENCE["elsewhere"]
-_UNSPECIFIC = frozenset({"skeleton", "marrow", "soft_tissue", "ligament"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class _Prepared:
     hits: Hits
     sentences: list[Sentence]
     index: int
+    original: str
 
 
 class Reader:
@@ -67,7 +68,7 @@ class Reader:
 
     def read(self, texts: Sequence[ReportText], *, title: str = "", declared: Language | None = None) -> Reading:
         """Return what the texts of one report say; in an unknown language nothing is read (``language`` is None)."""
-        cuts = [cut(text.text) for text in texts]
+        cuts = [cut(unwrapped(text.text)) for text in texts]
         language = self._language(texts, cuts, declared)
         if language is None:
             return Reading(None)
@@ -76,8 +77,8 @@ class Reader:
         for number, words in enumerate(cuts):
             hits = lexicon.find(words)
             sentences = by_content(split(words, lexicon, hits), words, hits)
-            prepared.append(_Prepared(words, hits, sentences, number))
-        spinal = _is_spinal(title, prepared)
+            prepared.append(_Prepared(words, hits, sentences, number, texts[number].text))
+        spinal = _is_spinal(title, prepared, lexicon.unspecific)
         findings: list[TextFinding] = []
         stated: list[StatedFact] = []
         for text in prepared:
@@ -240,17 +241,17 @@ def _cue_text(words: Words, hit: Hit | None) -> str | None:
     return words.text[words.starts[hit.first] : words.ends[hit.last]] if hit else None
 
 
-def _names_spine(text: _Prepared) -> bool:
+def _names_spine(text: _Prepared, unspecific: frozenset[str]) -> bool:
     return any(
-        hit.name not in _UNSPECIFIC and hit.name not in {OTHER, "sacrum", "soft_tissue"} for hit in text.hits.anatomy
+        hit.name not in unspecific and hit.name not in {OTHER, "sacrum", "soft_tissue"} for hit in text.hits.anatomy
     )
 
 
-def _is_spinal(title: str, prepared: Sequence[_Prepared]) -> bool | None:
+def _is_spinal(title: str, prepared: Sequence[_Prepared], unspecific: frozenset[str]) -> bool | None:
     """Tell whether a report is about the spine: by its examination, else by the anatomy it speaks of most."""
     text = next((p.words.text for p in prepared), "")
     _, region = examination(title, text)
-    named = {hit.name for p in prepared for hit in p.hits.anatomy} - _UNSPECIFIC
+    named = {hit.name for p in prepared for hit in p.hits.anatomy} - unspecific
     spinal = bool(named - {OTHER, "sacrum"})
     if region in _NOT_SPINE:
         return False if not spinal else None

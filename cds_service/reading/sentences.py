@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 from cds_service.domain.vocabulary import Section
 from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.levels import LevelGroup
-from cds_service.reading.lexicon import Hits, Lexicon
+from cds_service.reading.lexicon import Hit, Hits, Lexicon
 from cds_service.reading.words import Gap, Words
 
 _GRAMMAR = load_grammar().sentences
 _ABBREVIATIONS = frozenset(_GRAMMAR["abbreviations"])
+_UNFINISHED = frozenset(_GRAMMAR["unfinished"])
 _ORDINAL_NOUNS = frozenset(_GRAMMAR["ordinal_nouns"])
 _BULLETS = "-•*–·>►▪◦"
 # nobody writes longer sentences; a text without full stops is cut here, which keeps reading linear
@@ -22,6 +24,9 @@ _SECTIONS_OF_ONE_LINE = frozenset({Section.INDICATION, Section.TECHNIQUE, Sectio
 # "lumbar.There": a full stop without a space ends a sentence after a whole word only
 _GLUED_WORD = 4
 _LIST_DIGITS = 2
+
+# a denial or a doubt needs what it speaks of
+_AWAITING = frozenset({"negated<", "possible<", "probable<", "suspected<"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +46,30 @@ class Sentence:
     asked: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What no line end parts: words ``inside`` a term, words ``awaited`` by a cue before them; levels by first word."""
+
+    levels: Mapping[int, int]
+    inside: frozenset[int]
+    awaited: frozenset[int]
+
+    @classmethod
+    def of(cls, hits: Hits) -> Self:
+        """Collect it from the hits of a text."""
+        terms: list[Hit | LevelGroup] = [*hits.anatomy, *hits.process, *hits.literal, *hits.cue, *hits.levels]
+        return cls(
+            {group.first: group.last for group in hits.levels},
+            frozenset(n for term in terms for n in range(term.first + 1, term.last + 1)),
+            frozenset(cue.last + 1 for cue in hits.cue if cue.name in _AWAITING),
+        )
+
+
 def split(words: Words, lexicon: Lexicon, hits: Hits) -> list[Sentence]:
     """Return the sentences of a text in order, with sections told by headings."""
     if not len(words):
         return []
-    starts = _starts(words, {group.first: group.last for group in hits.levels})
+    starts = _starts(words, _Held.of(hits))
     sentences = []
     line = 0
     for number, (first, continued) in enumerate(starts):
@@ -57,7 +81,7 @@ def split(words: Words, lexicon: Lexicon, hits: Hits) -> list[Sentence]:
     return _with_heads(_with_sections(sentences, words, lexicon), words, hits)
 
 
-def _starts(words: Words, level_starts: Mapping[int, int]) -> list[tuple[int, bool]]:
+def _starts(words: Words, held: _Held) -> list[tuple[int, bool]]:
     """Return the first word of each sentence, and whether it only goes on after a semicolon."""
     starts = [(0, False)]
     for index in range(1, len(words)):
@@ -68,7 +92,7 @@ def _starts(words: Words, level_starts: Mapping[int, int]) -> list[tuple[int, bo
             continue
         between = words.text[start:end]
         if "\n" in between:
-            if _line_breaks(words, index, between, level_starts) or index - starts[-1][0] > _LONGEST_SENTENCE:
+            if _line_breaks(words, index, between, held) or index - starts[-1][0] > _LONGEST_SENTENCE:
                 starts.append((index, False))
         elif ";" in between:
             starts.append((index, True))
@@ -94,23 +118,30 @@ def _stops(words: Words, index: int, between: str) -> bool:
     return raw.isupper() and ends and words.words[index] not in _ORDINAL_NOUNS
 
 
-def _line_breaks(words: Words, index: int, between: str, level_starts: Mapping[int, int]) -> bool:
+def _line_breaks(words: Words, index: int, between: str, held: _Held) -> bool:
     """Tell a line break that ends a sentence from one that wraps it."""
     before, _, after = between.partition("\n")
-    if any(c in before for c in ".:;!?") or "\n" in after:
+    raw = words.text[words.starts[index]]
+    if any(c in before for c in ".:;!?") or "\n" in after or any(c in after for c in _BULLETS):
         return True
-    if any(c in after for c in _BULLETS + "0123456789()"):
+    if ("(" in after and raw.isdigit()) or _is_heading_line(words, index):
         return True
-    if index in level_starts:
-        last = level_starts[index]
-        if last + 1 < len(words) and ":" in words.between(last + 1):
-            return True
+    last = held.levels.get(index)
+    if last is not None and last + 1 < len(words) and ":" in words.between(last + 1):
+        return True
+    if _goes_on(words, index, held):
+        return False
     start = words.starts[index - 1]
     line_start = words.text.rfind("\n", max(0, start - _SHORT_LINE * 2), start) + 1
-    raw = words.text[words.starts[index]]
-    return (start - line_start < _SHORT_LINE and not raw.islower() and "," not in before) or _is_heading_line(
-        words, index
-    )
+    return start - line_start < _SHORT_LINE and not raw.islower() and "," not in before
+
+
+def _goes_on(words: Words, index: int, held: _Held) -> bool:
+    """Tell that the line before ``index`` cannot be the end of a sentence, or that only a level stands on the next."""
+    if index in held.inside or index in held.awaited or words.words[index - 1] in _UNFINISHED:
+        return True
+    last = held.levels.get(index)
+    return last is not None and (last + 1 == len(words) or words.gaps[last + 1] in {Gap.COMMA, Gap.STOP})
 
 
 def _is_heading_line(words: Words, index: int) -> bool:

@@ -1,0 +1,45 @@
+"""Tells line ends that only wrap a paragraph at a column from those that mean something."""
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+_NARROWEST, _WIDEST = 40, 132
+_FEWEST = 2
+# share of line ends that must be full lines before a text counts as wrapped at a column
+_SHARE = 0.35
+# a line that opens a list item, a heading or a level list stands for itself: "- ", "2) ", "IMPRESSION:", "L4/5:"
+_OPENS = re.compile(r"\s*(?:[-•*–·>►▪◦]|\(?\d{1,2}[.)]\s|[^\s:]+(?: [^\s:]+){0,3}\s?:)")
+# the word and the number of a German level stand in one line
+_PARTED_LEVEL = re.compile(r"(?<=[BHLS]WK)\n(?=\d)")
+
+
+def unwrapped(text: str) -> str:
+    """Return a text of the same length with a space for each line end that only wraps.
+
+    A line was wrapped when the first word of the next line would not have fitted any more. Words that a hyphen
+    breaks at a line end keep the line end, by which they are joined again.
+    """
+    text = _PARTED_LEVEL.sub(" ", text)
+    lines = text.split("\n")
+    width = max(map(len, lines))
+    if len(lines) <= _FEWEST or not _NARROWEST <= width <= _WIDEST:
+        return text
+    full = [_is_full(line, following, width) for line, following in pairwise(lines)]
+    ends = sum(bool(line.strip() and following.strip()) for line, following in pairwise(lines))
+    if sum(full) < max(_FEWEST, _SHARE * ends):
+        return text
+    return _joined(lines, full)
+
+
+def _is_full(line: str, following: str, width: int) -> bool:
+    words = following.split(maxsplit=1)
+    return bool(line.strip() and words) and len(line.rstrip()) + 1 + len(words[0]) > width
+
+
+def _joined(lines: Sequence[str], full: Sequence[bool]) -> str:
+    parts = [lines[0]]
+    for (line, following), wraps in zip(pairwise(lines), full, strict=True):
+        hyphenated = line.rstrip().endswith(("-", "\u2010", "\u00ad")) and following.lstrip()[:1].islower()
+        parts += [" " if wraps and not hyphenated and not _OPENS.match(following) else "\n", following]
+    return "".join(parts)
