@@ -139,8 +139,10 @@ class Composer:
             return []
         own = {anchor.name for anchor in anchors}
         names = own or self._inherited(around, hit, anatomy)
-        if not own and not anatomy and _inherits(around):
-            names = names | {GENERIC}
+        if not own and _inherits(around):
+            names |= {GENERIC} if not anatomy else set()
+            belongs = any(names & composition.anatomy for composition in compositions)
+            names |= {SPINE} if not belongs and all(a.name in self._lexicon.weak for a in anatomy) else set()
         if not names or (names <= self._lexicon.unspecific and not self._about_spine(anatomy, around)):
             return []
         found = []

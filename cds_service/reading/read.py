@@ -89,11 +89,16 @@ class Reader:
             language,
             tuple(settled),
             tuple(dict.fromkeys(stated)),
-            technique_of(title, [(p.words, p.hits) for p in prepared], findings),
+            technique_of(self._hits_of_technique(title, lexicon, prepared), findings),
             tuple(conflicts),
-            describes_spine=bool(settled) or any(_names_spine(p) for p in prepared),
+            describes_spine=bool(settled) or any(_names_spine(p, lexicon.unspecific) for p in prepared),
             onset_days=next((d for p in prepared if (d := onset_days(p.words, p.hits, p.sentences)) is not None), None),
         )
+
+    @staticmethod
+    def _hits_of_technique(title: str, lexicon: Lexicon, prepared: Sequence[_Prepared]) -> list[Hits]:
+        """Return the hits of title and texts: "MRT LWS mit KM" is often said in the title only."""
+        return [lexicon.find(cut(title)), *(text.hits for text in prepared)]
 
     def _language(self, texts: Sequence[ReportText], cuts: Sequence[Words], given: Language | None) -> Language | None:
         if given:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias, TypeVar
 
 from cds_service.domain.facts import Span, StatedFact
-from cds_service.domain.vocabulary import ConditionGroup, FindingId, Language, Qualifier, Section
+from cds_service.domain.vocabulary import ConditionGroup, FindingId, Language, Qualifier, Section, Status
 from cds_service.knowledge.code_groups import ConditionEntry, pairs, phrases
 from cds_service.reading.assertion import assertion, live_cues
 from cds_service.reading.details import qualifiers_of
@@ -29,6 +29,7 @@ _NUMBERS = {
 _LONGEST_DAYS = 365 * 40
 _BEFORE_REACH = 3
 _AFTER_REACH = 2
+_DURATION_REACH = 8
 _HISTORY = frozenset({Section.INDICATION})
 
 
@@ -71,7 +72,7 @@ class StatedReader:
                         status=said.status,
                         span=Span(words.starts[match.first], words.ends[match.last]),
                         sentence=words.text[start:end],
-                        days_ago=_nearest_days(days, match.first),
+                        days_ago=None if said.status is Status.ABSENT else _nearest_days(words, days, match),
                         qualifiers=frozenset(
                             q
                             for q in qualifiers_of(words, mention, qualifiers, ())
@@ -135,9 +136,14 @@ def _first_word(hit: Hit | WordMatch) -> int:
     return hit.first
 
 
-def _nearest_days(days: Sequence[tuple[int, int, bool]], index: int) -> int | None:
-    near = sorted((abs(at - index), value) for at, value, _ in days)
-    return near[0][1] if near and near[0][0] <= 8 else None  # noqa: PLR2004
+def _nearest_days(words: Words, days: Sequence[tuple[int, int, bool]], match: WordMatch) -> int | None:
+    """Return the duration that stands next to a term, with no comma between."""
+    near = []
+    for at, value, _ in days:
+        low, high = (match.last, at) if at > match.last else (at, match.first)
+        if high - low <= _DURATION_REACH and all(words.gaps[n] is Gap.SOFT for n in range(low + 1, high + 1)):
+            near.append((high - low, value))
+    return min(near)[1] if near else None
 
 
 def _days(words: Words, marks: Sequence[Hit], bounds: tuple[int, int]) -> list[tuple[int, int, bool]]:

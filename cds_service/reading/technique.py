@@ -1,22 +1,22 @@
 """Reads how the examination was done: contrast, fat-saturated sequences, diffusion, limits."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from cds_service.domain.facts import Technique, TextFinding
 from cds_service.domain.vocabulary import FindingId, Status
 from cds_service.reading.lexicon import Hit, Hits
-from cds_service.reading.words import Words
 
+_TECHNIQUE = frozenset({"contrast_done", "native", "fat_saturated", "diffusion", "limited"})
+_CONTRAST = frozenset({"contrast_done", "native"})
 _ENHANCING = frozenset({FindingId.ENHANCEMENT, FindingId.DISC_ENHANCEMENT})
 
 
-def technique_of(title: str, texts: Sequence[tuple[Words, Hits]], findings: Sequence[TextFinding]) -> Technique:
+def technique_of(texts: Iterable[Hits], findings: Sequence[TextFinding]) -> Technique:
     """Return what the report says of its technique; not stated stays None. Enhancement seen proves contrast."""
     names: set[str] = set()
-    for _, hits in texts:
+    for hits in texts:
         names |= {hit.name for hit in _uncovered(hits.mark)}
     enhancing = any(f.finding in _ENHANCING and f.status is Status.PRESENT for f in findings)
-    _ = title
     contrast = True if "contrast_done" in names or enhancing else (False if "native" in names else None)
     return Technique(
         contrast=contrast,
@@ -27,14 +27,14 @@ def technique_of(title: str, texts: Sequence[tuple[Words, Hits]], findings: Sequ
 
 
 def _uncovered(marks: Sequence[Hit]) -> list[Hit]:
-    """Drop the "without" of "without and with contrast"."""
-    technique = [m for m in marks if m.name in {"contrast_done", "native", "fat_saturated", "diffusion", "limited"}]
-    return [
-        m
-        for m in technique
-        if not any(
-            o is not m and o.first <= m.first and o.last >= m.last and o.last - o.first > m.last - m.first
-            for o in technique
-            if o.name in {"contrast_done", "native"}
-        )
-    ]
+    """Drop the "without" of "without and with contrast": a longer phrase about contrast covers a shorter one."""
+    technique = [mark for mark in marks if mark.name in _TECHNIQUE]
+    contrast = {(n, mark.last - mark.first) for mark in technique if mark.name in _CONTRAST for n in _numbers(mark)}
+    longest: dict[int, int] = {}
+    for number, size in contrast:
+        longest[number] = max(size, longest.get(number, 0))
+    return [mark for mark in technique if all(longest.get(n, 0) <= mark.last - mark.first for n in _numbers(mark))]
+
+
+def _numbers(mark: Hit) -> range:
+    return range(mark.first, mark.last + 1)
