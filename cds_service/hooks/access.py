@@ -1,12 +1,13 @@
 """Which FHIR servers may be asked for one call, and with which token: addresses in a request are untrusted input."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Protocol
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urlsplit
 
 from cds_service.config import is_loopback, origin_of
 from cds_service.hooks.prefetch import FetchFailed
 from cds_service.hooks.request import HookRequest
+from cds_service.security.addresses import plain_url
 
 # Characters of a search template that stay as they are; everything else is percent-encoded.
 _KEPT = "?&=/:.-_~$"
@@ -38,37 +39,49 @@ class FhirAccess:
 
     def _page(self, address: str) -> str:
         """Follow a page link only below the base address, so that a token never leaves for another server."""
-        url = urljoin(f"{self._base}/", address)
-        inside = origin_of(url) == origin_of(self._base)
-        path, base_path = urlsplit(url).path, urlsplit(self._base).path
-        if not inside or ".." in path or (path != base_path and not path.startswith(f"{base_path}/")):
+        url = plain_url(address, query=True)
+        base = urlsplit(self._base)
+        path = urlsplit(url).path
+        inside = origin_of(url) == origin_of(self._base) and (path == base.path or path.startswith(f"{base.path}/"))
+        if not url or not inside:
             raise FetchFailed("page link leads elsewhere")
         return url
 
 
 class AccessPolicy:
-    """Opens the FHIR server of a call when its origin is this machine or a listed one. ``clock`` is monotonic."""
+    """Opens the FHIR server of a call when it is listed. ``clock`` is monotonic.
 
-    def __init__(self, origins: tuple[str, ...], transport: Transport, clock: Callable[[], float]) -> None:
+    ``origins`` are for callers that list no servers of their own. ``local`` lets servers of this machine be asked
+    without being listed; that is for trials, where nobody from elsewhere can call.
+    """
+
+    def __init__(
+        self, origins: tuple[str, ...], transport: Transport, clock: Callable[[], float], *, local: bool = True
+    ) -> None:
         self._origins = frozenset(origins)
         self._transport = transport
         self._clock = clock
+        self._local = local
 
-    def open(self, request: HookRequest) -> FhirAccess | None:
+    def open(self, request: HookRequest, servers: Collection[str] | None = None) -> FhirAccess | None:
         """Return the server of ``request``, or ``None`` when it names none that may be asked.
 
-        A token travels only over https or inside this machine.
+        ``servers`` are the FHIR base addresses of the caller; ``None`` leaves it to the origins for everybody. A token
+        travels only over https or inside this machine.
         """
-        server = request.fhir_server
-        origin = origin_of(server)
-        parts = urlsplit(server) if origin else None
-        if parts is None or parts.query or parts.fragment or parts.username or ".." in parts.path:
+        server = plain_url(request.fhir_server).rstrip("/")
+        if not server:
             return None
-        local = is_loopback(parts.hostname or "")
-        if not local and origin not in self._origins:
+        parts = urlsplit(server)
+        on_this_machine = is_loopback(parts.hostname or "")
+        if servers is not None:
+            listed = server in servers
+        else:
+            listed = origin_of(server) in self._origins or (on_this_machine and self._local)
+        if not listed:
             return None
-        private = local or parts.scheme == "https"
+        private = on_this_machine or parts.scheme == "https"
         token = request.grant.token if request.grant and private else ""
         life = request.grant.seconds if request.grant else None
         ends = float("inf") if life is None else self._clock() + life
-        return FhirAccess(server.rstrip("/"), token, self._transport, lambda: self._clock() >= ends)
+        return FhirAccess(server, token, self._transport, lambda: self._clock() >= ends)

@@ -28,22 +28,22 @@ def call(server: str) -> HookRequest:
 
 
 @pytest.mark.parametrize(
-    ("server", "token"),
+    ("server", "asked", "token"),
     [
-        ("https://ehr.example.org/api/FHIR/R4", "secret"),
-        ("https://EHR.example.org:443/fhir", "secret"),
-        ("http://open.example.org:8080/fhir", ""),
-        ("http://127.0.0.1:8180/fhir", "secret"),
-        ("http://localhost:8180/fhir", "secret"),
-        ("http://[::1]:8180/fhir", "secret"),
+        ("https://ehr.example.org/api/FHIR/R4", "https://ehr.example.org/api/FHIR/R4", "secret"),
+        ("https://EHR.example.org:443/fhir", "https://ehr.example.org/fhir", "secret"),
+        ("http://open.example.org:8080/fhir", "http://open.example.org:8080/fhir", ""),
+        ("http://127.0.0.1:8180/fhir", "http://127.0.0.1:8180/fhir", "secret"),
+        ("http://localhost:8180/fhir/", "http://localhost:8180/fhir", "secret"),
+        ("http://[::1]:8180/fhir", "http://[::1]:8180/fhir", "secret"),
     ],
 )
-def test_listed_and_local_servers_are_asked(server: str, token: str) -> None:
+def test_listed_and_local_servers_are_asked(server: str, asked: str, token: str) -> None:
     recorder = Recorder()
     access = AccessPolicy(LISTED, recorder, lambda: 0.0).open(call(server))
     assert access is not None
     access.get("Observation?patient=p&code=http://loinc.org|1988-5,x", 1)
-    assert recorder.calls == [(f"{server}/Observation?patient=p&code=http://loinc.org%7C1988-5%2Cx", token)]
+    assert recorder.calls == [(f"{asked}/Observation?patient=p&code=http://loinc.org%7C1988-5%2Cx", token)]
 
 
 @pytest.mark.parametrize(
@@ -92,6 +92,11 @@ def test_page_below_the_base_is_followed(link: str, url: str) -> None:
         "http://ehr.example.org/fhir/Observation",
         "https://ehr.example.org/fhirother/x",
         "https://ehr.example.org/fhir/../admin",
+        "https://ehr.example.org/fhir/%2e%2e/admin",
+        "https://ehr.example.org/fhir/%252e%252e/admin",
+        "https://ehr.example.org/fhir/..%2fadmin",
+        "https://ehr.example.org/fhir\\@evil.example/",
+        "https://me@ehr.example.org/fhir/x",
         "https://ehr.example.org:8443/fhir/x",
         "https://127.0.0.1/fhir",
     ],
@@ -116,3 +121,30 @@ def test_token_is_not_used_after_its_life() -> None:
     with pytest.raises(FetchFailed, match="token expired"):
         access.get("Patient/1", 1)
     assert len(recorder.calls) == 1
+
+
+def test_without_trial_mode_this_machine_must_be_listed_as_well() -> None:
+    closed = AccessPolicy(LISTED, Recorder(), lambda: 0.0, local=False)
+    for server in ("http://127.0.0.1:8180/fhir", "http://localhost/fhir", "https://[::1]/fhir"):
+        assert closed.open(call(server)) is None
+    assert AccessPolicy(("http://127.0.0.1:8180",), Recorder(), lambda: 0.0, local=False).open(
+        call("http://127.0.0.1:8180/fhir")
+    )
+
+
+@pytest.mark.parametrize(
+    ("server", "opened"),
+    [
+        ("https://ehr.example.org/fhir/north", True),
+        ("https://ehr.example.org/fhir/north/", True),
+        ("https://ehr.example.org/fhir/south", False),
+        ("https://ehr.example.org/fhir", False),
+        ("https://ehr.example.org/fhir/north/more", False),
+        ("http://open.example.org:8080/fhir", False),
+        ("http://127.0.0.1:8180/fhir", False),
+    ],
+)
+def test_caller_with_servers_of_its_own_is_held_to_them(server: str, opened: bool) -> None:  # noqa: FBT001
+    policy = AccessPolicy(LISTED, Recorder(), lambda: 0.0)
+    assert (policy.open(call(server), frozenset({"https://ehr.example.org/fhir/north"})) is not None) == opened
+    assert policy.open(call(server), frozenset()) is None

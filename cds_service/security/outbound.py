@@ -1,0 +1,166 @@
+"""The one way out: JSON over HTTP from checked addresses, without redirects, bounded in time and size.
+
+A name is resolved once, every address it has is checked, and the connection goes to an address that was checked. A
+second answer of the name server, given between check and connection, changes nothing.
+"""
+
+import http.client
+import ipaddress
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+
+from cds_service.errors import MarrowError
+from cds_service.security.addresses import Address, Network, literal, may_connect, plain_url
+
+_CHUNK = 65_536
+_CONNECT_SECONDS = 2.0
+_MOST_ADDRESSES = 8
+_TRIED_ADDRESSES = 2
+_OK = 200
+
+
+class FetchRefused(MarrowError):  # noqa: N818 - an outcome of the other side, not a fault of this one
+    """Nothing usable came back, or nothing was asked; ``reason`` is a word for the log without address or data."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def look_up(host: str, port: int) -> list[str]:
+    """Return the addresses of ``host`` as text. Raises OSError."""
+    return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+@cache
+def _usual_tls() -> ssl.SSLContext:
+    """Trust what this machine trusts; loaded once, because it is a large file."""
+    return ssl.create_default_context()
+
+
+def _nothing_listed() -> Iterable[Network]:
+    return ()
+
+
+class Outbound:
+    """Reads JSON from other servers. ``listed`` gives the private networks that may be reached, ``find`` looks up."""
+
+    def __init__(
+        self,
+        listed: Callable[[], Iterable[Network]] = _nothing_listed,
+        find: Callable[[str, int], list[str]] = look_up,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._listed = listed
+        self._find = find
+        self._tls = tls or _usual_tls()
+
+    def get_json(self, url: str, *, headers: Mapping[str, str], seconds: float, max_bytes: int) -> Any:
+        """Return the decoded JSON of ``url`` within ``seconds``. Raises FetchRefused with a word for the reason."""
+        deadline = time.monotonic() + seconds
+        plain = plain_url(url, query=True)
+        if not plain:
+            raise FetchRefused("address refused")
+        parts = urlsplit(plain)
+        host = parts.hostname or ""
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        addresses = self._checked(host, port)
+        target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
+        sent = {**headers, "Host": parts.netloc, "Accept-Encoding": "gzip", "User-Agent": "marrow-cds"}
+        failure = FetchRefused("connection failed")
+        for address in addresses[:_TRIED_ADDRESSES]:
+            connection = self._connection(parts.scheme, str(address), port, host, deadline)
+            try:
+                return _ask(connection, target, sent, deadline, max_bytes)
+            except NewConnectionError:
+                failure = FetchRefused("connection failed")
+            except ConnectTimeoutError:
+                failure = FetchRefused("timeout")
+            finally:
+                connection.close()
+        raise failure
+
+    def _checked(self, host: str, port: int) -> list[Address]:
+        """Return the addresses of ``host``; one that may not be reached refuses them all."""
+        try:
+            written = literal(host)
+            texts = [str(written)] if written is not None else self._find(host, port)
+            found = [ipaddress.ip_address(text) for text in dict.fromkeys(texts)]
+        except (OSError, ValueError):
+            raise FetchRefused("connection failed") from None
+        if not found or len(found) > _MOST_ADDRESSES:
+            raise FetchRefused("connection failed")
+        listed = tuple(self._listed())
+        if not all(may_connect(host, address, listed) for address in found):
+            raise FetchRefused("address refused")
+        return found
+
+    def _connection(self, scheme: str, address: str, port: int, host: str, deadline: float) -> HTTPConnection:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise FetchRefused("timeout")
+        seconds = min(left, _CONNECT_SECONDS)
+        if scheme == "http":
+            return HTTPConnection(address, port, timeout=seconds)
+        # The certificate must be that of the name, though the connection goes to the address.
+        return HTTPSConnection(address, port, timeout=seconds, ssl_context=self._tls, server_hostname=host)
+
+
+def _ask(connection: HTTPConnection, target: str, headers: Mapping[str, str], deadline: float, max_bytes: int) -> Any:
+    """Send the request and read the answer; whatever the other side does, the connection ends at the deadline."""
+    ended = threading.Event()
+
+    def end() -> None:
+        ended.set()
+        if connection.sock is not None:
+            with suppress(OSError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
+    watch = threading.Timer(max(0.0, deadline - time.monotonic()), end)
+    watch.daemon = True
+    watch.start()
+    try:
+        connection.connect()
+        connection.sock.settimeout(max(0.01, deadline - time.monotonic()))
+        connection.request("GET", target, headers=headers, preload_content=False)
+        return _read(connection.getresponse(), deadline, max_bytes)
+    except (NewConnectionError, ConnectTimeoutError):
+        raise
+    except (TimeoutError, urllib3.exceptions.TimeoutError):
+        raise FetchRefused("timeout") from None
+    except (HTTPError, http.client.HTTPException, ValueError, OSError):
+        raise FetchRefused("timeout" if ended.is_set() else "connection failed") from None
+    finally:
+        watch.cancel()
+
+
+def _read(answer: urllib3.BaseHTTPResponse, deadline: float, max_bytes: int) -> Any:
+    if answer.status != _OK:
+        raise FetchRefused(f"HTTP {answer.status}")
+    if "json" not in answer.headers.get("Content-Type", ""):
+        raise FetchRefused("answer is not JSON")
+    body = bytearray()
+    # read1 gives what has arrived; a full chunk could be awaited byte by byte for ever.
+    while chunk := answer.read1(_CHUNK, decode_content=True):
+        body += chunk
+        if len(body) > max_bytes:
+            raise FetchRefused("answer too large")
+        # A server that sends a byte now and then never runs into the timeout of one read.
+        if time.monotonic() > deadline:
+            raise FetchRefused("timeout")
+    try:
+        return orjson.loads(bytes(body))
+    except orjson.JSONDecodeError:
+        raise FetchRefused("answer is not JSON") from None
