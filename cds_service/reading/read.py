@@ -198,7 +198,7 @@ def _described(
     cues = live_cues(here.cue)
     denials = [cue.hit for cue in cues if cue.kind == "negated" and cue.forward]
     sentence_span = Span(words.starts[sentence.first], words.ends[sentence.end - 1])
-    whole = words.text[sentence_span.start : sentence_span.end]
+    whole = text.original[sentence_span.start : sentence_span.end]
     found = []
     for mention in mentions:
         said = assertion(words, bounds, mention, cues, sentence.section, asked=sentence.asked)
@@ -219,8 +219,8 @@ def _described(
                 sentence=whole,
                 section=sentence.section,
                 language=language,
-                cue=_cue_text(words, said.cue),
-                trend=trend_of(words, mention, here.trend, bounds),
+                cue=_cue_text(text, said.cue),
+                trend=trend_of(words, mention, here.trend),
                 qualifiers=qualifiers_of(words, mention, here.qualifier, denials),
                 percent=percent_of(words, mention, bounds),
                 millimetres=millimetres_of(words, mention, bounds),
@@ -242,8 +242,8 @@ def _has_levels(here: Hits) -> bool:
     return any(not group.root for group in here.levels)
 
 
-def _cue_text(words: Words, hit: Hit | None) -> str | None:
-    return words.text[words.starts[hit.first] : words.ends[hit.last]] if hit else None
+def _cue_text(text: _Prepared, hit: Hit | None) -> str | None:
+    return text.original[text.words.starts[hit.first] : text.words.ends[hit.last]] if hit else None
 
 
 def _names_spine(text: _Prepared, unspecific: frozenset[str]) -> bool:
