@@ -54,12 +54,10 @@ def _near(words: Words, mention: Mention, hit: Hit) -> bool:
     return all(words.gaps[index] <= allowed for index in range(low + 1, high + 1))
 
 
-def trend_of(words: Words, mention: Mention, hits: Sequence[Hit], bounds: tuple[int, int]) -> Trend | None:
+def trend_of(words: Words, mention: Mention, hits: Sequence[Hit]) -> Trend | None:
     """Return the change that stands nearest to a mention in its sentence."""
     best: tuple[int, Trend] | None = None
     for hit in hits:
-        if hit.first < bounds[0] or hit.last >= bounds[1]:
-            continue
         low, high = (hit.last, mention.first) if hit.last < mention.first else (mention.last, hit.first)
         distance = max(high - low, 0) + 3 * sum(
             words.gaps[index] is not Gap.SOFT for index in range(min(low, high) + 1, min(max(low, high), low + 40) + 1)

@@ -17,6 +17,7 @@ from cds_service.domain.vocabulary import (
     Status,
     Trend,
 )
+from cds_service.knowledge.codes import load_codes
 from cds_service.knowledge.findings import load_findings, load_languages
 from cds_service.reading.read import Reader
 
@@ -68,6 +69,88 @@ def test_a_finding_carries_sentence_span_section_cue_and_levels(reader: Reader) 
 def test_each_class_of_cue_gives_its_status(reader: Reader, text: str, status: Status, certainty: Certainty) -> None:
     finding = only(read(reader, f"MRI of the spine shows disc bulge. {text}", Language.EN), F.ABSCESS_EPIDURAL)
     assert (finding.status, finding.certainty) == (status, certainty)
+
+
+def test_a_suspicion_with_a_rival_diagnosis_is_only_possible(reader: Reader) -> None:
+    text = "MRI of the spine: disc bulge. Suspected epidural abscess at L3, alternatively hematoma."
+    finding = only(read(reader, text, Language.EN), F.ABSCESS_EPIDURAL)
+    assert (finding.status, finding.certainty, finding.cue) == (Status.POSSIBLE, Certainty.POSSIBLE, "Suspected")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "No fracture - marrow edema of L3.",
+        "No fracture; marrow edema of L3.",
+        "No fracture, but marrow edema of L3.",
+        "No fracture, mild marrow edema of L3.",
+        "No fracture (marrow edema of L3).",
+        "No fracture. Marrow edema of L3.",
+        f"No {'and so it went on ' * 12} with marrow edema of L3",
+    ],
+)
+def test_a_denial_ends_before_a_new_statement(reader: Reader, text: str) -> None:
+    assert only(read(reader, text, Language.EN), F.EDEMA).status is Status.PRESENT
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "No fracture, edema or mass of L3.",
+        "Without fracture or marrow edema.",
+        "Fracture, marrow edema and mass are not seen.",
+    ],
+)
+def test_a_denial_covers_a_list(reader: Reader, text: str) -> None:
+    reading = read(reader, f"MRI of the spine. {text}", Language.EN)
+    assert {f.status for f in reading.findings} == {Status.ABSENT}
+    assert F.EDEMA in {f.finding for f in reading.findings}
+
+
+def test_a_level_far_away_in_a_sentence_with_many_is_not_taken(reader: Reader) -> None:
+    filler = "while the patient was lying on the table and the scanner was running for a very long time, "
+    text = f"There is scoliosis, {filler}{filler}L3 and the other one, which nobody had seen before, L5 were counted."
+    assert only(read(reader, text, Language.EN), F.DEFORMITY).levels == ()
+
+
+def test_a_level_before_a_finding_belongs_to_that_finding(reader: Reader) -> None:
+    text = "Stenosis at L4-5 and at L3 compression fracture."
+    assert said(read(reader, text, Language.EN)) == {
+        (F.CANAL_STENOSIS, Status.PRESENT, ("L4-L5",)),
+        (F.FRACTURE, Status.PRESENT, ("L3",)),
+    }
+
+
+def test_degeneration_is_no_facet_degeneration_because_facets_were_named_before(reader: Reader) -> None:
+    reading = read(reader, "Effusion of the L4/5 facet joint. Degenerative.", Language.EN)
+    assert F.FACET_DEGENERATION not in {f.finding for f in reading.findings}
+
+
+def test_history_before_the_images_needs_no_question_mark(reader: Reader) -> None:
+    text = "MRT LWS\nRückenschmerzen seit 2 Wochen, bekanntes Mammakarzinom.\nKnochenmarködem LWK 2."
+    reading = read(reader, text, Language.DE)
+    assert {(s.group, s.status) for s in reading.stated} == {
+        (ConditionGroup.BACK_PAIN, Status.PRESENT),
+        (ConditionGroup.CANCER, Status.PRESENT),
+    }
+
+
+def test_an_indication_ends_at_a_blank_line_when_no_heading_follows(reader: Reader) -> None:
+    text = "Indication:\nBack pain, discitis?\n\nMarrow edema at L3."
+    assert said(read(reader, text, Language.EN)) == {(F.EDEMA, Status.PRESENT, ("L3",))}
+
+
+def test_words_of_a_pair_count_together_and_voiding_words_take_a_group_back() -> None:
+    conditions = load_codes().conditions
+    reader = Reader(
+        load_findings(),
+        load_languages(),
+        {ConditionGroup.FRAGILITY_FRACTURE: conditions[ConditionGroup.FRAGILITY_FRACTURE]},
+    )
+    paired = read(reader, "Indication: osteoporosis, earlier fracture.\nFindings: normal.", Language.EN)
+    alone = read(reader, "Indication: earlier fracture.\nFindings: normal.", Language.EN)
+    assert [s.group for s in paired.stated] == [ConditionGroup.FRAGILITY_FRACTURE]
+    assert alone.stated == ()
 
 
 def test_indication_technique_and_comparison_state_no_finding(reader: Reader) -> None:
