@@ -19,7 +19,7 @@ from cds_service.domain.facts import (
     TextFinding,
 )
 from cds_service.domain.state import LaneState
-from cds_service.domain.vocabulary import Indicator, Lane
+from cds_service.domain.vocabulary import Analyte, Indicator, Lane
 
 ParamValue: TypeAlias = str | int | float | date | datetime | tuple[str, ...]
 
@@ -81,6 +81,21 @@ class ChartCause:
 
 
 Cause: TypeAlias = FindingCause | LabCause | ConditionCause | StatedCause | MedicationCause | OrderCause | ChartCause
+
+
+@dataclass(frozen=True, slots=True)
+class MarkerSeries:
+    """Results of one marker over time, oldest first.
+
+    ``usual`` is the median of ``usual_results`` results before ``usual_until`` in the canonical unit, where the patient
+    has a level of his own that differs from normal (dialysis).
+    """
+
+    analyte: Analyte
+    values: tuple[LabValue, ...]
+    usual: float | None = None
+    usual_results: int = 0
+    usual_until: date | None = None
 
 
 class Pathway(StrEnum):
@@ -262,3 +277,4 @@ class Assessment:
     leading_report: Report | None = None
     labs: tuple[LabCause, ...] = ()
     citations: Mapping[str, Citation] = field(default_factory=dict, hash=False)
+    series: tuple[MarkerSeries, ...] = ()

@@ -164,12 +164,17 @@ class ConflictKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Two statements that do not agree. The more serious one was used; both sentences are shown."""
+    """Two statements that do not agree. The more serious one was used; both sentences are shown.
+
+    ``analyte`` and ``on`` tell the test and the day of results that contradict each other.
+    """
 
     kind: ConflictKind
     finding: FindingId | None
     sentences: tuple[str, ...]
     levels: tuple[str, ...] = ()
+    analyte: Analyte | None = None
+    on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

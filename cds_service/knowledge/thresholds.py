@@ -82,6 +82,10 @@ class Parameters(BaseModel):
     culture_sets: Parameter
     culture_repeat_hours_from: Parameter
     culture_repeat_hours_to: Parameter
+    marker_trend_days: Parameter
+    marker_usual_days: Parameter
+    marker_usual_results: Parameter
+    crp_second_rise_factor: Parameter
     report_window_days: Parameter
     report_same_episode_days: Parameter
     earlier_report_days: Parameter

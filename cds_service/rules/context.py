@@ -28,6 +28,7 @@ from cds_service.knowledge.organisms import Organisms
 from cds_service.knowledge.thresholds import Thresholds
 from cds_service.rules.history import HistoryItem, histories
 from cds_service.rules.levels import covers, in_order, sites, touches
+from cds_service.rules.measured import standing
 from cds_service.rules.polarity import Weight, weight
 from cds_service.rules.reports import as_causes
 
@@ -211,11 +212,17 @@ class RuleContext:
     # ---- laboratory ----
 
     def results(self, *analytes: Analyte) -> tuple[LabValue, ...]:
-        """Results of these tests, newest first; those without a date last, those dated in the future left out."""
+        """Results of these tests, newest first; those without a date last, those dated in the future left out.
+
+        Of several results of one moment a corrected one comes first, then a final one, then the more alarming value.
+        """
         dated = [lab for lab in self.facts.labs if lab.analyte in analytes and lab.collected is not None]
         past = [lab for lab in dated if lab.collected is not None and lab.collected <= self.as_of]
         undated = [lab for lab in self.facts.labs if lab.analyte in analytes and lab.collected is None]
-        return (*sorted(past, key=lambda lab: (lab.collected is not None, lab.collected), reverse=True), *undated)
+        return (
+            *sorted(past, key=standing, reverse=True),
+            *sorted(undated, key=standing, reverse=True),
+        )
 
     def newest(self, analyte: Analyte, limit: timedelta) -> LabValue | None:
         """Newest result of one test that was collected at most ``limit`` before now."""

@@ -45,6 +45,7 @@ from cds_service.rules.reports import (
     same_episode,
 )
 from cds_service.rules.rule import Rule
+from cds_service.rules.series import contradicting, marker_series
 
 _SHOWN_ALONGSIDE = (
     Analyte.WBC,
@@ -213,10 +214,11 @@ class Engine:
             lanes=evaluation.decision.lanes,
             cards=cards,
             gaps=_gaps(facts, lead, evaluation.reports.unread),
-            conflicts=evaluation.conflicts,
+            conflicts=(*evaluation.conflicts, *(contradicting(derived.context) if derived else ())),
             leading_report=lead,
             labs=_shown_labs(derived.context) if derived else (),
             citations=self._citations(cards),
+            series=marker_series(derived.context) if derived else (),
         )
 
     def _citations(self, cards: Iterable[PlannedCard]) -> dict[str, Citation]:

@@ -11,6 +11,7 @@ from cds_service.rules.context import RuleContext, drugs, items, labs
 from cds_service.rules.measured import above, at_least, interval
 from cds_service.rules.rule import Outcome, Rule, fired, quiet, rule, when
 from cds_service.rules.scores import esr_limit
+from cds_service.rules.series import second_rise
 from cds_service.rules.variables import CLIN_INF, CRP_MASK, IMG_INF, LAB, LAB_STRONG
 
 _LABORATORY = Pathway.LABORATORY
@@ -115,6 +116,13 @@ def crp_raised(context: RuleContext) -> Outcome:
     return quiet(f"no current CRP above {limit:g} mg/L", *(() if crp else ("crp",)))
 
 
+@rule("LAB-CRP-SECOND-RISE", _LABORATORY, LAB, "R-JOSR2023")
+def crp_second_rise(context: RuleContext) -> Outcome:
+    """After an operation of the spine CRP fell and rises again: this counts as raised even below the usual limit."""
+    found = labs(*second_rise(context, markers(context).crp))
+    return when(RAISED, found, "CRP rises for a second time after an operation", "no second rise after an operation")
+
+
 @rule("LAB-ESR-RAISED", _LABORATORY, LAB, "R-IDSA2015", "R-MILLER1983")
 def esr_raised(context: RuleContext) -> Outcome:
     """ESR is above the limit for age and sex, at least 20 mm/h."""
@@ -208,6 +216,7 @@ def mask_antibiotic(context: RuleContext) -> Outcome:
 
 RULES: tuple[Rule, ...] = (
     crp_raised,
+    crp_second_rise,
     esr_raised,
     crp_borderline,
     esr_borderline,

@@ -24,6 +24,7 @@ from cds_service.domain.vocabulary import (
     ProcedureGroup,
     Status,
 )
+from cds_service.rules.measured import standing
 from cds_service.rules.reports import findings_of, in_window, newest_first, passes_gate
 
 # Seen by magnetic resonance alone, so that the report must be of an MRI.
@@ -58,7 +59,7 @@ def newest(facts: PatientFacts, analyte: Analyte, limit: timedelta | None = None
         if lab.analyte is analyte and lab.value is not None and lab.collected is not None
     ]
     fresh = [pair for pair in dated if pair[0] <= facts.as_of and (limit is None or facts.as_of - pair[0] <= limit)]
-    return max(fresh, key=lambda pair: pair[0])[1] if fresh else None
+    return max((lab for _, lab in fresh), key=standing) if fresh else None
 
 
 def seen(lab: LabValue | None) -> tuple[LabCause, ...]:
