@@ -27,8 +27,8 @@ _WORD_PENALTY = {
 _LINKS = frozenset(_GRAMMAR.coordination["words"])
 _LONGEST_LINK = 4
 # processes that a longer term uses up: the compression of "compression fracture" compresses nothing
-_SWALLOWED = frozenset({"narrow", "collapse"})
-_USED_UP = frozenset({"compress", "contact", "mass", "tissue", "inflamed", "lesion"})
+_SWALLOWED = frozenset({"collapse"})
+_USED_UP = frozenset({"narrow", "stenosis", "compress", "contact", "mass", "tissue", "inflamed", "lesion"})
 # adjectives that belong to the finding named after them, with how far they reach
 _GENERIC = {FindingId.DEGENERATIVE_CHANGE: 2, FindingId.OSTEOPOROSIS: 3}
 
@@ -140,7 +140,7 @@ class Composer:
         own = {anchor.name for anchor in anchors}
         names = own or self._inherited(around, hit, anatomy)
         if not own and _inherits(around):
-            names |= {GENERIC} if not anatomy else set()
+            names |= {GENERIC} if all(a.name != OTHER for a in anatomy) else set()
             belongs = any(names & composition.anatomy for composition in compositions)
             names |= {SPINE} if not belongs and all(a.name in self._lexicon.weak for a in anatomy) else set()
         if not names or (names <= self._lexicon.unspecific and not self._about_spine(anatomy, around)):

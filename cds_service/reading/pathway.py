@@ -15,6 +15,7 @@ _DEGENERATIVE = (
 _INFECTIOUS = ("spondylodiscitis", "paraspinal_abscess", "epidural_abscess")
 _MALIGNANT = ("metastasis", "spinal_tumor", "osteolysis")
 _BROKEN = ("vertebral_fracture", "retropulsion")
+_DISLOCATED = ("dislocation", "perched", "jumped", "locked facet")
 _STANDING = frozenset({Status.PRESENT, Status.POSSIBLE})
 _CORD_CAUSES = (
     "spinal_canal_stenosis", "disc_herniation", "vertebral_fracture", "spinal_tumor", "metastasis", "soft_tissue_mass",
@@ -108,7 +109,7 @@ def _suspicious(pairs: Pairs, reading: Reading) -> bool:
 
 def _is_dislocation(finding: TextFinding) -> bool:
     words = finding.sentence.lower()
-    return "dislocation" in words or any(word.startswith("luxa") for word in words.split())
+    return any(word in words for word in _DISLOCATED) or any(word.startswith("luxa") for word in words.split())
 
 
 def _traumatic(pairs: Pairs, reading: Reading) -> bool:

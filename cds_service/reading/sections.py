@@ -37,7 +37,7 @@ def by_content(sentences: Sequence[Sentence], words: Words, hits: Hits) -> list[
         if _has(shown, sentence):
             opening = False
         elif _has(told, sentence):
-            found.append(replace(sentence, section=Section.INDICATION))
+            found.append(replace(sentence, section=Section.INDICATION, told=True))
             continue
         elif _has(stating, sentence):
             opening = False

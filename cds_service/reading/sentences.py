@@ -33,7 +33,7 @@ _AWAITING = frozenset({"negated<", "possible<", "probable<", "suspected<"})
 class Sentence:
     """The words ``[first, end)`` of one sentence. ``head`` holds the levels of a list head above it ("L4/5: ...").
 
-    ``line`` counts lines of the text, ``continued`` marks a part after a semicolon.
+    ``line`` counts lines of the text, ``continued`` marks a part after a semicolon, ``told`` history under no heading.
     """
 
     first: int
@@ -44,6 +44,7 @@ class Sentence:
     line: int = 0
     heading: bool = False
     asked: bool = False
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
