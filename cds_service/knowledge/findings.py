@@ -111,6 +111,7 @@ class Cues(_Strict):
     unlikely: Cue
     unassessable: Cue
     historical: Cue
+    gone: Cue
     aged: Cue
     relative: Cue
     question: Cue

@@ -18,17 +18,24 @@ from cds_service.reading.words import Gap, Words
 _FARTHEST = 40
 _LONGEST_CUE = 12
 _FOLLOWING_REACH = 9
+# "the lesion of L4 that was seen on the earlier study ... is no longer visible"
+_GONE_REACH = 16
 _POSSIBLE_SEGMENT = 6
 _OUTRIGHT = frozenset({"negated"})
 _ADJECTIVES = frozenset({"historical", "aged", "probable", "suspected", "consistent", "possible"})
+_DOUBTS = frozenset({"probable", "suspected", "possible"})
 _PAST = frozenset({"historical", "aged"})
 _PAST_REACH = 6
 _GRAMMAR = load_grammar().lists
 _AND = frozenset(_GRAMMAR["adding"])
 _ADJECTIVE_REACH = 2
 _JOINING = frozenset(_GRAMMAR["joining"])
+_OR = frozenset({"or", "nor", "oder", "noch", "sau", "nici"})
+_OR_REACH = 6
+# a bare "not" denies its verb or adjective, not the statement after the next comma
+_OF_VERBS = frozenset({"nicht", "not", "nu"})
 # findings that are a state after something: "status post fusion" says that the fusion is there
-_STATES = frozenset({FindingId.POSTOPERATIVE, FindingId.IMPLANT, FindingId.CEMENT, FindingId.RADIATION})
+STATES = frozenset({FindingId.POSTOPERATIVE, FindingId.IMPLANT, FindingId.CEMENT, FindingId.RADIATION})
 # findings that age words make past; a chronic herniation is still there
 _AGEING = frozenset(
     {
@@ -39,6 +46,7 @@ _AGEING = frozenset(
 )  # fmt: skip
 _OUTRANKING = (
     ("relative", Status.OTHER_PERSON, Certainty.CERTAIN),
+    ("gone", Status.HISTORICAL, Certainty.CERTAIN),
     ("negated", Status.ABSENT, Certainty.CERTAIN),
     ("unlikely", Status.ABSENT, Certainty.UNLIKELY),
 )
@@ -127,7 +135,7 @@ def _decide(mention: Mention, acting: Sequence[Cue], words: Words) -> Assertion:
         if hit := by_kind.get(kind):
             return Assertion(status, certainty, hit)
     past = by_kind.get("historical") or (by_kind.get("aged") if mention.finding in _AGEING else None)
-    if past and mention.finding not in _STATES:
+    if past and mention.finding not in STATES:
         return Assertion(Status.HISTORICAL, Certainty.CERTAIN, past)
     return _graded(mention, by_kind)
 
@@ -175,8 +183,8 @@ def _acts_back(words: Words, mention: Mention, cue: Cue, cues: Sequence[Cue]) ->
     if hit.first <= mention.last:
         return hit.last > mention.last and hit.first > mention.first
     single = hit.first == hit.last
-    adjective = cue.kind in _ADJECTIVES and single
-    reach = _ADJECTIVE_REACH + 1 if adjective else _FOLLOWING_REACH
+    adjective = cue.kind in _ADJECTIVES and single and not _is_predicate(words, mention, cue)
+    reach = _ADJECTIVE_REACH + 1 if adjective else _GONE_REACH if cue.kind == "gone" else _FOLLOWING_REACH
     if hit.first - mention.last > reach or (adjective and words.gaps[hit.first] is not Gap.SOFT):
         return False
     if cue.kind in _OUTRIGHT:
@@ -185,6 +193,18 @@ def _acts_back(words: Words, mention: Mention, cue: Cue, cues: Sequence[Cue]) ->
         if attributive or _another_subject(words, mention.last, hit.first):
             return False
     return _reaches(words, cue, mention.last, hit.first, cues)
+
+
+def _is_predicate(words: Words, mention: Mention, cue: Cue) -> bool:
+    """Tell the doubt that closes a statement, "abscess at T6/7 possible", from an adjective of the word before it."""
+    if cue.kind not in _DOUBTS:
+        return False
+    after = cue.hit.last + 1
+    closes = after == len(words) or words.gaps[after] is not Gap.SOFT
+    return closes and not any(
+        words.gaps[index] is not Gap.SOFT or words.words[index] in _AND
+        for index in range(mention.last + 1, cue.hit.first + 1)
+    )
 
 
 def _another_subject(words: Words, low: int, high: int) -> bool:
@@ -204,9 +224,21 @@ def _answers(words: Words, bounds: tuple[int, int], mention: Mention, cue: Cue) 
     )
 
 
+def _ended(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -> bool:
+    """Tell whether a contrast word, a new statement after a comma or the comma after a bare "not" ends the scope."""
+    forward = cue.kind in _OUTRIGHT and cue.forward
+    bare = cue.hit.last == cue.hit.first
+    listed = forward and not bare and _or_follows(words, high)
+    terminators = (other for other in cues if other.kind == "terminating" and (other.forward or not listed))
+    if any(_ends_scope(words, other, low, high) for other in terminators):
+        return True
+    of_verb = forward and bare and words.words[cue.hit.first] in _OF_VERBS
+    return of_verb and any(words.gaps[n] is Gap.COMMA for n in range(low + 1, high + 1)) and not _listed(words, high)
+
+
 def _reaches(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -> bool:
     """Tell whether nothing between the words ``low`` and ``high`` ends the scope."""
-    if any(_ends_scope(words, other, low, high) for other in cues if other.kind == "terminating"):
+    if _ended(words, cue, low, high, cues):
         return False
     if not _crosses(words, cue, low, high):
         return False
@@ -218,6 +250,18 @@ def _reaches(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -
         return False
     commas = any(words.gaps[index] is Gap.COMMA for index in range(low + 1, high + 1))
     return cue.kind == "possible" or not commas or _listed(words, high)
+
+
+def _or_follows(words: Words, high: int) -> bool:
+    """Tell "no sign of A, degenerative B or C": an "or" among the next words keeps all of them in one denied list."""
+    if words.words[high - 1] in _OR:
+        return True
+    for index in range(high, min(high + _OR_REACH, len(words))):
+        if index > high and words.gaps[index] is not Gap.SOFT:
+            return False
+        if words.words[index] in _OR:
+            return True
+    return False
 
 
 def _crosses(words: Words, cue: Cue, low: int, high: int) -> bool:

@@ -160,7 +160,8 @@ def _is_heading(words: Words, hit: Hit) -> bool:
 
 
 def _negation(status: Status) -> Negation:
-    if status is Status.ABSENT:
+    # what is no longer there is denied for now
+    if status in {Status.ABSENT, Status.HISTORICAL}:
         return Negation.NEGATED
     return Negation.POSSIBLE if status in _OPEN else Negation.AFFIRMED
 
