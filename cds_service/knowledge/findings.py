@@ -226,6 +226,16 @@ def load_grammar() -> Grammar:
     return _model(Grammar, _data("grammar.toml"))
 
 
+@cache
+def load_foreign() -> dict[str, tuple[str, ...]]:
+    """Return frequent words of languages that are not read, by language; raise KnowledgeError on a flaw."""
+    raw = _toml(_data("foreign.toml"))
+    for language, words in raw.items():
+        if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
+            raise KnowledgeError(f"foreign.toml: {language}: a list of words is needed")
+    return {language: tuple(words) for language, words in raw.items()}
+
+
 def load_corpus_labels() -> dict[str, CorpusLabel]:
     """Return the annotation labels in their order; raise KnowledgeError on a flaw or an unknown finding."""
     raw = _toml(_data("corpus_labels.toml"))

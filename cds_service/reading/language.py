@@ -1,35 +1,115 @@
-"""Tells the language of a report: declared, else by its most frequent small words; unknown stays unknown."""
+"""Tells the language of a report and of each of its lines by small words; unknown and foreign languages stay unread."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
+from cds_service.domain.facts import Span
 from cds_service.domain.vocabulary import Language
-from cds_service.knowledge.findings import LanguageKnowledge
-from cds_service.reading.words import Words, fold
+from cds_service.knowledge.findings import LanguageKnowledge, load_foreign
+from cds_service.reading.words import Gap, Words, fold
 
 _LOOKED_AT = 400
 _MARGIN = 1.3
 _LETTERS = {Language.DE: frozenset("äöüßÄÖÜ"), Language.RO: frozenset("ăâîșțşţĂÂÎȘȚŞŢ")}
 _LETTER_WEIGHT = 1.5
+# This many words of a language are needed before it is believed against another one.
+_ENOUGH = 2.0
+# A second language is looked for sentence by sentence when it has this share of the words of the first.
+_SECOND_SHARE = 0.25
+# A record may carry the site's language on every report: the words win when they speak this clearly against it.
+_CONTRADICTION = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Sentences of one text that are in one language; ``spans`` is None for the whole text."""
+
+    language: Language
+    index: int
+    spans: tuple[Span, ...] | None = None
+
+    def holds(self, index: int, start: int) -> bool:
+        """Tell whether the character at ``start`` of text ``index`` belongs to this part."""
+        return index == self.index and (self.spans is None or any(s.start <= start < s.end for s in self.spans))
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How strongly the words of a text speak for each language that is read, and for the strongest foreign one."""
+
+    scores: Mapping[Language, float]
+    foreign: float
+
+    @property
+    def is_foreign(self) -> bool:
+        """Tell whether the words of a language that is not read prevail."""
+        return self.foreign >= _ENOUGH and self.foreign > max(self.scores.values())
+
+    @property
+    def best(self) -> Language | None:
+        """Return the language whose words prevail clearly, or None."""
+        if self.is_foreign:
+            return None
+        (best, score), (_, second) = sorted(self.scores.items(), key=lambda item: -item[1])[:2]
+        return best if score > 0 and score >= second * _MARGIN else None
+
+    def against(self, given: Language) -> Language | None:
+        """Return another language that the words speak for clearly, or None."""
+        best = self.best
+        if best is None or best is given or self.scores[best] < 2 * _ENOUGH:
+            return None
+        return best if self.scores[best] > _CONTRADICTION * self.scores[given] else None
 
 
 class LanguageDetector:
-    """Counts the small words of each language."""
+    """Counts the small words of each language; languages that are not read compete."""
 
     def __init__(self, languages: Mapping[Language, LanguageKnowledge]) -> None:
-        self._words = {code: frozenset(map(fold, known.detect.words)) for code, known in languages.items()}
+        self._known: dict[str, tuple[str, ...]] = {}
+        for code, known in languages.items():
+            self._learn(code.value, known.detect.words)
+        for name, words in load_foreign().items():
+            self._learn(name, words)
 
-    def detect(self, words: Words) -> Language | None:
-        """Return the language whose words prevail clearly, or None."""
-        looked_at = words.words[:_LOOKED_AT]
-        if not looked_at:
-            return None
-        opening = words.text[: words.ends[len(looked_at) - 1]]
-        scores = {code: float(sum(word in known for word in looked_at)) for code, known in self._words.items()}
+    def _learn(self, code: str, words: Sequence[str]) -> None:
+        for word in set(map(fold, words)):
+            self._known[word] = (*self._known.get(word, ()), code)
+
+    def evidence(self, words: Words, start: int = 0, end: int | None = None) -> Evidence:
+        """Weigh the words ``[start, end)`` of a text, at most the first few hundred of them."""
+        last = min(len(words) if end is None else end, start + _LOOKED_AT)
+        counts: Counter[str] = Counter()
+        for word in words.words[start:last]:
+            counts.update(self._known.get(word, ()))
+        scores = {code: float(counts.pop(code.value, 0)) for code in Language}
+        text = words.text[words.starts[start] : words.ends[last - 1]] if last > start else ""
         for code, letters in _LETTERS.items():
-            scores[code] += _LETTER_WEIGHT * sum(map(opening.count, letters))
-        ranked = sorted(scores.items(), key=lambda item: -item[1])
-        (best, score), (_, second) = ranked[0], ranked[1]
-        return best if score > 0 and score >= second * _MARGIN else None
+            scores[code] += _LETTER_WEIGHT * sum(map(text.count, letters))
+        return Evidence(scores, max(counts.values(), default=0))
+
+    def parts(self, words: Words, index: int, main: Language) -> list[Part]:
+        """Return the parts of a text: one, unless some sentences clearly speak another of the languages read."""
+        scores = self.evidence(words).scores
+        second = max(score for code, score in scores.items() if code is not main)
+        if second <= _ENOUGH or second < _SECOND_SHARE * scores[main]:
+            return [Part(main, index)]
+        spans: dict[Language, list[Span]] = {}
+        current = main
+        for start, end in _sentences(words):
+            here = self.evidence(words, start, end)
+            if here.best is not None and (here.best is main or here.scores[here.best] >= _ENOUGH):
+                current = here.best
+            spans.setdefault(current, []).append(Span(words.starts[start], words.ends[end - 1] + 1))
+        return [Part(language, index, tuple(found)) for language, found in spans.items()]
+
+
+def _sentences(words: Words) -> list[tuple[int, int]]:
+    """Return the word ranges of the sentences and lines of a text."""
+    breaks = [i for i in range(1, len(words)) if words.gaps[i] is Gap.STOP or "\n" in words.between(i)]
+    bounds = [0, *breaks, len(words)]
+    return [(a, b) for a, b in pairwise(bounds) if a < b]
 
 
 def declared(tag: str | None) -> Language | None:

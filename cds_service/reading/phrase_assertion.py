@@ -74,7 +74,7 @@ class PhraseReader:
         """
         words = cut(sentence)
         first, last = _place(words, phrase)
-        lexicon = self._lexicons[declared(language) or self._detector.detect(words) or Language.EN]
+        lexicon = self._lexicons[declared(language) or self._detector.evidence(words).best or Language.EN]
         hits = lexicon.find(words)
         parts = [part for part in split(words, lexicon, hits) if part.first <= last and part.end > first]
         if not parts:  # the phrase is a heading

@@ -8,11 +8,11 @@ from itertools import pairwise
 from cds_service.domain.facts import Reading, ReportText, Span, StatedFact, TextFinding
 from cds_service.domain.vocabulary import BodyRegion, FindingId, Language, Section, Status
 from cds_service.knowledge.findings import FindingsKnowledge, LanguageKnowledge, load_grammar
-from cds_service.reading.assertion import assertion, live_cues
+from cds_service.reading.assertion import STATES, assertion, live_cues
 from cds_service.reading.conflicts import settle
 from cds_service.reading.details import millimetres_of, percent_of, qualifiers_of, trend_of
 from cds_service.reading.examination import examination
-from cds_service.reading.language import LanguageDetector, declared
+from cds_service.reading.language import LanguageDetector, Part, declared
 from cds_service.reading.lexicon import OTHER, Hit, Hits, Lexicon
 from cds_service.reading.mentions import Composer, Mention, Surroundings, anatomy_names
 from cds_service.reading.placing import levels_of, topic_of
@@ -67,33 +67,63 @@ class Reader:
         self._stated = {code: StatedReader(conditions, code) for code in languages}
 
     def read(self, texts: Sequence[ReportText], *, title: str = "", declared: Language | None = None) -> Reading:
-        """Return what the texts of one report say; in an unknown language nothing is read (``language`` is None)."""
+        """Return what the texts of one report say; in an unknown language nothing is read (``language`` is None).
+
+        Sentences in a second language are read in that language. A text too short to tell its language is read in
+        the language that finds most in it.
+        """
         cuts = [cut(unwrapped(text.text)) for text in texts]
         language = self._language(texts, cuts, declared)
-        if language is None:
+        if language is not None:
+            return self._read(texts, cuts, title, self._parts(cuts, language))
+        if any(self._detector.evidence(words).is_foreign for words in cuts):
             return Reading(None)
-        lexicon = self._lexicons[language]
-        prepared = []
-        for number, words in enumerate(cuts):
-            hits = lexicon.find(words)
-            sentences = by_content(split(words, lexicon, hits), words, hits)
-            prepared.append(_Prepared(words, hits, sentences, number, texts[number].text))
-        spinal = _is_spinal(title, prepared, lexicon.unspecific)
+        attempts = [self._read(texts, cuts, title, [Part(code, i) for i in range(len(cuts))]) for code in Language]
+        best = max(attempts, key=lambda reading: len(reading.findings))
+        return best if best.findings else Reading(None)
+
+    def _parts(self, cuts: Sequence[Words], language: Language) -> list[Part]:
+        """Return the parts of all texts, the main language first."""
+        parts = [part for index, words in enumerate(cuts) for part in self._detector.parts(words, index, language)]
+        return sorted(parts, key=lambda part: part.language is not language)
+
+    def _read(self, texts: Sequence[ReportText], cuts: Sequence[Words], title: str, parts: Sequence[Part]) -> Reading:
+        """Read each part in its language and settle what they say together."""
         findings: list[TextFinding] = []
         stated: list[StatedFact] = []
-        for text in prepared:
-            findings += self._findings(text, language, spinal=spinal)
-            stated += self._stated[language].facts(text.words, text.hits, text.sentences, text.index)
-        settled, conflicts = settle(refine(findings), lexicon.emergency)
+        hits: list[Hits] = []
+        spine = False
+        onset: int | None = None
+        for language in dict.fromkeys(part.language for part in parts):
+            lexicon = self._lexicons[language]
+            own = [part for part in parts if part.language is language]
+            prepared = [self._prepare(cuts[n], n, texts[n].text, lexicon) for n in dict.fromkeys(p.index for p in own)]
+            spinal = _is_spinal(title, prepared, lexicon.unspecific)
+            for text in prepared:
+                told = self._stated[language].facts(text.words, text.hits, text.sentences, text.index)
+                stated += (s for s in told if any(p.holds(s.text_index, s.span.start) for p in own))
+                read = self._findings(text, language, spinal=spinal)
+                findings += (f for f in read if any(p.holds(f.text_index, f.span.start) for p in own))
+            hits += self._hits_of_technique(title, lexicon, prepared)
+            spine = spine or any(_names_spine(text, lexicon.unspecific) for text in prepared)
+            days = (onset_days(text.words, text.hits, text.sentences) for text in prepared)
+            onset = next((d for d in days if d is not None), None) if onset is None else onset
+        main = parts[0].language if parts else Language.EN
+        settled, conflicts = settle(refine(findings), self._lexicons[main].emergency)
         return Reading(
-            language,
+            main,
             tuple(settled),
             tuple(dict.fromkeys(stated)),
-            technique_of(self._hits_of_technique(title, lexicon, prepared), findings),
+            technique_of(hits, findings),
             tuple(conflicts),
-            describes_spine=bool(settled) or any(_names_spine(p, lexicon.unspecific) for p in prepared),
-            onset_days=next((d for p in prepared if (d := onset_days(p.words, p.hits, p.sentences)) is not None), None),
+            describes_spine=bool(settled) or spine,
+            onset_days=onset,
         )
+
+    @staticmethod
+    def _prepare(words: Words, number: int, original: str, lexicon: Lexicon) -> _Prepared:
+        hits = lexicon.find(words)
+        return _Prepared(words, hits, by_content(split(words, lexicon, hits), words, hits), number, original)
 
     @staticmethod
     def _hits_of_technique(title: str, lexicon: Lexicon, prepared: Sequence[_Prepared]) -> list[Hits]:
@@ -101,13 +131,14 @@ class Reader:
         return [lexicon.find(cut(title)), *(text.hits for text in prepared)]
 
     def _language(self, texts: Sequence[ReportText], cuts: Sequence[Words], given: Language | None) -> Language | None:
-        if given:
-            return given
-        tagged = next((code for text in texts if (code := declared(text.language))), None)
-        if tagged:
-            return tagged
         longest = max(cuts, key=len, default=None)
-        return self._detector.detect(longest) if longest is not None else None
+        if longest is None:
+            return None
+        evidence = self._detector.evidence(longest)
+        tagged = given or next((code for text in texts if (code := declared(text.language))), None)
+        if tagged is None:
+            return evidence.best
+        return evidence.against(tagged) or tagged
 
     def _findings(self, text: _Prepared, language: Language, *, spinal: bool | None) -> list[TextFinding]:
         composer = self._composers[language]
@@ -130,10 +161,12 @@ class Reader:
                     anatomy = frozenset()
             previous = sentence
             own = anatomy_names(here.anatomy)
-            if sentence.section in _STATING:
+            if sentence.section in _STATING or sentence.told:
                 head = frozenset({"level"}) if sentence.head else frozenset()
                 around = Surroundings(head or anatomy, spinal)
                 mentions = composer.mentions(text.words, here.anatomy, here.process, here.literal, around)
+                # what was done to the spine is stated in a history as well; what it shows is not
+                mentions = [m for m in mentions if not sentence.told or m.finding in STATES]
                 inherited = sentence.head or (topic if _looks_back(text.words, sentence) else ())
                 pronoun = text.words.words[sentence.first] in _PRONOUNS
                 if not inherited and (pronoun or _same_level(text.words, sentence)):
@@ -217,7 +250,7 @@ def _described(
                 span=Span(words.starts[mention.from_], words.ends[mention.to]),
                 sentence_span=sentence_span,
                 sentence=whole,
-                section=sentence.section,
+                section=Section.BODY if sentence.told else sentence.section,
                 language=language,
                 cue=_cue_text(text, said.cue),
                 trend=trend_of(words, mention, here.trend),
