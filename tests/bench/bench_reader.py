@@ -1,0 +1,194 @@
+"""Measure the reader on own example texts: speed beside a keyword loop and medspaCy, start, memory, time by length.
+
+Run it with ``make bench``; it is no test and is not collected as one. Without the packages of the extra ``bench`` the
+lines that need them say so. Times are processor time of one core, the best of several rounds.
+"""
+
+import argparse
+import importlib
+import math
+import multiprocessing
+import resource
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from cds_service.domain.facts import ReportText
+from cds_service.domain.vocabulary import Language
+from cds_service.knowledge.codes import load_codes
+from cds_service.knowledge.findings import load_findings, load_languages
+from cds_service.reading.read import Reader
+
+ROOT = Path(__file__).parents[2]
+CASES = ROOT / "tests" / "reading" / "cases" / "labels"
+PLOT = ROOT / "docs" / "images" / "reader-time.svg"
+REPORT_CHARACTERS = 1000
+ROUNDS = 5
+MEDSPACY_TEXTS = 30
+LENGTHS = tuple(1000 * 4**n for n in range(6))
+START_SECONDS = 0.1
+ADDED_MEGABYTES = 30.0
+KILOBYTE = 1024
+
+Report = tuple[str, Language]
+
+
+def reports() -> list[Report]:
+    """Join the label cases of each language to reports of about a thousand characters."""
+    found: list[Report] = []
+    for language in Language:
+        sentences: list[str] = []
+        for path in sorted(CASES.glob("*.toml")):
+            rows = tomllib.loads(path.read_text(encoding="utf-8"))["case"]
+            sentences += [row["text"] for row in rows if row["language"] == language]
+        report = ""
+        for sentence in sentences:
+            report += sentence + "\n"
+            if len(report) >= REPORT_CHARACTERS:
+                found.append((report, language))
+                report = ""
+    return found
+
+
+def build() -> Reader:
+    """Return a reader with its knowledge."""
+    return Reader(load_findings(), load_languages(), load_codes().condition_terms())
+
+
+def seconds(work: Callable[[], object], rounds: int = ROUNDS) -> float:
+    """Return the processor time of the fastest of several rounds."""
+    measured = []
+    for _ in range(rounds):
+        start = time.process_time()
+        work()
+        measured.append(time.process_time() - start)
+    return min(measured)
+
+
+def say(label: str, value: str) -> None:
+    """Print one line of the result."""
+    sys.stdout.write(f"{label:<44} {value}\n")
+
+
+def read_all(reader: Reader, texts: Sequence[Report]) -> None:
+    """Read every text."""
+    for text, language in texts:
+        reader.read([ReportText(text, "text", language)])
+
+
+def literal_terms(language: Language) -> list[str]:
+    """Return the literal terms of all findings in one language, without the signs of their word patterns."""
+    found = (term for finding in load_findings().findings.values() for term in finding.terms.of(language))
+    return sorted({term.replace("*", "").replace("~ ", "").lower() for term in found})
+
+
+def keyword_loop(texts: Sequence[Report]) -> Callable[[], object]:
+    """Return a search for every literal term in every text, without negation, anatomy or levels."""
+    terms = {language: literal_terms(language) for language in Language}
+    return lambda: [[term for term in terms[language] if term in text.lower()] for text, language in texts]
+
+
+def medspacy_rate(texts: Sequence[Report]) -> float | str:
+    """Return how many texts a second medspaCy's stock pipeline reads with our English terms, or why none."""
+    try:
+        medspacy = importlib.import_module("medspacy")
+        target_rule = importlib.import_module("medspacy.ner").TargetRule
+        # its sentence splitter would otherwise spend its time on debug lines
+        importlib.import_module("loguru").logger.disable("PyRuSH")
+        pipeline: Any = medspacy.load()
+    except (ImportError, OSError) as error:
+        return f"not measured: {error}"
+    rules = [target_rule(term, "FINDING") for term in literal_terms(Language.EN)]
+    pipeline.get_pipe("medspacy_target_matcher").add(rules)
+    sample = [text for text, language in texts if language is Language.EN][:MEDSPACY_TEXTS]
+    return len(sample) / seconds(lambda: [pipeline(text) for text in sample], rounds=2)
+
+
+def megabytes_now() -> float:
+    """Return the most memory that this process has held so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KILOBYTE
+
+
+def added_memory() -> float:
+    """Return by how many megabytes knowledge, reader and reading raise the peak of this process."""
+    texts = reports()
+    before = megabytes_now()
+    read_all(build(), texts)
+    return megabytes_now() - before
+
+
+def times_by_length(reader: Reader, texts: Sequence[Report]) -> list[tuple[int, float]]:
+    """Return (characters, seconds) for one English text of each length."""
+    material = "\n\n".join(text for text, language in texts if language is Language.EN)
+    material *= 1 + LENGTHS[-1] // len(material)
+    return [
+        (size, seconds(lambda size=size: read_all(reader, [(material[:size], Language.EN)]), rounds=3))  # type: ignore[misc]
+        for size in LENGTHS
+    ]
+
+
+def exponent(measured: Sequence[tuple[int, float]]) -> float:
+    """Return the slope of log time over log length: one is linear."""
+    xs, ys = [math.log(size) for size, _ in measured], [math.log(taken) for _, taken in measured]
+    middle, height = sum(xs) / len(xs), sum(ys) / len(ys)
+    rise = sum((x - middle) * (y - height) for x, y in zip(xs, ys, strict=True))
+    return rise / sum((x - middle) ** 2 for x in xs)
+
+
+def plot(measured: Sequence[tuple[int, float]], path: Path) -> str:
+    """Draw time over length; return where, or why not."""
+    try:
+        figures: Any = importlib.import_module("matplotlib.figure")
+        importlib.import_module("matplotlib").rcParams["svg.hashsalt"] = "reader-time"
+    except ImportError as error:
+        return f"not drawn: {error}"
+    figure = figures.Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    sizes, taken = [size / 1000 for size, _ in measured], [1000 * value for _, value in measured]
+    axes.loglog(sizes, taken, marker="o", label="measured")
+    axes.loglog(sizes, [taken[-1] * size / sizes[-1] for size in sizes], linestyle=":", label="linear")
+    axes.set(xlabel="length of the text (1000 characters)", ylabel="time to read it (ms)")
+    axes.legend()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Date": None})
+    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--plot", type=Path, default=PLOT, help="where to draw time over length")
+    options = parser.parse_args()
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        memory = pool.apply(added_memory)
+    texts = reports()
+    findings, languages, conditions = load_findings(), load_languages(), load_codes().condition_terms()
+    start = seconds(lambda: Reader(findings, languages, conditions))
+    reader = Reader(findings, languages, conditions)
+    rate = len(texts) / seconds(lambda: read_all(reader, texts))
+    english = [report for report in texts if report[1] is Language.EN]
+    english_rate = len(english) / seconds(lambda: read_all(reader, english))
+    loop_rate = len(texts) / seconds(keyword_loop(texts))
+    say("texts", f"{len(texts)} of {sum(len(t) for t, _ in texts) / len(texts):.0f} characters on average")
+    say("reader", f"{rate:.0f} texts/s on one core")
+    say("keyword loop", f"{loop_rate:.0f} texts/s; the reader takes {loop_rate / rate:.1f} times as long")
+    medspacy = medspacy_rate(texts)
+    if isinstance(medspacy, str):
+        say("medspaCy, stock pipeline, English", medspacy)
+    else:
+        ratio = english_rate / medspacy
+        say("medspaCy, stock pipeline, English", f"{medspacy:.1f} texts/s; the reader is {ratio:.0f} times as fast")
+    say("building the reader", f"{start:.3f} s (at most {START_SECONDS} s wanted)")
+    say("added memory with knowledge", f"{memory:.1f} MiB (at most {ADDED_MEGABYTES:.0f} MiB wanted)")
+    measured = times_by_length(reader, texts)
+    for size, taken in measured:
+        say(f"{size} characters", f"{1000 * taken:.1f} ms, {size / taken / 1e6:.2f} million characters/s")
+    say("time grows with length to the power of", f"{exponent(measured):.2f}")
+    say("plot", plot(measured, options.plot))
+
+
+if __name__ == "__main__":
+    main()
