@@ -97,12 +97,10 @@ def _same_place(one: TextFinding, two: TextFinding) -> bool:
     """Tell whether two statements speak of the same place; "no other ..." speaks of the rest."""
     if one.sentence_span == two.sentence_span and one.text_index == two.text_index:
         return False
-    for said in (one, two):
-        if said.status is Status.ABSENT and any(word.startswith(_REST) for word in cut(said.sentence).words):
-            return False
-    if one.levels and two.levels:
-        return bool(set(one.levels) & set(two.levels))
-    return True
+    if one.levels and two.levels and not set(one.levels) & set(two.levels):
+        return False
+    denials = (said for said in (one, two) if said.status is Status.ABSENT)
+    return not any(word.startswith(_REST) for said in denials for word in cut(said.sentence).words)
 
 
 def _only_recent(one: TextFinding, two: TextFinding) -> bool:
