@@ -4,12 +4,13 @@ import re
 from collections.abc import Callable, Mapping
 
 from cards.catalogue import TOPIC_SYSTEM, catalogue, override_reasons
-from cards.detail import Writing, write_detail
+from cards.detail import write_detail
 from cards.model import SUMMARY_LIMIT, Card, Link, Source, Topic
 from cards.orders import OrderWriting, orders, suggestions
 from cards.template import Template
 from cards.values import placeholder_values
 from cards.wording import Wording, wordings
+from cards.writing import Writing
 from cds_service.domain.assessment import Assessment, PlannedCard
 from cds_service.domain.vocabulary import Indicator, Language
 

@@ -4,12 +4,9 @@ Report and chart text is untrusted; it enters only through :mod:`cards.escape`.
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 
-from cards.catalogue import Catalogue
+from cards.doubts import conflicts_block, gaps_block, missing_block, rests_on_markers
 from cards.escape import markdown_text
 from cards.phrases import (
     NO_VALUE,
@@ -19,73 +16,36 @@ from cards.phrases import (
     day,
     finding_phrase,
     group_name,
-    levels_text,
-    missing_name,
     newest,
     number,
     source_name,
     status_word,
 )
+from cards.trend import trend_block
 from cards.values import placeholder_values
 from cards.wording import MINIMUM_LINES, Wording
+from cards.writing import QUOTE, Writing, bullets, heading, quote
 from cds_service.domain.assessment import (
-    Assessment,
     ChartCause,
     ConditionCause,
     FindingCause,
     LabCause,
     MedicationCause,
     OrderCause,
-    PlannedCard,
     StatedCause,
 )
-from cds_service.domain.facts import Gap, GapCode, LabValue, Span
-from cds_service.domain.vocabulary import Analyte, Lane, Language
+from cds_service.domain.facts import GapCode, LabValue, Provenance, Span
+from cds_service.domain.vocabulary import Analyte, Language
 
-_QUOTE = 280
-_SHORT_QUOTE = 120
 _QUOTES = 6
 _CHART_ITEMS = 8
-_GAPS = 4
-_CONFLICTS = 4
-_LEVELS = 4
 _RULES = 8
 _WHY = 3
 _TEXT = 160
 _SAFE_URL = re.compile(r"^https://[A-Za-z0-9._~:/?#@!$&'*+,;=%-]+$")
-# What makes a report unreadable; on the card that says so these stand even when other gaps crowd the list.
-_UNREAD_GAPS = frozenset(
-    {
-        GapCode.ATTACHMENT_UNREADABLE,
-        GapCode.ATTACHMENT_TYPE,
-        GapCode.REPORT_WITHOUT_TEXT,
-        GapCode.REPORT_LANGUAGE_UNKNOWN,
-        GapCode.REPORT_TRUNCATED,
-        GapCode.RESOURCE_UNREADABLE,
-    }
-)
 # Extra lines that say better what a marked line of the card says.
 _REPLACES = {"nsaid-not-advised": "nsaid", "opioid-falls": "opioid"}
 _ALWAYS_SHOWN_LABS = (Analyte.CRP, Analyte.ESR)
-
-
-@dataclass(frozen=True, slots=True)
-class Writing:
-    """Everything the detail of one card is written from. ``text_id`` names the words chosen for the card."""
-
-    card: PlannedCard
-    text_id: str
-    assessment: Assessment
-    wording: Wording
-    catalogue: Catalogue
-
-
-def _heading(key: str, wording: Wording) -> str:
-    return f"**{wording.name('headings', key)}**"
-
-
-def _bullets(items: Iterable[str]) -> str:
-    return "\n".join(f"- {item}" for item in items)
 
 
 # --- the card's own sentences -----------------------------------------------------------------------------------------
@@ -149,47 +109,48 @@ def card_lines(writing: Writing) -> list[str]:
 def _window(sentence: str, span: Span, sentence_span: Span) -> str:
     """Show a sentence that is too long from a little before the words that counted."""
     start = span.start - sentence_span.start
-    if len(sentence) <= _QUOTE or not 0 <= start < len(sentence):
+    if len(sentence) <= QUOTE or not 0 <= start < len(sentence):
         return sentence
-    begin = max(0, start - _QUOTE // 4)
+    begin = max(0, start - QUOTE // 4)
     return sentence[begin:]
-
-
-def quote(sentence: str, wording: Wording, limit: int = _QUOTE) -> str:
-    """Quote a sentence of the record, harmless as Markdown."""
-    return wording.phrase("quote", value=markdown_text(sentence, limit))
 
 
 def _report_quotes(writing: Writing) -> str:
     """Each sentence once, with date, source and what was read in it."""
     wording = writing.wording
+    early = {gap.resource for gap in writing.assessment.gaps if gap.code is GapCode.REPORT_PRELIMINARY}
+
+    def source(report: Provenance) -> str:
+        mark = f" ({wording.phrase('preliminary')})" if report.reference in early else ""
+        return f"{source_name(report)}{mark}"
+
     read: dict[tuple[str, str, str], list[str]] = {}
     for cause in writing.card.causes:
         match cause:
             case FindingCause(finding=finding, report=report, reported_on=reported_on):
                 sentence = _window(finding.sentence, finding.span, finding.sentence_span)
-                key = sentence, day(reported_on, wording), source_name(report)
+                key = sentence, day(reported_on, wording), source(report)
                 status = status_word(finding, wording)
                 phrase = finding_phrase(finding.finding, finding.levels, status, wording)
                 trend = f", {wording.name('trends', finding.trend.value)}" if finding.trend else ""
                 read.setdefault(key, []).append(f"{phrase}{trend}")
             case StatedCause(fact=fact, report=report):
-                key = fact.sentence, wording.phrase("history"), source_name(report)
+                key = fact.sentence, wording.phrase("history"), source(report)
                 status = wording.names["statuses"][fact.status.value]
                 name = wording.name("conditions", fact.group.value)
                 read.setdefault(key, []).append(f"{name} ({status})" if status else name)
             case _:
                 continue
     quotes = [
-        f"> {quote(sentence, wording)} – {when}, {source}: {'; '.join(dict.fromkeys(names))}"
-        for (sentence, when, source), names in read.items()
+        f"> {quote(sentence, wording)} – {when}, {where}: {'; '.join(dict.fromkeys(names))}"
+        for (sentence, when, where), names in read.items()
     ]
     if not quotes:
         return ""
     shown = quotes[:_QUOTES]
     if len(quotes) > _QUOTES:
         shown.append(wording.phrase("more", count=str(len(quotes) - _QUOTES)))
-    return "\n\n".join([_heading("report", wording), *shown])
+    return "\n\n".join([heading("report", wording), *shown])
 
 
 def _since(start: date | None, recorded: date | None, wording: Wording) -> str:
@@ -222,7 +183,7 @@ def _chart_items(writing: Writing) -> str:
     unique = list(dict.fromkeys(items))
     if len(unique) > _CHART_ITEMS:
         unique = [*unique[:_CHART_ITEMS], wording.phrase("more", count=str(len(unique) - _CHART_ITEMS))]
-    return f"{_heading('chart', wording)}\n\n{_bullets(unique)}" if unique else ""
+    return f"{heading('chart', wording)}\n\n{bullets(unique)}" if unique else ""
 
 
 def _reference(lab: LabValue, wording: Wording) -> str:
@@ -274,59 +235,12 @@ def _labs(writing: Writing) -> str:
         return ""
     names = [wording.name("columns", key) for key in ("test", "value", "reference", "date", "note")]
     table = [f"| {' | '.join(names)} |", "| --- | --- | --- | --- | --- |", *rows]
-    return f"{_heading('labs', wording)}\n\n" + "\n".join(table)
+    return f"{heading('labs', wording)}\n\n" + "\n".join(table)
 
 
-# --- what is missing or does not agree --------------------------------------------------------------------------------
-
-
-def _missing(writing: Writing) -> str:
-    wording = writing.wording
-    names = list(dict.fromkeys(missing_name(item, wording) for item in writing.card.missing))
-    return f"{_heading('missing', wording)}: {', '.join(names)}" if names else ""
-
-
-def _conflicts(writing: Writing) -> str:
-    """Return all contradictions on the conflict card; elsewhere those on a finding that the card rests on."""
-    card, wording = writing.card, writing.wording
-    own = {cause.finding.finding for cause in card.causes if isinstance(cause, FindingCause)}
-    all_of_them = card.lane is Lane.CONFLICT
-    grouped: dict[str, list[str]] = {}
-    for conflict in writing.assessment.conflicts:
-        if all_of_them or conflict.finding in own:
-            levels = levels_text(conflict.levels, wording, _LEVELS)
-            finding = wording.name("findings", conflict.finding.value) if conflict.finding else ""
-            grouped.setdefault(" ".join(filter(None, (finding, levels))), []).extend(conflict.sentences)
-    between = f" {wording.phrase('conflict_pair')} "
-    length = _QUOTE if all_of_them else _SHORT_QUOTE
-    lines = [
-        f"{f'{subject}: ' if subject else ''}"
-        f"{between.join(quote(sentence, wording, length) for sentence in dict.fromkeys(sentences))}"
-        for subject, sentences in grouped.items()
-        if sentences
-    ]
-    return f"{_heading('conflicts', wording)}\n\n{_bullets(lines[:_CONFLICTS])}" if lines else ""
-
-
-def _gap_place(gap: Gap) -> str:
-    """Type and element, without the id of the resource."""
-    kind = gap.resource.split("/", 1)[0]
-    return markdown_text(".".join(filter(None, (kind, gap.element))), _TEXT)
-
-
-def _gaps(writing: Writing) -> str:
-    """Return what could not be used and may matter, each sort once; on the unread card the reports alone."""
-    wording, card = writing.wording, writing.card
-    gaps: Sequence[Gap] = [gap for gap in writing.assessment.gaps if gap.clinical]
-    if card.lane is Lane.UNREAD:
-        gaps = [gap for gap in writing.assessment.gaps if gap.code in _UNREAD_GAPS] or gaps
-    counted = Counter(wording.gaps[gap.code.value].fill({"where": _gap_place(gap)}) or "" for gap in gaps)
-    lines = [f"{text} (×{count})" if count > 1 else text for text, count in counted.items()]
-    if not lines:
-        return ""
-    if len(lines) > _GAPS:
-        lines = [*lines[:_GAPS], wording.phrase("more", count=str(len(lines) - _GAPS))]
-    return f"{_heading('gaps', wording)}\n\n{_bullets(lines)}"
+def _trend(writing: Writing) -> str:
+    """Return the course of the markers where it bears on the advice: safety, infection, plan, or a card on markers."""
+    return trend_block(writing.assessment.series, writing.wording) if rests_on_markers(writing) else ""
 
 
 # --- the rule and the literature --------------------------------------------------------------------------------------
@@ -341,7 +255,7 @@ def _rule(writing: Writing) -> str:
         parts.append(wording.phrase("rules", ids=", ".join(markdown_text(rule) for rule in ids[:_RULES])))
     if writing.assessment.knowledge_version:
         parts.append(wording.phrase("knowledge", version=markdown_text(writing.assessment.knowledge_version)))
-    line = f"{_heading('rule', wording)}: {'; '.join(parts)}"
+    line = f"{heading('rule', wording)}: {'; '.join(parts)}"
     if wording.language is not Language.EN:
         return line
     said = {result.rule_id: result.why for result in writing.assessment.rules if result.fired and result.why}
@@ -350,7 +264,7 @@ def _rule(writing: Writing) -> str:
         for rule in dict.fromkeys((card.row, *ids))
         if rule in said
     ]
-    return f"{line}\n\n{_bullets(why[:_WHY])}" if why else line
+    return f"{line}\n\n{bullets(why[:_WHY])}" if why else line
 
 
 def _evidence(writing: Writing) -> str:
@@ -366,19 +280,20 @@ def _evidence(writing: Writing) -> str:
         origin = ", ".join(filter(None, (markdown_text(citation.source, _TEXT), markdown_text(citation.year))))
         recheck = f" – {wording.phrase('recheck')}" if citation.verify or citation.provenance == "K" else ""
         lines.append(f"{linked}{' – ' + origin if origin else ''}{recheck}")
-    return f"{_heading('evidence', wording)}\n\n{_bullets(lines)}" if lines else ""
+    return f"{heading('evidence', wording)}\n\n{bullets(lines)}" if lines else ""
 
 
 def write_detail(writing: Writing) -> str:
     """Return the whole detail as GitHub-flavoured Markdown without headings, HTML, images or bare addresses."""
     blocks = (
-        _bullets(card_lines(writing)),
+        bullets(card_lines(writing)),
         _report_quotes(writing),
         _chart_items(writing),
         _labs(writing),
-        _missing(writing),
-        _conflicts(writing),
-        _gaps(writing),
+        _trend(writing),
+        missing_block(writing),
+        conflicts_block(writing),
+        gaps_block(writing),
         _rule(writing),
         _evidence(writing),
         *writing.wording.footer,

@@ -139,6 +139,15 @@ def canonical_value(lab: LabValue, wording: Wording, escape: Escape) -> str:
     return wording.phrase("positive" if lab.positive else "negative")
 
 
+def as_reported(lab: LabValue, wording: Wording) -> str:
+    """Value and unit as received, with the canonical value beside it where the unit is another one."""
+    canonical = canonical_value(lab, wording, chart_escape)
+    reported = chart_escape(lab.reported)
+    if not reported or reported == canonical or lab.reported.endswith(f" {lab.unit}"):
+        return canonical
+    return f"{reported} ({wording.phrase('equals', value=canonical)})"
+
+
 def lab_phrase(cause: LabCause, wording: Wording, escape: Escape, *, dated: bool) -> str:
     """Return a value for a sentence: ``48 mg/L (2026-01-30)``, with a word when it is too old to count."""
     value = canonical_value(cause.lab, wording, escape)

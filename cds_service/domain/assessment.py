@@ -263,7 +263,10 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """The whole outcome for one patient at one moment; everything the cards and the explanation need."""
+    """The whole outcome for one patient at one moment; everything the cards and the explanation need.
+
+    ``unknown_drugs`` are running drugs as charted that no code list knows, so that no rule could look at them.
+    """
 
     as_of: datetime
     knowledge_version: str
@@ -278,3 +281,4 @@ class Assessment:
     labs: tuple[LabCause, ...] = ()
     citations: Mapping[str, Citation] = field(default_factory=dict, hash=False)
     series: tuple[MarkerSeries, ...] = ()
+    unknown_drugs: tuple[str, ...] = ()

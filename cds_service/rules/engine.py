@@ -219,6 +219,7 @@ class Engine:
             labs=_shown_labs(derived.context) if derived else (),
             citations=self._citations(cards),
             series=marker_series(derived.context) if derived else (),
+            unknown_drugs=_unknown_drugs(facts),
         )
 
     def _citations(self, cards: Iterable[PlannedCard]) -> dict[str, Citation]:
@@ -293,6 +294,11 @@ def _gaps(facts: PatientFacts, lead: Report | None, unread: Iterable[Report]) ->
     codes = {gap.code for gap in facts.gaps}
     new = [g for g in more if (g.code, g.resource) not in known and not (g.resource == "Patient" and g.code in codes)]
     return (*facts.gaps, *new)
+
+
+def _unknown_drugs(facts: PatientFacts) -> tuple[str, ...]:
+    """Running drugs that no code list knows: whether one masks markers or bars an NSAID was not looked at."""
+    return tuple(dict.fromkeys(m.text for m in facts.medications if m.text and not m.groups and m.running is not False))
 
 
 def _unread_gap(report: Report) -> Gap:

@@ -7,8 +7,9 @@ import pytest
 from markdown_it import MarkdownIt
 
 from cards.catalogue import catalogue
-from cards.detail import Writing, card_lines, write_detail
+from cards.detail import card_lines, write_detail
 from cards.wording import wordings
+from cards.writing import Writing
 from cds_service.domain.assessment import ChartCause, Citation, MedicationCause, OrderCause, RuleResult
 from cds_service.domain.facts import Conflict, ConflictKind, Gap, GapCode, Provenance, Span
 from cds_service.domain.vocabulary import Analyte, ConditionGroup, FindingId, Lane, Language, Status, Trend
