@@ -130,9 +130,14 @@ def deficit(context: RuleContext) -> Outcome:
     return fired(NEURO, found, "a deficit is known") if found else quiet("no new deficit is charted", "neurology")
 
 
+def _says_new(item: HistoryItem) -> bool:
+    """Tell whether an undated entry speaks of this episode itself: by a word, or because retention does not last."""
+    return not item.charted or Qualifier.ACUTE in item.qualifiers or ConditionGroup.URINARY_RETENTION in item.groups
+
+
 @rule("NEURO-SPHINCTER", _EMERGENCY, EMERG, "R-GIRFT2023")
 def sphincter(context: RuleContext) -> Outcome:
-    """Retention or incontinence of this episode; without a date only beside infection, tumour or compression."""
+    """Retention or incontinence of this episode; undated plain incontinence only beside infection, tumour, pressure."""
     serious = (
         context.value(IMG_INF) in {"S", "M"}
         or context.value(MAL_IMG) in {"S", "M"}
@@ -142,7 +147,7 @@ def sphincter(context: RuleContext) -> Outcome:
     known = context.having(ConditionGroup.URINARY_RETENTION_INCONTINENCE)
     limit = context.thresholds.incontinence_old_days.value
     dated = [i for i in known if i.started is not None and (context.today - i.started).days <= limit]
-    undated = [i for i in known if i.started is None and is_new(context, i) and (serious or not i.charted)]
+    undated = [i for i in known if i.started is None and is_new(context, i) and (serious or _says_new(i))]
     return when(NEURO, items([*dated, *undated]), "sphincter disturbance of this episode", "none of this episode")
 
 

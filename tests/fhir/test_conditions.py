@@ -72,7 +72,7 @@ def only(facts: PatientFacts) -> KnownCondition:
         ("Fazialisparese", set()),
         ("Gastroparesis", set()),
         ("Generalized weakness", set()),
-        ("Urinary retention", {G.URINARY_RETENTION_INCONTINENCE, G.BLADDER_BOWEL_DYSFUNCTION}),
+        ("Urinary retention", {G.URINARY_RETENTION, G.URINARY_RETENTION_INCONTINENCE, G.BLADDER_BOWEL_DYSFUNCTION}),
         ("Stress incontinence", set()),
         ("Reithosenanästhesie", {G.SADDLE_ANESTHESIA}),
         ("Sindrom de coadă de cal", {G.CAUDA_EQUINA_SYNDROME}),
