@@ -18,10 +18,10 @@ from cds_service.hooks.answer import CardDesk, HookDesk
 from cds_service.hooks.evaluate import Evaluator
 from cds_service.hooks.prefetch import FetchLimits, PrefetchCompleter
 from cds_service.hooks.preview import PreviewDesk
+from cds_service.hooks.review.handbook import build_handbook
 from cds_service.hooks.transport import HttpTransport
 from cds_service.knowledge.load import Knowledge, load_knowledge
 from cds_service.reading.read import Reader
-from cds_service.rules.catalogue import catalogue
 from cds_service.rules.engine import Engine
 from cds_service.security.clients import load_clients
 from cds_service.security.tokens import TokenVerifier
@@ -92,8 +92,7 @@ def build_backend(settings: Settings) -> Backend:
         verifier=verifier,
         clock=lambda: datetime.now(UTC),
         knowledge_version=clinic.knowledge.version,
-        catalogue=catalogue(),
-        citations=clinic.knowledge.evidence,
+        handbook=build_handbook(clinic.knowledge),
     )
 
 

@@ -1,72 +1,48 @@
-"""``knowledge``: the catalogue that a clinician reviews and signs, as Markdown."""
+"""``knowledge``: the catalogue that a clinician reviews and signs, as Markdown, whole or in sections."""
 
-from collections.abc import Iterable, Iterator
-from itertools import groupby
+from pathlib import Path
 
 import click
 
 from cds_service.config import read_settings
-from cds_service.domain.assessment import Citation
-from cds_service.hooks.catalogue import cited
-from cds_service.knowledge.load import Knowledge, load_knowledge
-from cds_service.knowledge.thresholds import Parameter, Parameters
-from cds_service.rules.catalogue import CatalogueEntry, EntryKind, catalogue
+from cds_service.domain.vocabulary import Language
+from cds_service.hooks.review.cases import load_cases
+from cds_service.hooks.review.docs import write_documents
+from cds_service.hooks.review.handbook import build_handbook
+from cds_service.hooks.review.sections import SECTIONS, Review, document
+from cds_service.knowledge.load import load_knowledge
 
-_TITLES = {
-    EntryKind.RULE: "Rules",
-    EntryKind.ROW: "Rows of the decision table",
-    EntryKind.ORDER: "Advice on draft orders",
-}
-
-
-def _cell(value: object) -> str:
-    return str(value).replace("|", "\\|").replace("\n", " ")
-
-
-def _rules(entries: Iterable[CatalogueEntry]) -> Iterator[str]:
-    for (kind, field), members in groupby(entries, key=lambda entry: (entry.kind, entry.field)):
-        yield f"## {_TITLES[kind]}: {field}\n"
-        for entry in members:
-            yield f"### {entry.id}\n"
-            yield f"{entry.sentence}\n"
-            yield f"- leads to: {entry.outcome}"
-            yield f"- references: {', '.join(entry.evidence) or 'none'}\n"
-
-
-def _thresholds(knowledge: Knowledge) -> Iterator[str]:
-    yield "## Thresholds\n"
-    yield "| Name | Value | Unit | Range | Since | Basis | References |"
-    yield "| --- | --- | --- | --- | --- | --- | --- |"
-    for name in Parameters.model_fields:
-        number: Parameter = getattr(knowledge.thresholds, name)
-        value = f"{number.value:g}" + (" (site)" if number.overridden else "")
-        allowed = f"{number.lowest:g} to {number.highest:g}"
-        cells = (name, value, number.unit, allowed, number.since, number.basis, ", ".join(number.evidence))
-        yield f"| {' | '.join(_cell(cell) for cell in cells)} |"
-    yield ""
-
-
-def _references(references: Iterable[Citation]) -> Iterator[str]:
-    yield "## References\n"
-    for one in references:
-        link = f" <{one.url}>" if one.url else ""
-        yield f"- **{one.id}** {one.title}. {one.source} {one.year}.{link} ({one.provenance})"
-
-
-def document(knowledge: Knowledge) -> str:
-    """Return the whole catalogue as Markdown."""
-    entries = catalogue()
-    lines = [
-        "# Clinical knowledge of Marrow CDS\n",
-        f"Version {knowledge.version}. {len(entries)} entries.\n",
-        *_rules(entries),
-        *_thresholds(knowledge),
-        *_references(cited(entries, knowledge.evidence)),
-    ]
-    return "\n".join(lines)
+# Where the case files lie beside a checked-out package.
+_CASES = Path(__file__).parents[2] / "tests"
 
 
 @click.command("knowledge")
-def command() -> None:
-    """Print rules with their sentences and references, and thresholds with values and sources."""
-    click.echo(document(load_knowledge(read_settings().knowledge_overlay)))
+@click.option("--section", "sections", multiple=True, type=click.Choice(list(SECTIONS)), help="Only this part; repeat.")
+@click.option("--coverage", is_flag=True, help="Only what became of each statement of the source texts.")
+@click.option("--codes", is_flag=True, help="Only the table of codes.")
+@click.option(
+    "--language", "languages", multiple=True, type=click.Choice(list(Language)), help="Of card texts; repeat."
+)
+@click.option("--cases", default=_CASES, type=click.Path(path_type=Path), help="Folder of the tests with case files.")
+@click.option("--write", type=click.Path(path_type=Path), help="Write the documents that are kept into this folder.")
+def command(
+    sections: tuple[str, ...],
+    *,
+    coverage: bool,
+    codes: bool,
+    languages: tuple[str, ...],
+    cases: Path,
+    write: Path | None,
+) -> None:
+    """Print rules, tables, thresholds, card texts, cases, coverage, codes, references and open points for review."""
+    review = Review(
+        build_handbook(load_knowledge(read_settings().knowledge_overlay)),
+        load_cases(cases),
+        tuple(Language(language) for language in languages) or (Language.EN,),
+    )
+    if write is not None:
+        for path in write_documents(review, write):
+            click.echo(path)
+        return
+    chosen = (*sections, *(("coverage",) if coverage else ()), *(("codes",) if codes else ()))
+    click.echo(document(review, chosen))

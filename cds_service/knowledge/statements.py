@@ -89,6 +89,7 @@ class Statements(_Strict):
     about: About
     review: Review
     attributes: tuple[Attribute, ...]
+    variables: Mapping[str, Filled]
     refusals: tuple[Refusal, ...]
     background: tuple[Background, ...]
     open_points: tuple[OpenPoint, ...]

@@ -1,16 +1,15 @@
 """What the web layer needs of the rest of the service; the composition root fills it in."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from flask import Request
 
 from cds_service.config import Settings
-from cds_service.domain.assessment import Citation
 from cds_service.hooks.answer import HookDesk
 from cds_service.hooks.preview import PreviewDesk
-from cds_service.rules.catalogue import CatalogueEntry
+from cds_service.hooks.review.handbook import Handbook
 from cds_service.security.clients import Client
 from cds_service.security.tokens import TokenVerifier
 from cds_service.store.records import Store
@@ -27,8 +26,7 @@ class Backend:
     verifier: TokenVerifier | None
     clock: Callable[[], datetime]
     knowledge_version: str
-    catalogue: Sequence[CatalogueEntry]
-    citations: Mapping[str, Citation]
+    handbook: Handbook
 
     def caller(self, request: Request) -> Client | None:
         """Return who signed the call, before anything of its body is looked at. Raises TokenRefused.

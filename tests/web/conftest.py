@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 
 from cards.model import Card, OverrideReason, Source
 from cds_service.config import Settings
-from cds_service.domain.assessment import Assessment, Citation, PlannedCard, RuleResult
+from cds_service.domain.assessment import Assessment, PlannedCard, RuleResult
 from cds_service.domain.facts import Demographics, PatientFacts
 from cds_service.domain.vocabulary import Indicator, Lane, Language
 from cds_service.hooks.access import AccessPolicy
@@ -24,7 +24,8 @@ from cds_service.hooks.answer import CardDesk, HookDesk
 from cds_service.hooks.evaluate import Evaluator
 from cds_service.hooks.prefetch import FetchFailed, FetchLimits, PrefetchCompleter
 from cds_service.hooks.preview import PreviewDesk
-from cds_service.rules.catalogue import CatalogueEntry, EntryKind
+from cds_service.hooks.review.handbook import Handbook, build_handbook
+from cds_service.knowledge.load import load_knowledge
 from cds_service.store.database import SqlStore
 from cds_service.web.backend import Backend
 from cds_service.web.site import build_site
@@ -134,8 +135,13 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield executor
 
 
+@pytest.fixture(scope="session")
+def handbook() -> Handbook:
+    return build_handbook(load_knowledge())
+
+
 @pytest.fixture
-def world(tmp_path: Path, pool: ThreadPoolExecutor) -> Iterator[World]:
+def world(tmp_path: Path, pool: ThreadPoolExecutor, handbook: Handbook) -> Iterator[World]:
     settings = Settings(state_dir=tmp_path, max_body_bytes=200_000, fhir_origins=("https://ehr.example.org",))
     middle, transport = FakeMiddle(), FakeTransport()
     store = SqlStore(settings.database)
@@ -159,8 +165,7 @@ def world(tmp_path: Path, pool: ThreadPoolExecutor) -> Iterator[World]:
         verifier=None,
         clock=lambda: NOW,
         knowledge_version="2026-11-21+test",
-        catalogue=(CatalogueEntry("R-VIEW", EntryKind.RULE, "infection", "A rule in words.", "LAB", ("R-TEST2020",)),),
-        citations={"R-TEST2020": Citation("R-TEST2020", "A study", "Journal", "2020", None, "verified")},
+        handbook=handbook,
     )
     yield World(backend, middle, transport, store)
     store.close()

@@ -144,16 +144,6 @@ def test_empty_bundle_has_no_card(client: Any) -> None:
     assert client.post("/preview", json={"resourceType": "Bundle", "entry": []}).json["cards"] == []
 
 
-def test_knowledge_is_a_page_and_json(client: Any) -> None:
-    shown = client.get("/about/knowledge", headers={"Accept": "text/html"})
-    assert "A rule in words." in shown.text
-    assert "DiagnosticReport?patient={{context.patientId}}" in shown.text
-    document = client.get("/about/knowledge", headers={"Accept": "application/json"}).json
-    assert document["rules"][0]["id"] == "R-VIEW"
-    assert document["references"][0]["title"] == "A study"
-    assert document["version"] == "2026-11-21+test"
-
-
 def test_start_page_leads_to_the_preview(client: Any) -> None:
     assert client.get("/").headers["Location"] == "/preview"
 
