@@ -177,6 +177,7 @@ class Grammar(_Strict):
     reference: dict[Literal["pronouns", "pointing", "places", "elsewhere"], Terms]
     lists: dict[Literal["joining", "adding"], Terms]
     sentences: dict[Literal["abbreviations", "never_joined", "ordinal_nouns", "rest", "unfinished"], Terms]
+    marrow_or_cord: dict[Literal["opening", "marrow", "bone", "canal", "denying"], Terms]
 
 
 class CorpusLabel(_Strict):

@@ -14,6 +14,7 @@ from cds_service.reading.details import millimetres_of, percent_of, qualifiers_o
 from cds_service.reading.examination import examination
 from cds_service.reading.language import LanguageDetector, Part, declared
 from cds_service.reading.lexicon import OTHER, Hit, Hits, Lexicon
+from cds_service.reading.marrow_or_cord import resolve
 from cds_service.reading.mentions import Composer, Mention, Surroundings, anatomy_names
 from cds_service.reading.placing import levels_of, topic_of
 from cds_service.reading.refine import refine
@@ -109,13 +110,14 @@ class Reader:
             days = (onset_days(text.words, text.hits, text.sentences) for text in prepared)
             onset = next((d for d in days if d is not None), None) if onset is None else onset
         main = parts[0].language if parts else Language.EN
-        settled, conflicts = settle(refine(findings), self._lexicons[main].emergency)
+        told_apart, ambiguous = resolve(refine(findings))
+        settled, conflicts = settle(told_apart, self._lexicons[main].emergency)
         return Reading(
             main,
             tuple(settled),
             tuple(dict.fromkeys(stated)),
             technique_of(hits, findings),
-            tuple(conflicts),
+            (*ambiguous, *conflicts),
             describes_spine=bool(settled) or spine,
             onset_days=onset,
         )

@@ -1,0 +1,58 @@
+"""Decides whether Romanian "edem medular" is marrow or cord; where the words leave it open, both stay possible."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from cds_service.domain.facts import Conflict, ConflictKind, TextFinding
+from cds_service.domain.vocabulary import Certainty, FindingId, Language, Status
+from cds_service.knowledge.findings import load_grammar
+from cds_service.reading.words import cut
+
+_WORDS = load_grammar().marrow_or_cord
+_EDEMA = frozenset({FindingId.EDEMA, FindingId.EDEMA_ENDPLATE, FindingId.EDEMA_DIFFUSE})
+_CORD = frozenset({FindingId.CORD, FindingId.CORD_SIGNAL})
+# a denial this many words before a word takes it back
+_REACH = 3
+
+
+def resolve(findings: Sequence[TextFinding]) -> tuple[list[TextFinding], list[Conflict]]:
+    """Return the findings with a possible cord finding for each ambiguous "edem medular", and one conflict a sentence.
+
+    Bone when the sentence names bone, or when the report denies a change of the cord; open when neither is so, or when
+    the sentence also names canal or compression without denying it (clinical design: Romanian trap of "edem medular").
+    """
+    cord_is_normal = any(f.finding in _CORD and f.status is Status.ABSENT for f in findings)
+    kept: list[TextFinding] = []
+    conflicts: list[Conflict] = []
+    for finding in findings:
+        if not _is_open(finding, cord_is_normal=cord_is_normal):
+            kept.append(finding)
+            continue
+        kept.append(replace(finding, status=Status.POSSIBLE, certainty=Certainty.POSSIBLE))
+        if finding.finding is FindingId.EDEMA:
+            kept.append(
+                replace(finding, finding=FindingId.CORD, status=Status.POSSIBLE, certainty=Certainty.POSSIBLE, cue=None)
+            )
+            sentences = (finding.sentence,)
+            conflicts.append(Conflict(ConflictKind.AMBIGUOUS_TERM, FindingId.CORD, sentences, finding.levels))
+    return kept, list({conflict.sentences: conflict for conflict in conflicts}.values())
+
+
+def _is_open(finding: TextFinding, *, cord_is_normal: bool) -> bool:
+    if finding.language is not Language.RO or finding.finding not in _EDEMA or finding.status is not Status.PRESENT:
+        return False
+    words = cut(finding.sentence).words
+    if not any(_begins(a, _WORDS["opening"]) and _begins(b, _WORDS["marrow"]) for a, b in pairwise(words)):
+        return False
+    canal = any(
+        _begins(word, _WORDS["canal"])
+        and not any(_begins(before, _WORDS["denying"]) for before in words[max(0, place - _REACH) : place])
+        for place, word in enumerate(words)
+    )
+    bone = any(_begins(word, _WORDS["bone"]) for word in words)
+    return canal or not (bone or cord_is_normal)
+
+
+def _begins(word: str, beginnings: Iterable[str]) -> bool:
+    return word.startswith(tuple(beginnings))
