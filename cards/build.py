@@ -2,6 +2,9 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 from cards.catalogue import TOPIC_SYSTEM, catalogue, override_reasons
 from cards.detail import write_detail
@@ -14,6 +17,7 @@ from cards.writing import Writing
 from cds_service.domain.assessment import Assessment, PlannedCard
 from cds_service.domain.vocabulary import Indicator, Language
 
+_NO_DRAFTS: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 SOURCE_LABEL = "Marrow CDS"
 _NOT_ALPHANUMERIC = re.compile(r"[^A-Za-z0-9]")
 _UNSAFE_FRAGMENT = re.compile(r"[^A-Za-z0-9._-]")
@@ -34,6 +38,16 @@ def compose_summary(template: Template, values: Mapping[str, str]) -> str:
     return next((text for text in texts if _length(text) <= SUMMARY_LIMIT), texts[-1])
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What is the same for all cards of one answer."""
+
+    patient_id: str
+    base_url: str
+    new_uuid: Callable[[], str]
+    drafts: Mapping[str, Mapping[str, Any]]
+
+
 class CardWriter:
     """Writes cards. All words are loaded and checked when it is made."""
 
@@ -51,15 +65,17 @@ class CardWriter:
         patient_id: str,
         base_url: str = "",
         new_uuid: Callable[[], str],
+        drafts: Mapping[str, Mapping[str, Any]] = _NO_DRAFTS,
     ) -> tuple[Card, ...]:
         """Return the cards in the order in which they were planned.
 
         ``base_url`` is the public address of the service; without it a card has no link to its rule. ``new_uuid``
-        gives a fresh UUID for each card and suggestion. Raises KeyError for a text, line or note id that no language
-        knows: an answer without words must fail rather than look complete.
+        gives a fresh UUID for each card and suggestion. ``drafts`` are the draft orders of the session as received, by
+        ``Type/id``; a change of a draft that is not among them is not offered. Raises KeyError for a text, line or
+        note id that no language knows: an answer without words must fail rather than look complete.
         """
         return tuple(
-            self._card(card, assessment, language, patient_id=patient_id, base_url=base_url, new_uuid=new_uuid)
+            self._card(card, assessment, language, _Call(patient_id, base_url, new_uuid, drafts))
             for card in assessment.cards
         )
 
@@ -73,14 +89,11 @@ class CardWriter:
         card: PlannedCard,
         assessment: Assessment,
         language: Language,
-        *,
-        patient_id: str,
-        base_url: str,
-        new_uuid: Callable[[], str],
+        call: _Call,
     ) -> Card:
         wording = self._wordings[language]
         text_id = self._text_id(card)
-        uuid = new_uuid()
+        uuid = call.new_uuid()
         steps = suggestions(
             OrderWriting(
                 card=card,
@@ -88,20 +101,21 @@ class CardWriter:
                 wording=wording,
                 specs=self._orders,
                 recommended=self._catalogue.recommended.get(text_id, frozenset()),
-                patient_id=patient_id,
+                patient_id=call.patient_id,
+                drafts=call.drafts,
             ),
-            new_uuid,
+            call.new_uuid,
         )
         return Card(
             uuid=uuid,
             summary=self._summary(card, text_id, assessment, wording),
             indicator=card.indicator.value,
             detail=write_detail(Writing(card, text_id, assessment, wording, self._catalogue)),
-            source=_source(text_id, wording, base_url),
+            source=_source(text_id, wording, call.base_url),
             suggestions=steps or None,
             selection_behavior="any" if steps else None,
             override_reasons=self._reasons[language],
-            links=_links(card, wording, base_url),
+            links=_links(card, wording, call.base_url),
         )
 
     def _summary(self, card: PlannedCard, text_id: str, assessment: Assessment, wording: Wording) -> str:

@@ -65,20 +65,24 @@ class Link(_Wire):
 
 
 class Action(_Wire):
-    """One change to the chart that a clinician may accept: a new resource, or a draft order to take back."""
+    """One change to the chart that a clinician may accept: a new order, a changed draft, or a draft to take back.
 
-    type: Literal["create", "delete"]
+    A changed draft is the complete resource with the id that the client knows, never a patch.
+    """
+
+    type: Literal["create", "update", "delete"]
     description: Filled
     resource: dict[str, Any] | None = None
     resource_id: ReferenceText | None = Field(default=None, serialization_alias="resourceId")
 
     @model_validator(mode="after")
     def _target_matches_type(self) -> Self:
-        """Check that a create carries a resource and nothing else, a delete names its target and nothing else."""
-        if (self.resource is not None) != (self.type == "create") or (self.resource_id is None) != (
-            self.type == "create"
-        ):
-            raise ValueError("create needs a resource, delete needs a resourceId, and neither takes both")
+        """Check that create and update carry a resource and nothing else, a delete its target and nothing else."""
+        carries = self.type != "delete"
+        if (self.resource is not None) != carries or (self.resource_id is None) != carries:
+            raise ValueError("create and update need a resource, delete needs a resourceId, and none takes both")
+        if self.type == "update" and not (self.resource or {}).get("id"):
+            raise ValueError("update needs a resource with the id that the client knows")
         return self
 
 

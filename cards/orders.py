@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from cards.catalogue import flaw, read_toml
+from cards.changes import CHANGES, changed
 from cards.model import Action, Suggestion
 from cards.phrases import levels_text
 from cards.wording import ORDERS_BESIDE_KINDS, Wording
@@ -81,7 +82,7 @@ def load_orders(directory: Traversable | None = None) -> Mapping[str, OrderSpec]
         raw = _OrderFile.model_validate(read_toml(place))
     except ValidationError as error:
         raise flaw(place.name, error) from error
-    wanted = (frozenset(DraftKind) | ORDERS_BESIDE_KINDS) - {DraftKind.DELETE_ORDER}
+    wanted = (frozenset(DraftKind) | ORDERS_BESIDE_KINDS) - {DraftKind.DELETE_ORDER} - CHANGES
     if frozenset(raw.kinds) != wanted:
         raise KnowledgeError(
             f"cards/orders.toml: kinds: missing or unknown {sorted(map(str, frozenset(raw.kinds) ^ wanted))}"
@@ -122,6 +123,7 @@ class OrderWriting:
     specs: Mapping[str, OrderSpec]
     recommended: frozenset[DraftKind]
     patient_id: str
+    drafts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def regions_of(levels: tuple[str, ...]) -> tuple[str, ...]:
@@ -279,17 +281,33 @@ def _when(draft: Draft, wording: Wording) -> str:
 def _label(draft: Draft, wording: Wording) -> str:
     """Name the button: the step, its date or its urgency. An urgent test is worded unlike an urgent referral."""
     label = wording.drafts[draft.kind.value].label
+    if draft.kind is not DraftKind.DELETE_ORDER and _replaced(draft):
+        label = wording.phrase("replacing", title=label)
     hurried = "priorities" if draft.kind in _REFERRALS else "test_priorities"
     urgency = wording.name(hurried, draft.priority.value) if draft.priority in _CURRENT else ""
     detail = _when(draft, wording) or urgency
     return f"{label} ({detail})" if detail else label
 
 
+def _replaced(draft: Draft) -> str:
+    """Return ``Type/id`` of the order that a draft takes the place of; empty when it names none that can be deleted."""
+    target = draft.target.reference if draft.target else ""
+    return target if draft.kind not in CHANGES and _REFERENCE.match(target) else ""
+
+
 def _actions(writing: OrderWriting, draft: Draft, label: str) -> tuple[Action, ...]:
+    """Actions of one step; an exchange takes back one order and drafts the other in the same step."""
+    if draft.kind in CHANGES:
+        resource = changed(draft, writing.drafts, writing.wording)
+        return (Action(type="update", description=label, resource=resource),) if resource else ()
+    target, words = _replaced(draft), writing.wording.drafts[DraftKind.DELETE_ORDER.value].label
+    taken_back = (Action(type="delete", description=words, resource_id=target),) if target else ()
     if draft.kind is DraftKind.DELETE_ORDER:
-        target = draft.target.reference if draft.target else ""
-        known = _REFERENCE.match(target)
-        return (Action(type="delete", description=label, resource_id=target),) if known else ()
+        return taken_back
+    return (*taken_back, *_created(writing, draft, label))
+
+
+def _created(writing: OrderWriting, draft: Draft, label: str) -> tuple[Action, ...]:
     created = resources(writing, draft)
     if len(created) == 1:
         return (Action(type="create", description=label, resource=created[0]),)

@@ -198,6 +198,8 @@ class DraftKind(StrEnum):
     RADIOLOGY_CLARIFICATION_TASK = "radiology_clarification_task"
     ANALGESIC_PARACETAMOL = "analgesic_paracetamol"
     DELETE_ORDER = "delete_order"
+    RAISE_PRIORITY = "raise_priority"
+    ADD_REQUEST_NOTE = "add_request_note"
 
 
 class Priority(StrEnum):
@@ -211,7 +213,10 @@ class Priority(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One draft order to offer. ``quantity`` 2 is two sets, ``note`` a text id, ``target`` an order to delete."""
+    """One draft order to offer. ``quantity`` 2 is two sets, ``note`` a text id.
+
+    ``target`` is an order of the session: the one to delete or to change, or the one that a new order replaces.
+    """
 
     kind: DraftKind
     priority: Priority = Priority.ROUTINE

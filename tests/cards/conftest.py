@@ -203,9 +203,14 @@ def numbered() -> Callable[[], str]:
 
 
 def write_cards(*cards: PlannedCard, language: Language = Language.EN, **changes: Any) -> list[dict[str, Any]]:
-    base_url = changes.pop("base_url", "https://cds.example")
+    base_url, session = changes.pop("base_url", "https://cds.example"), changes.pop("session", {})
     written = CardWriter().write(
-        make_assessment(*cards, **changes), language, patient_id="pat-1", base_url=base_url, new_uuid=numbered()
+        make_assessment(*cards, **changes),
+        language,
+        patient_id="pat-1",
+        base_url=base_url,
+        new_uuid=numbered(),
+        drafts=session,
     )
     return [card.to_wire() for card in written]
 

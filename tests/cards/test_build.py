@@ -15,10 +15,14 @@ from cds_service.domain.facts import Provenance
 from cds_service.domain.vocabulary import Indicator, Lane, Language
 
 GOLDEN = Path(__file__).parent / "golden"
+ON_A_DRAFT = {DraftKind.DELETE_ORDER, DraftKind.RAISE_PRIORITY, DraftKind.ADD_REQUEST_NOTE}
 ALL_DRAFTS = tuple(
-    Draft(kind, target=Provenance("ServiceRequest/o-1")) if kind is DraftKind.DELETE_ORDER else Draft(kind)
+    Draft(kind, target=Provenance("ServiceRequest/o-1"), note="histology-and-culture")
+    if kind in ON_A_DRAFT
+    else Draft(kind)
     for kind in DraftKind
 )
+SESSION = {"ServiceRequest/o-1": {"resourceType": "ServiceRequest", "id": "o-1", "status": "draft"}}
 
 
 def walk(value: Any, path: str = "$") -> Iterator[tuple[str, Any]]:
@@ -36,7 +40,7 @@ def empty_members(card: dict[str, Any]) -> list[str]:
 
 
 def test_nothing_on_the_wire_is_null_or_empty(make: Any, text_id: str, language: Language) -> None:
-    card = make.write(make.card(text_id, drafts=ALL_DRAFTS), language=language)[0]
+    card = make.write(make.card(text_id, drafts=ALL_DRAFTS), language=language, session=SESSION)[0]
     assert empty_members(card) == []
     assert len(card["suggestions"]) == len(DraftKind)
 
@@ -69,7 +73,7 @@ def test_cards_keep_the_planned_order(make: Any) -> None:
 
 
 def test_uuids_are_valid_and_never_repeat(make: Any) -> None:
-    cards = make.write(make.card("C11", drafts=ALL_DRAFTS), make.card("C80"))
+    cards = make.write(make.card("C11", drafts=ALL_DRAFTS), make.card("C80"), session=SESSION)
     found = [value for path, value in walk(cards) if path.endswith(".uuid")]
     assert len(found) == len(set(found)) == 2 + len(DraftKind) + 1
     assert all(str(UUID(value)) == value for value in found)
@@ -77,7 +81,7 @@ def test_uuids_are_valid_and_never_repeat(make: Any) -> None:
 
 def test_codes_and_ids_are_the_same_in_all_languages(make: Any) -> None:
     def fixed(language: Language) -> list[Any]:
-        cards = make.write(make.card("C11", drafts=ALL_DRAFTS), language=language)
+        cards = make.write(make.card("C11", drafts=ALL_DRAFTS), language=language, session=SESSION)
         ends = (".code", ".system", ".uuid", ".url")
         return [found for found in walk(cards) if found[0].endswith(ends) and isinstance(found[1], str)]
 
@@ -130,7 +134,7 @@ def test_unknown_text_is_an_error(make: Any) -> None:
 
 
 def test_patient_id_stands_only_in_references(make: Any) -> None:
-    cards = make.write(make.card("C11", drafts=ALL_DRAFTS))
+    cards = make.write(make.card("C11", drafts=ALL_DRAFTS), session=SESSION)
     naming = {path.rsplit(".", 1)[1] for path, value in walk(cards) if isinstance(value, str) and "pat-1" in value}
     assert naming == {"reference"}
 

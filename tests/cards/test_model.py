@@ -86,6 +86,8 @@ def test_alternatives_may_have_one_recommended_step() -> None:
         {"type": "delete", "resource": {"resourceType": "Task"}, "resource_id": "Task/1"},
         {"type": "delete", "resource_id": "no reference"},
         {"type": "update", "resource": {"resourceType": "Task"}},
+        {"type": "update"},
+        {"type": "update", "resource": {"resourceType": "Task", "id": "t"}, "resource_id": "Task/t"},
     ],
 )
 def test_action_with_the_wrong_target_is_refused(members: dict[str, Any]) -> None:

@@ -2,20 +2,23 @@
 
 import importlib
 import tomllib
+from copy import deepcopy
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fhir.resources.R4B.servicerequest import ServiceRequest
 
+from cards.changes import CHANGES
 from cards.orders import load_orders, orders, regions_of
 from cds_service.domain.assessment import Draft, DraftKind, Priority
 from cds_service.domain.facts import Provenance
 from cds_service.domain.vocabulary import Language
 from cds_service.errors import KnowledgeError
 
-CREATED = [kind for kind in DraftKind if kind is not DraftKind.DELETE_ORDER]
+CREATED = [kind for kind in DraftKind if kind is not DraftKind.DELETE_ORDER and kind not in CHANGES]
 FULL = {
     "priority": Priority.URGENT,
     "occurrence": date(2026, 12, 17),
@@ -26,7 +29,8 @@ FULL = {
 
 
 def suggestion(make: Any, draft: Draft, language: Language = Language.EN, **changes: Any) -> dict[str, Any]:
-    card = make.write(make.card(drafts=(draft,), **changes), language=language)[0]
+    session = changes.pop("session", {})
+    card = make.write(make.card(drafts=(draft,), **changes), language=language, session=session)[0]
     found: dict[str, Any] = card["suggestions"][0]
     return found
 
@@ -194,6 +198,76 @@ def test_order_that_cannot_be_named_is_not_offered_for_deletion(make: Any, targe
     card = make.write(make.card(drafts=(Draft(DraftKind.DELETE_ORDER, target=target),)))[0]
     assert "suggestions" not in card
     assert "selectionBehavior" not in card
+
+
+RECEIVED: dict[str, Any] = {
+    "resourceType": "ServiceRequest",
+    "id": "o-1",
+    "meta": {"versionId": "3"},
+    "status": "draft",
+    "intent": "order",
+    "priority": "routine",
+    "subject": {"reference": "Patient/pat-1"},
+    "code": {"text": "MRI of the lumbar spine"},
+    "extension": [{"url": "https://site.example/slot", "valueString": "A"}],
+}
+TARGET = Provenance("ServiceRequest/o-1")
+
+
+def test_raised_order_is_the_received_one_with_another_priority(make: Any, language: Language) -> None:
+    received = deepcopy(RECEIVED)
+    draft = Draft(DraftKind.RAISE_PRIORITY, Priority.STAT, target=TARGET)
+    (action,) = suggestion(make, draft, language, session={"ServiceRequest/o-1": received})["actions"]
+    assert (action["type"], "resourceId" in action) == ("update", False)
+    assert action["resource"] == RECEIVED | {"priority": "stat"}
+    assert received == RECEIVED
+    assert ServiceRequest.model_validate(action["resource"]).priority == "stat"
+
+
+@pytest.mark.parametrize("notes", [None, [{"text": "Fasting"}], "broken"])
+def test_request_note_is_added_to_those_that_stand_there(make: Any, notes: Any) -> None:
+    received = RECEIVED | ({"note": notes} if notes else {})
+    draft = Draft(DraftKind.ADD_REQUEST_NOTE, note="histology-and-culture", target=TARGET)
+    (action,) = suggestion(make, draft, session={"ServiceRequest/o-1": received})["actions"]
+    texts = [note["text"] for note in action["resource"].pop("note")]
+    assert texts[:-1] == (["Fasting"] if isinstance(notes, list) else [])
+    assert "histology" in texts[-1]
+    assert action["resource"] == RECEIVED
+
+
+@pytest.mark.parametrize("kind", [DraftKind.RAISE_PRIORITY, DraftKind.ADD_REQUEST_NOTE])
+@pytest.mark.parametrize(
+    ("target", "received"),
+    [
+        (None, RECEIVED),
+        (Provenance("ServiceRequest/other"), RECEIVED),
+        (TARGET, RECEIVED | {"resourceType": "ProcedureRequest"}),
+        (TARGET, {key: value for key, value in RECEIVED.items() if key != "id"}),
+    ],
+)
+def test_draft_that_the_client_did_not_send_is_not_changed(
+    make: Any, kind: DraftKind, target: Provenance | None, received: dict[str, Any]
+) -> None:
+    draft = Draft(kind, note="histology-and-culture", target=target)
+    card = make.write(make.card(drafts=(draft,)), session={"ServiceRequest/o-1": received})[0]
+    assert "suggestions" not in card
+
+
+def test_exchange_takes_back_one_order_and_drafts_the_other_in_one_step(make: Any, language: Language) -> None:
+    draft = Draft(DraftKind.ANALGESIC_PARACETAMOL, target=Provenance("MedicationRequest/m-7"))
+    step = suggestion(make, draft, language)
+    first, second = step["actions"]
+    assert (first["type"], first["resourceId"]) == ("delete", "MedicationRequest/m-7")
+    assert (second["type"], second["resource"]["resourceType"]) == ("create", "MedicationRequest")
+    assert len(step["label"]) <= 100
+    assert step["label"] != suggestion(make, Draft(DraftKind.ANALGESIC_PARACETAMOL), language)["label"]
+
+
+def test_exchange_without_a_usable_target_only_drafts_the_other_order(make: Any) -> None:
+    for target in (None, Provenance("request")):
+        step = suggestion(make, Draft(DraftKind.ANALGESIC_PARACETAMOL, target=target))
+        assert [action["type"] for action in step["actions"]] == ["create"]
+        assert "replaces" not in step["label"]
 
 
 def test_clear_next_step_is_recommended_and_others_are_not(make: Any) -> None:

@@ -78,7 +78,8 @@ def request_set(context: OrderContext) -> Answer:
     others = " ".join(f"{order.text} {order.reason_text}" for order in context.facts.orders)
     if mentions(others, TISSUE_REQUEST):
         return Silence("histology or cultures are requested")
-    return Advice(Indicator.INFO, "no histology or culture is requested", missing=("histology",))
+    drafts = context.note("histology-and-culture")
+    return Advice(Indicator.INFO, "no histology or culture is requested", drafts=drafts, missing=("histology",))
 
 
 def steroid_before_tissue(context: OrderContext) -> Answer:

@@ -7,7 +7,15 @@ from cds_service.rules.orders.order_rule import Advice, Answer, OrderContext, Or
 from cds_service.rules.variables import EMERG
 
 _URGENT = frozenset({"urgent", "asap", "stat"})
-_ANSWERS = frozenset({OrderKind.SPINE_REFERRAL, OrderKind.MRI_SPINE, OrderKind.MRI_CONTRAST})
+_IMAGES = frozenset({OrderKind.MRI_SPINE, OrderKind.MRI_CONTRAST})
+_ANSWERS = _IMAGES | {OrderKind.SPINE_REFERRAL}
+
+
+def _missing_answers(context: OrderContext, waiting: frozenset[OrderKind]) -> tuple[Draft, ...]:
+    """Referral and MRI that are not among the drafts yet; a draft that only waits is raised instead."""
+    referral = () if OrderKind.SPINE_REFERRAL in waiting else (Draft(DraftKind.SPINE_SURGERY_REFERRAL, Priority.STAT),)
+    imaged = context.state.whole_spine_contrast_done or waiting & _IMAGES
+    return (*referral, *(() if imaged else (Draft(DraftKind.MRI_WHOLE_SPINE_CONTRAST, Priority.STAT),)))
 
 
 def urgent_order_missing(context: OrderContext) -> Answer:
@@ -17,11 +25,11 @@ def urgent_order_missing(context: OrderContext) -> Answer:
         return Silence("no neurological emergency")
     if any(order.kinds & _ANSWERS and order.priority in _URGENT for order in context.facts.orders):
         return Silence("an urgent referral or MRI is among the drafts")
+    waiting = [order for order in context.facts.orders if order.kinds & _ANSWERS]
     infection = state.imaging_infection >= ImagingInfection.M or state.abscess
-    mri = () if state.whole_spine_contrast_done else (Draft(DraftKind.MRI_WHOLE_SPINE_CONTRAST, Priority.STAT),)
     drafts = (
-        Draft(DraftKind.SPINE_SURGERY_REFERRAL, Priority.STAT),
-        *mri,
+        *(Draft(DraftKind.RAISE_PRIORITY, Priority.STAT, target=order.provenance) for order in waiting),
+        *_missing_answers(context, frozenset(kind for order in waiting for kind in order.kinds)),
         *(context.cultures(Priority.STAT) if infection else ()),
         *(context.markers() if infection and state.labs is Labs.U else ()),
     )

@@ -6,6 +6,8 @@ from types import MappingProxyType
 
 from cds_service.domain.assessment import (
     Cause,
+    Draft,
+    DraftKind,
     OrderCause,
     ParamValue,
     PlannedCard,
@@ -163,7 +165,14 @@ def _once(outcomes: list[OrderOutcome]) -> tuple[OrderOutcome, ...]:
     return tuple(kept)
 
 
+def _taken_back(draft: Draft, offered: set[DraftKind]) -> Draft:
+    """Of two orders that paracetamol would replace, the second is only taken back: one paracetamol is enough."""
+    again = draft.kind is DraftKind.ANALGESIC_PARACETAMOL and draft.kind in offered and draft.target is not None
+    return Draft(DraftKind.DELETE_ORDER, target=draft.target) if again else draft
+
+
 def _merged(shown: PlannedCard, other: PlannedCard) -> PlannedCard:
-    drafts = tuple(dict.fromkeys((*shown.drafts, *other.drafts)))
+    offered = {draft.kind for draft in shown.drafts}
+    drafts = tuple(dict.fromkeys((*shown.drafts, *(_taken_back(draft, offered) for draft in other.drafts))))
     indicator = max(shown.indicator, other.indicator, key=lambda each: each.rank)
     return replace(shown, drafts=drafts, indicator=indicator)

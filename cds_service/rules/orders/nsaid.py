@@ -1,5 +1,7 @@
 """O-NSAID: who should not get an NSAID for vertebral pain, or only with care."""
 
+from dataclasses import replace
+
 from cds_service.domain.assessment import Draft, DraftKind, MedicationCause
 from cds_service.domain.state import ImagingInfection
 from cds_service.domain.vocabulary import ConditionGroup, DrugGroup, Indicator, OrderKind
@@ -23,8 +25,14 @@ def _alternative(context: OrderContext) -> tuple[Draft, ...]:
     return () if barred else (Draft(DraftKind.ANALGESIC_PARACETAMOL),)
 
 
+def _replacement(context: OrderContext) -> tuple[Draft, ...]:
+    """Paracetamol in the place of this order; beside it where only words, no code, say what the order is."""
+    targets = [draft.target for draft in context.removal()]
+    return tuple(replace(draft, target=target) for draft in _alternative(context) for target in targets or [None])
+
+
 def _advice(context: OrderContext, caution: Caution, why: str) -> Advice:
-    drafts = () if caution.indicator is Indicator.INFO else _alternative(context)
+    drafts = () if caution.indicator is Indicator.INFO else _replacement(context)
     return Advice(caution.indicator, why, caution.reason, caution.params, caution.causes, drafts)
 
 

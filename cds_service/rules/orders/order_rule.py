@@ -106,6 +106,10 @@ class OrderContext:
         coded = any(coding.system in _CODE_SYSTEMS for coding in self.order.codes)
         return (Draft(DraftKind.DELETE_ORDER, target=self.order.provenance),) if coded else ()
 
+    def note(self, text: str) -> tuple[Draft, ...]:
+        """Offer to add a note to this order."""
+        return (Draft(DraftKind.ADD_REQUEST_NOTE, note=text, target=self.order.provenance),)
+
     def causes(self, *variables: str) -> tuple[Cause, ...]:
         """The facts behind the named state variables, without repeats."""
         return tuple(dict.fromkeys(cause for name in variables for cause in self.grounds.get(name, ())))
