@@ -5,13 +5,32 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from cds_service.domain.vocabulary import Language
+from cds_service.reading.level_words import (
+    BODY_WORDS,
+    GERMAN_BODIES,
+    JUNCTIONS,
+    NAMED,
+    NAMED_WORDS,
+    ORDINAL_NUMBER,
+    ORDINAL_REGIONS,
+    ORDINALS,
+    ROMAN,
+    ROMANIAN_ORDINALS,
+    ROMANIAN_REGIONS,
+    ROOT_AFTER,
+    ROOT_BEFORE,
+    ROOT_SKIP,
+    SEQUENCE_AFTER,
+    VERTEBRA_AFTER,
+    VERTEBRA_BEFORE,
+)
 from cds_service.reading.words import Gap, Words
 
 _REGIONS = {
-    **dict.fromkeys(("c", "hwk", "hw"), "C"),
-    **dict.fromkeys(("t", "th", "d", "bwk", "bw", "dv"), "T"),
-    **dict.fromkeys(("l", "lwk", "lw"), "L"),
-    **dict.fromkeys(("s", "swk", "sw"), "S"),
+    **dict.fromkeys(("c", "hwk", "hw", "halswirbel", "halswirbelkorper"), "C"),
+    **dict.fromkeys(("t", "th", "d", "bwk", "bw", "dv", "brustwirbel", "brustwirbelkorper"), "T"),
+    **dict.fromkeys(("l", "lwk", "lw", "lendenwirbel", "lendenwirbelkorper"), "L"),
+    **dict.fromkeys(("s", "swk", "sw", "sakralwirbel", "sakralwirbelkorper"), "S"),
 }
 _COUNT = {"C": 7, "T": 12, "L": 5, "S": 5}
 ORDER: tuple[str, ...] = tuple(f"{region}{n}" for region in "CTLS" for n in range(1, _COUNT[region] + 1))
@@ -22,63 +41,13 @@ _TWO_DIGITS = 2
 _DASHES = frozenset({"-", "–", "—", "−", "‐", "‑", "/", "\\"})
 _RANGE_WORDS = frozenset({"to", "through", "thru", "bis", "pana", "la", "until", "till"})
 _ON_WORDS = frozenset({"on", "over", "auf", "gegen", "gegenuber", "pe", "fata", "upon", "uber", "peste"})
-_AND_WORDS = frozenset({"and", "und", "si", "or", "oder", "bzw", "sau", "respectiv", "sowie", "plus"})
+_AND_WORDS = frozenset({"and", "und", "si", "or", "oder", "bzw", "sau", "respectiv", "sowie", "plus", "u"})
 _UNITS = frozenset(
     {"mm", "cm", "ml", "mg", "percent", "prozent", "weeks", "months", "days", "years", "tesla", "x", "of"}
 )
-_SEQUENCE_AFTER = (
-    "w", "weight", "gewicht", "pond", "hyper", "hypo", "iso", "bright", "dark", "high", "low", "signal", "sequence",
-    "sequenz", "secven", "stir", "tirm", "tse", "fse", "se", "fs", "fat", "dixon", "image", "imaging", "imagin", "post",
-    "pre", "gad", "gd", "contrast", "kontrast", "km", "intermediate", "mri", "mrt", "scan", "sag", "ax", "cor", "black",
-    "relax", "prolong", "short", "t1", "t2", "flair", "wi", "native", "nativ", "mapping", "space", "spin", "gre",
-    "isch", "hipo", "hiper", "shows", "c",
-)  # fmt: skip
-_VERTEBRA_AFTER = (
-    "vertebr",
-    "bod",
-    "level",
-    "disc",
-    "disk",
-    "wirbel",
-    "corp",
-    "endplate",
-    "spinous",
-    "pedicle",
-    "lamina",
-)
-_VERTEBRA_BEFORE = (
-    "at", "level", "vertebr", "vertebra", "nivel", "corp", "disc", "disk", "wirbel", "hohe", "bei", "body", "bodies",
-    "etaj", "from", "of", "dorsal", "thoracic", "toracal", "thorakal", "segment", "between", "intervertebral",
-)  # fmt: skip
-_BODY_WORDS = ("vertebr", "body", "wirbel", "corp")
-_ROOT_AFTER = ("nerve", "root", "nervenwurzel", "wurzel", "radicul", "dermatom", "myotom", "spinalnerv", "ganglion")
-_ROOT_BEFORE = ("root", "nervenwurzel", "wurzel", "radacin", "radicul", "nerve", "nerv", "spinalnerv", "dermatom")
-_ROOT_SKIP = frozenset(
-    {"the", "left", "right", "both", "dreapta", "stanga", "drept", "stang", "rechts", "links", "bilateral"}
-)
-_ORDINALS = {
-    "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9,
-    "tenth": 10, "eleventh": 11, "twelfth": 12, "erster": 1, "zweiter": 2, "dritter": 3, "vierter": 4, "funfter": 5,
-}  # fmt: skip
-_ORDINAL_NUMBER = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?", re.ASCII)
-_ORDINAL_REGIONS = (
-    ("cervical", "C"), ("thoracic", "T"), ("dorsal", "T"), ("lumbar", "L"), ("sacral", "S"), ("halswirbel", "C"),
-    ("brustwirbel", "T"), ("lendenwirbel", "L"), ("hwk", "C"), ("bwk", "T"), ("lwk", "L"), ("swk", "S"),
-    ("lendenwk", "L"), ("brustwk", "T"),
-)  # fmt: skip
-_NAMED = {
-    "lumbosacral": ("L5-S1", ("junction", "jonctiun", "level", "disc", "disk", "segment")),
-    "lumbosakral": ("L5-S1", ("ubergang", "segment", "bandscheibe")),
-    "lombosacrat": ("L5-S1", ("jonctiun",)),
-    "thoracolumbar": ("T12-L1", ("junction",)),
-    "thorakolumbal": ("T12-L1", ("ubergang",)),
-    "cervicothoracic": ("C7-T1", ("junction",)),
-    "zervikothorakal": ("C7-T1", ("ubergang",)),
-    "atlantoaxial": ("C1-C2", ()),
-}
-_NAMED_WORDS = {"atlas": "C1", "dens": "C2", "odontoid": "C2", "axis": "C2"}
-_JUNCTIONS = ("junction", "ubergang", "jonctiun", "trecere")
 _NEIGHBOURS = 8
+# "T9, 10 and 12": how far a bare number at the end of a list may lie from the one before
+_LIST_STEP = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +92,8 @@ def find_levels(words: Words, language: Language) -> list[LevelGroup]:
 def _may_begin(word: str) -> bool:
     """Tell quickly the words that no level begins with."""
     return (
-        word in _REGIONS or word[-1].isdigit() or word[0].isdigit() or word in _ORDINALS or word in _NAMED_WORDS
-    ) or word.startswith(tuple(_NAMED))
+        word in _REGIONS or word[-1].isdigit() or word[0].isdigit() or word in ORDINALS or word in NAMED_WORDS
+    ) or word.startswith(tuple(NAMED))
 
 
 def _group(words: Words, index: int, language: Language) -> LevelGroup | None:
@@ -148,7 +117,8 @@ def _group(words: Words, index: int, language: Language) -> LevelGroup | None:
     if language is Language.RO and _after_disc(words, index):
         levels = [_disc_below(level) for level in levels]
     unique = tuple(dict.fromkeys(levels))
-    return LevelGroup(index, end - 1, unique, _is_root(words, index, end))
+    segments = all("-" in level for level in unique)
+    return LevelGroup(index, end - 1, unique, _is_root(words, index, end, segments=segments))
 
 
 def _single(words: Words, index: int, region: str = "") -> tuple[str, int] | None:
@@ -166,6 +136,10 @@ def _single(words: Words, index: int, region: str = "") -> tuple[str, int] | Non
         if gap.strip(" \u00a0.-") == "" and len(gap) <= _TWO_DIGITS and is_name and not _unit_follows(words, index + 1):
             name = _name(_REGIONS[word], words.words[index + 1])
             return (name, index + 2) if name else None
+    if word in GERMAN_BODIES and index + 1 < len(words) and words.words[index + 1] in ROMAN:
+        number, capital = ROMAN[words.words[index + 1]], words.text[words.starts[index + 1]].isupper()
+        name = _name(_REGIONS[word], number) if capital and words.gaps[index + 1] is Gap.SOFT else None
+        return (name, index + 2) if name else None
     if region and word.isdigit() and len(word) <= _TWO_DIGITS and not _unit_follows(words, index):
         name = _name(region, word)
         return (name, index + 1) if name else None
@@ -239,18 +213,19 @@ def _ranged(words: Words, item: _Item) -> tuple[list[str], int] | None:
     if index >= len(words) or words.gaps[index] is Gap.STOP:
         return None
     word = words.words[index]
-    if word.startswith(_BODY_WORDS) and index + 1 < len(words) and words.words[index + 1] in _ON_WORDS:
+    if word.startswith(BODY_WORDS) and index + 1 < len(words) and words.words[index + 1] in _ON_WORDS:
         index += 1
         word = words.words[index]
     if item.stop and words.between(index).strip() in _DASHES:
         return _chained(words, item, index)
-    if word not in _ON_WORDS and word not in _RANGE_WORDS:
-        return None
     skip = 2 if index + 1 < len(words) and words.words[index + 1] in {"la", "de", "of", "the"} else 1
-    other = _item(words, index + skip, item.start[0])
+    other = _item(words, index + skip, item.start[0]) if word in _ON_WORDS | _RANGE_WORDS else None
     if other is None:
         return None
     low, high = sorted((_INDEX[item.start], _INDEX[other.stop or other.start]))
+    if word in _ON_WORDS and high > low + 1:
+        # a vertebra lies on its neighbour; "C2 on the T1 sequence" names one
+        return None
     if item.stop and other.stop and word in _RANGE_WORDS:
         return [f"{ORDER[n]}-{ORDER[n + 1]}" for n in range(low, high)], other.end
     return _written_out(_Item(ORDER[low], ORDER[high] if high > low else None, other.end)), other.end
@@ -285,7 +260,9 @@ def _plausible(words: Words, index: int, before: _Item, found: _Item) -> bool:
     """Take a bare number as a level only where it continues the one before."""
     if not words.words[index].isdigit() or found.stop:
         return True
-    return 0 < _INDEX[found.start] - _INDEX[before.stop or before.start] <= 1
+    ahead = _INDEX[found.start] - _INDEX[before.stop or before.start]
+    ends = found.end == len(words) or words.gaps[found.end] is not Gap.SOFT
+    return 0 < ahead <= (_LIST_STEP if ends and words.words[index - 1] in _AND_WORDS else 1)
 
 
 def _is_sequence(words: Words, first: int, end: int, levels: list[str]) -> bool:
@@ -296,30 +273,31 @@ def _is_sequence(words: Words, first: int, end: int, levels: list[str]) -> bool:
         return False
     after = words.words[end] if end < len(words) and words.gaps[end] < Gap.CLAUSE else ""
     before = words.words[first - 1] if first and words.gaps[first] < Gap.CLAUSE else ""
-    if after.startswith(_VERTEBRA_AFTER) or (
-        before.startswith(_VERTEBRA_BEFORE) and not after.startswith(_SEQUENCE_AFTER)
+    if after.startswith(VERTEBRA_AFTER) or (
+        before.startswith(VERTEBRA_BEFORE) and not after.startswith(SEQUENCE_AFTER)
     ):
         return False
-    if after.startswith(_SEQUENCE_AFTER):
+    if after.startswith(SEQUENCE_AFTER):
         return True
     nearby = words.words[max(0, first - 3) : first]
     return not any(word.startswith(("vertebr", "wirbel", "corpi", "corpuri", "nivel", "level")) for word in nearby)
 
 
-def _is_root(words: Words, first: int, end: int) -> bool:
+def _is_root(words: Words, first: int, end: int, *, segments: bool) -> bool:
+    """Tell the levels of nerve roots; "conflict radicular L5-S1" names the segment at which it lies."""
     for index in range(end, min(end + 2, len(words))):
         if words.gaps[index] is not Gap.SOFT:
             break
-        if words.words[index].startswith(_ROOT_AFTER):
+        if words.words[index].startswith(ROOT_AFTER):
             return True
-        if words.words[index] not in _ROOT_SKIP:
+        if words.words[index] not in ROOT_SKIP:
             break
     for index in range(first - 1, max(first - 4, -1), -1):
         if words.gaps[index + 1] is not Gap.SOFT:
             break
-        if words.words[index].startswith(_ROOT_BEFORE):
-            return True
-        if words.words[index] not in _ROOT_SKIP:
+        if words.words[index].startswith(ROOT_BEFORE):
+            return not (segments and words.words[index].startswith("radicul"))
+        if words.words[index] not in ROOT_SKIP:
             break
     return False
 
@@ -343,23 +321,43 @@ def _disc_below(level: str) -> str:
 def _named(words: Words, index: int) -> LevelGroup | None:
     """Read levels given in words: "11th thoracic vertebral body", "2. LWK", "lumbosacral junction", "dens"."""
     word = words.words[index]
-    if word in _NAMED_WORDS and not (word == "axis" and "dens" in words.words):
-        return LevelGroup(index, index, (_NAMED_WORDS[word],))
+    if word in NAMED_WORDS and not (word == "axis" and "dens" in words.words):
+        return LevelGroup(index, index, (NAMED_WORDS[word],))
     after = words.words[index + 1] if index + 1 < len(words) else ""
-    number = _ORDINALS.get(word)
-    if number is None and word[:1].isdigit() and (match := _ORDINAL_NUMBER.fullmatch(word)):
+    number = ORDINALS.get(word)
+    if number is None and word[:1].isdigit() and (match := ORDINAL_NUMBER.fullmatch(word)):
         number = int(match[1]) if len(word) > len(match[1]) or words.between(index + 1).startswith(".") else None
     if number:
-        for start, region in _ORDINAL_REGIONS:
-            if after.startswith(start) and (name := _name(region, str(number))):
-                return LevelGroup(index, index + 1, (name,))
-        return None
+        return _ordinal(words, index, number)
     before = words.words[index - 1] if index else ""
-    for stem, (level, partners) in _NAMED.items():
+    for stem, (level, partners) in NAMED.items():
         if word.startswith(stem):
-            if not partners or after.startswith(partners) or before.startswith(_JUNCTIONS):
+            if not partners or after.startswith(partners) or before.startswith(JUNCTIONS):
                 return LevelGroup(index, index, (level,))
             return None
+    return None
+
+
+def _ordinal(words: Words, index: int, number: int) -> LevelGroup | None:
+    """Read "11th thoracic vertebra", "des ersten Lendenwirbels", "primei vertebre lombare"."""
+    if words.words[index] in ROMANIAN_ORDINALS:
+        return _romanian(words, index, number)
+    after = words.words[index + 1] if index + 1 < len(words) else ""
+    for start, region in ORDINAL_REGIONS:
+        if after.startswith(start) and (name := _name(region, str(number))):
+            return LevelGroup(index, index + 1, (name,))
+    return None
+
+
+def _romanian(words: Words, index: int, number: int) -> LevelGroup | None:
+    """Read "primei vertebre lombare" and "vertebrei a doua lombare"."""
+    around = words.words[max(0, index - 3) : index + 2]
+    if not any(word.startswith(("vertebr", "corp")) for word in around):
+        return None
+    for place in range(index + 1, min(index + 4, len(words))):
+        for start, region in ROMANIAN_REGIONS:
+            if words.words[place].startswith(start) and (name := _name(region, str(number))):
+                return LevelGroup(index, place, (name,))
     return None
 
 
@@ -372,7 +370,7 @@ def _atlas_on_axis(groups: list[LevelGroup], words: Words) -> list[LevelGroup]:
             last
             and {last.levels, group.levels} == {("C1",), ("C2",)}
             and group.first - last.last <= _TWO_DIGITS
-            and words.words[group.first] in _NAMED_WORDS
+            and words.words[group.first] in NAMED_WORDS
         ):
             joined[-1] = LevelGroup(last.first, group.last, ("C1-C2",))
         else:

@@ -14,6 +14,10 @@ _TOPIC_DISTANCE = 4
 _HEAD_DISTANCE = 2
 _TOPIC_OPENING = 5
 _GAP_COST = {Gap.SOFT: 0, Gap.COMMA: 3, Gap.CLAUSE: 8, Gap.STOP: 20}
+_CLAUSE_REACH = 12
+_END_REACH = 4
+_ENDING = ("terminat", "ending", "ends", "endet", "endend", "termina")
+_ELSEWHERE = ("otherwise", "elsewhere", "remaining", "remainder", "ubrig", "sonst", "ansonst", "restul", "celelalte")
 _GRAMMAR = load_grammar().levels
 _WORD_COST = {
     **dict.fromkeys(_GRAMMAR["breaking"], 3),
@@ -32,7 +36,7 @@ def levels_of(
     bounds: tuple[int, int],
 ) -> tuple[str, ...]:
     """Return the levels that a sentence gives to a mention; empty when it names none near it."""
-    named = [group for group in groups if not group.root]
+    named = [group for group in groups if not group.root and not _is_elsewhere(words, mention, group, bounds)]
     if not named:
         return ()
     measured = sorted((_cost(words, mention, group, bounds), number) for number, group in enumerate(named))
@@ -51,6 +55,21 @@ def levels_of(
             chosen.insert(len(chosen) if step > 0 else 0, named[index])
             index += step
     return tuple(dict.fromkeys(level for group in chosen for level in group.levels))
+
+
+def _is_elsewhere(words: Words, mention: Mention, group: LevelGroup, bounds: tuple[int, int]) -> bool:
+    """Tell a level that a mention cannot take: the one the cord ends at, and that of the clause before "elsewhere"."""
+    for index in range(max(bounds[0], group.first - _END_REACH), group.first):
+        if words.words[index].startswith(_ENDING):
+            return True
+    first, last = mention.first, mention.last
+    while first > bounds[0] and words.gaps[first] is Gap.SOFT and mention.first - first < _CLAUSE_REACH:
+        first -= 1
+    while last + 1 < bounds[1] and words.gaps[last + 1] is Gap.SOFT and last - mention.last < _CLAUSE_REACH:
+        last += 1
+    if first <= group.first <= last:
+        return False
+    return any(words.words[index].startswith(_ELSEWHERE) for index in range(first, last + 1))
 
 
 def _adjoins(words: Words, group: LevelGroup, anchor: tuple[int, int]) -> bool:
@@ -88,7 +107,8 @@ def _cost(words: Words, mention: Mention, group: LevelGroup, bounds: tuple[int, 
         return _TOPIC_DISTANCE * 2 if _is_topic(words, group, bounds) else _FARTHEST + 1
     cost = high - low - 1
     for index in range(low + 1, high + 1):
-        cost += _GAP_COST[words.gaps[index]]
+        bracket = index == group.first and "(" in words.between(index)
+        cost += 0 if bracket else _GAP_COST[words.gaps[index]]
         if index < high:
             cost += _WORD_COST.get(words.words[index], 0)
     cost = max(cost, 0)
@@ -106,6 +126,16 @@ def _same_list(words: Words, one: LevelGroup, two: LevelGroup, mentions: Sequenc
         return False
     if any(m.first - high.last in {1, 2} and words.gaps[m.first] is Gap.SOFT for m in mentions) and len(between) > 1:
         return False
-    return all(words.words[index] in _LISTING for index in between) and not any(
+    return all(words.words[index] in _LISTING for index in _outside_brackets(words, between)) and not any(
         words.gaps[index] >= Gap.CLAUSE for index in range(low.last + 1, high.first + 1)
     )
+
+
+def _outside_brackets(words: Words, between: range) -> list[int]:
+    """Leave out what stands in brackets behind a level: "L4-5 (large) and L5-S1"."""
+    outside, depth = [], 0
+    for index in between:
+        depth += words.between(index).count("(") - words.between(index).count(")")
+        if depth <= 0:
+            outside.append(index)
+    return outside
