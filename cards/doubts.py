@@ -94,6 +94,10 @@ def _rank(gap: Gap) -> int:
     return 2 if gap.resource.startswith("Patient") else 3
 
 
+def _concerns_reports(gap: Gap) -> bool:
+    return gap.code in _UNREAD_GAPS or gap.resource.startswith("DiagnosticReport")
+
+
 def _unknown_drugs(writing: Writing) -> list[str]:
     names = writing.assessment.unknown_drugs if writing.card.lane in _DRUG_LANES else ()
     if not names:
@@ -106,9 +110,11 @@ def _unknown_drugs(writing: Writing) -> list[str]:
 def gaps_block(writing: Writing) -> str:
     """Return what could not be used and may matter, each sort once; on the unread card the reports alone."""
     wording, card = writing.wording, writing.card
-    gaps: Sequence[Gap] = sorted((gap for gap in writing.assessment.gaps if gap.clinical), key=_rank)
-    if card.lane is Lane.UNREAD:
-        gaps = [gap for gap in writing.assessment.gaps if gap.code in _UNREAD_GAPS] or gaps
+    unread = card.lane is Lane.UNREAD
+    listed = (gap for gap in writing.assessment.gaps if gap.clinical or (unread and gap.code in _UNREAD_GAPS))
+    gaps: Sequence[Gap] = sorted(listed, key=_rank)
+    if unread:
+        gaps = [g for g in gaps if _concerns_reports(g)] or gaps
     counted = Counter(wording.gaps[gap.code.value].fill({"where": _gap_place(gap, wording)}) or "" for gap in gaps)
     lines = [f"{text} (×{count})" if count > 1 else text for text, count in counted.items()]
     if len(lines) > _GAPS:

@@ -1,7 +1,8 @@
 """What arrived against what was asked for: the missing part is fetched, what stays missing is said or refused.
 
 Choices the specification leaves open: a bare resource where a Bundle was asked for counts as a result of one entry; a
-value of the wrong JSON type counts as not sent; an error outcome is not asked for again.
+value of the wrong JSON type counts as not sent, and so does a Bundle whose ``entry`` is no list or that announces
+results and holds none; an error outcome is not asked for again.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -61,7 +62,10 @@ class Chart:
 
 @dataclass(slots=True)
 class _Answer:
-    """State of one key: ``usable`` says whether the question was answered, with nothing or with something."""
+    """State of one key: ``usable`` says whether the question was answered, with nothing or with something.
+
+    ``total`` is how many results the Bundle says there are, ``matches`` how many arrived.
+    """
 
     usable: bool
     entries: list[Entry] = field(default_factory=list)
@@ -69,6 +73,36 @@ class _Answer:
     error_outcome: bool = False
     broken: int = 0
     skipped: set[str] = field(default_factory=set)
+    total: int = 0
+    matches: int = 0
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether there is more than arrived: a page not read, or results announced and not sent."""
+        return bool(self.next_page) or self.total > self.matches + self.broken
+
+    @property
+    def hollow(self) -> bool:
+        """Whether results are announced and none arrived, so that nothing at all is known."""
+        return self.incomplete and not self.matches and not self.broken
+
+    @property
+    def answered(self) -> bool:
+        """Whether the question was answered, with nothing or with something."""
+        return self.usable and not self.hollow
+
+    def joined(self, page: "_Answer") -> "_Answer":
+        """Return this answer with the next page of it."""
+        return _Answer(
+            usable=True,
+            entries=self.entries + page.entries,
+            next_page=page.next_page,
+            error_outcome=self.error_outcome or page.error_outcome,
+            broken=self.broken + page.broken,
+            skipped=self.skipped | page.skipped,
+            total=max(self.total, page.total),
+            matches=self.matches + page.matches,
+        )
 
 
 def _is_failure(outcome: Resource) -> bool:
@@ -87,13 +121,25 @@ def _next_page(bundle: Resource) -> str:
     return ""
 
 
+def _announced(bundle: Resource) -> int:
+    total = bundle.get("total")
+    return total if isinstance(total, int) else 0
+
+
 def _read_bundle(key: PrefetchKey, bundle: Resource) -> _Answer:
-    answer = _Answer(usable=True, next_page="" if key.is_read or key.covered_by else _next_page(bundle))
+    if not isinstance(bundle.get("entry"), list | None):
+        return _Answer(usable=False)
+    # A narrower key is only a sample of the wider one, and of a read there is one: neither has a rest to ask for.
+    whole = not (key.is_read or key.covered_by)
+    answer = _Answer(
+        usable=True, next_page=_next_page(bundle) if whole else "", total=_announced(bundle) if whole else 0
+    )
     wanted = {key.resource_type} | _COMPANIONS.get(key.resource_type, frozenset())
     entries, answer.broken = entries_of(bundle)
     for entry in entries:
         if entry.kind in wanted:
             answer.entries.append(entry)
+            answer.matches += entry.kind == key.resource_type
         elif entry.kind == "OperationOutcome":
             answer.error_outcome = answer.error_outcome or _is_failure(entry.resource)
         else:
@@ -113,7 +159,7 @@ def _read_value(key: PrefetchKey, value: Any) -> _Answer:
         failed = _is_failure(value)
         return _Answer(usable=not failed, error_outcome=failed)
     if kind == key.resource_type:
-        return _Answer(usable=True, entries=[Entry(value)])
+        return _Answer(usable=True, entries=[Entry(value)], matches=1)
     return _Answer(usable=False)
 
 
@@ -157,7 +203,7 @@ class PrefetchCompleter:
         jobs: dict[str, Future[_Answer]] = {}
         for key in request.service.prefetch:
             answer = answers[key.name]
-            wanted = not answer.usable and not answer.error_outcome and not key.covered_by
+            wanted = not answer.answered and not answer.error_outcome and not key.covered_by
             if wanted or answer.next_page:
                 jobs[key.name] = self._pool.submit(self._fetch, key, request, access, answer, deadline)
         wait(jobs.values(), timeout=max(0.0, deadline - self._clock()))
@@ -191,7 +237,7 @@ class PrefetchCompleter:
     ) -> _Answer:
         """Ask for a key, or go on from the first page that was prefetched. What failed after that stays incomplete."""
         answer = known
-        if not known.usable:
+        if not known.next_page:
             value = access.get(_fill(key.template, request), self._left(deadline))
             answer = _read_value(key, value)
             if not answer.usable:
@@ -205,14 +251,7 @@ class PrefetchCompleter:
                 break
             if not page.usable:
                 break
-            answer = _Answer(
-                usable=True,
-                entries=answer.entries + page.entries,
-                next_page=page.next_page,
-                error_outcome=answer.error_outcome or page.error_outcome,
-                broken=answer.broken + page.broken,
-                skipped=answer.skipped | page.skipped,
-            )
+            answer = answer.joined(page)
         return answer
 
     def _left(self, deadline: float) -> float:
@@ -225,7 +264,7 @@ class PrefetchCompleter:
     def _refuse_incomplete(
         request: HookRequest, answers: Mapping[str, _Answer], access: ChartAccess | None, reasons: Mapping[str, str]
     ) -> None:
-        lost = tuple(key.name for key in request.service.prefetch if key.required and not answers[key.name].usable)
+        lost = tuple(key.name for key in request.service.prefetch if key.required and not answers[key.name].answered)
         if not lost:
             return
         if any(answers[name].error_outcome for name in lost):
@@ -249,7 +288,7 @@ def _gaps(key: PrefetchKey, answer: _Answer) -> Iterator[Gap]:
         yield Gap(GapCode.OPERATION_OUTCOME, key.resource_type, clinical=True, params=params)
     elif not answer.usable:
         yield Gap(GapCode.PREFETCH_MISSING, key.resource_type, clinical=True, params=params)
-    if answer.next_page:
+    if answer.incomplete:
         yield Gap(GapCode.FETCH_INCOMPLETE, key.resource_type, clinical=True, params=params)
     if answer.broken:
         counted = (*params, ("count", str(answer.broken)))

@@ -61,6 +61,8 @@ _HARMLESS = BACKGROUND | {
     FindingId.RADIATION,
     FindingId.ENHANCEMENT,
 }
+# The list of reports did not come whole.
+_INCOMPLETE = frozenset({GapCode.FETCH_INCOMPLETE, GapCode.PREFETCH_MISSING, GapCode.OPERATION_OUTCOME})
 # Stands for the report where there is none: it states nothing and triggers nothing.
 _NO_REPORT = Report(
     provenance=Provenance("DiagnosticReport"),
@@ -121,7 +123,8 @@ class Engine:
             return self._for_child(facts)
         evaluation = self._evaluate(facts)
         cards = self._lane_cards(evaluation)
-        return self._assessment(facts, evaluation, (*cards, *_unread_cards(facts, evaluation.reports)))
+        unread = _unread_cards(facts, evaluation.reports)
+        return self._assessment(facts, evaluation, (*cards, *unread) or _incomplete_cards(facts))
 
     def assess_orders(self, facts: PatientFacts, *, signing: bool) -> Assessment:
         """Evaluate the draft orders of a session; at signing only warnings and critical cards are kept."""
@@ -133,7 +136,8 @@ class Engine:
         cards = [outcome.card for outcome in outcomes if outcome.card is not None]
         results = tuple(result for outcome in outcomes for result in outcome.results)
         unread = () if evaluation.derived else _unread_cards(facts, evaluation.reports)
-        shown = [c for c in (*cards, *unread) if not signing or c.indicator is not Indicator.INFO]
+        every = (*cards, *unread) or _incomplete_cards(facts)
+        shown = [c for c in every if not signing or c.indicator is not Indicator.INFO]
         assessment = self._assessment(facts, evaluation, tuple(shown))
         return replace(assessment, rules=(*assessment.rules, *results))
 
@@ -166,7 +170,7 @@ class Engine:
         if reports.candidates or reports.unread:
             cards = (PlannedCard("C91", "C91", Lane.SCOPE, "SCOPE", Indicator.INFO, causes=_age_cause(facts)),)
         evaluation = _Evaluation(reports, None, Decision(), ())
-        return self._assessment(facts, evaluation, cards)
+        return self._assessment(facts, evaluation, cards or _incomplete_cards(facts))
 
     def _evaluate(self, facts: PatientFacts) -> _Evaluation:
         """Evaluate the newest report with something to say; older ones only while none before them has."""
@@ -270,6 +274,13 @@ def _unread_cards(facts: PatientFacts, reports: CurrentReports) -> tuple[Planned
     if not reports.unread and not lost:
         return ()
     return (PlannedCard("C92", "C92", Lane.UNREAD, "UNREAD", Indicator.INFO, missing=("report_text",)),)
+
+
+def _incomplete_cards(facts: PatientFacts) -> tuple[PlannedCard, ...]:
+    """Say where nothing else is said that reports are missing: the one that matters may be among them."""
+    if not any(g.code in _INCOMPLETE and g.resource == "DiagnosticReport" for g in facts.gaps):
+        return ()
+    return (PlannedCard("C92", "C92-L", Lane.UNREAD, "UNREAD", Indicator.INFO, missing=("report_text",)),)
 
 
 def _age_cause(facts: PatientFacts) -> tuple[Cause, ...]:

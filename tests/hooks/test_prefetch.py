@@ -271,6 +271,45 @@ def test_next_page_without_access_is_said(completer: PrefetchCompleter) -> None:
     assert gaps(chart) == {("fetch-incomplete", "labs")}
 
 
+ANNOUNCED = [
+    bundle(following="https://ehr/page2"),
+    bundle() | {"total": 3},
+    {"resourceType": "Bundle", "total": 3},
+    {"resourceType": "Bundle", "entry": "x"},
+    {"resourceType": "Bundle", "entry": {"resource": REPORT}},
+]
+
+
+@pytest.mark.parametrize("sent", ANNOUNCED)
+def test_reports_that_are_announced_and_not_sent_are_fetched(completer: PrefetchCompleter, sent: Any) -> None:
+    server = Server({"page2": bundle(REPORT), "DiagnosticReport?": bundle(REPORT)})
+    chart = completer.complete(call(dict.fromkeys(KEYS) | REQUIRED | {"reports": sent}), server)
+    assert (len(server.asked), REPORT in chart.resources, chart.gaps) == (1, True, ())
+
+
+@pytest.mark.parametrize("sent", ANNOUNCED)
+def test_reports_that_are_announced_and_cannot_be_had_mean_412(completer: PrefetchCompleter, sent: Any) -> None:
+    for access in (None, Server({"page2": FAILED, "DiagnosticReport?": {"resourceType": "Bundle", "total": 2}})):
+        with pytest.raises(PrefetchError) as caught:
+            completer.complete(call(dict.fromkeys(KEYS) | REQUIRED | {"reports": sent}), access)
+        assert caught.value.keys == ("reports",)
+
+
+@pytest.mark.parametrize("sent", ANNOUNCED)
+def test_other_results_that_are_announced_and_not_sent_are_said(completer: PrefetchCompleter, sent: Any) -> None:
+    chart = completer.complete(call(dict.fromkeys(KEYS) | REQUIRED | {"labs": sent}), None)
+    assert {key for _, key in gaps(chart)} >= {"labs"}
+    assert all(gap.clinical for gap in chart.gaps)
+
+
+def test_fewer_results_than_announced_are_incomplete(completer: PrefetchCompleter) -> None:
+    some = bundle(REPORT, {"resourceType": "Observation", "id": "beside"}) | {"total": 2}
+    chart = completer.complete(call(dict.fromkeys(KEYS) | REQUIRED | {"reports": some}), None)
+    assert gaps(chart) == {("fetch-incomplete", "reports")}
+    all_of_them = bundle(REPORT) | {"total": True}
+    assert completer.complete(call(dict.fromkeys(KEYS) | REQUIRED | {"reports": all_of_them}), None).gaps == ()
+
+
 def test_odd_links_are_no_pages(completer: PrefetchCompleter) -> None:
     labs = bundle(observation(1)) | {"link": ["x", {"relation": "self"}, {"relation": "next", "url": 5}]}
     chart = completer.complete(call(dict.fromkeys(KEYS) | REQUIRED | {"labs": labs}), None)

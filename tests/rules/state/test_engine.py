@@ -196,6 +196,21 @@ def test_a_report_resource_that_was_lost_is_said(engine: Engine, facts_of: Facts
     assert texts(engine.assess_orders(facts, signing=True)) == []
 
 
+@pytest.mark.parametrize("code", [GapCode.FETCH_INCOMPLETE, GapCode.PREFETCH_MISSING, GapCode.OPERATION_OUTCOME])
+def test_an_incomplete_list_of_reports_is_said_where_no_card_comes(
+    engine: Engine, facts_of: Facts, make_report: MakeReport, code: GapCode
+) -> None:
+    incomplete = (Gap(code, "DiagnosticReport", clinical=True),)
+    without = replace(with_reports(facts_of({})), gaps=incomplete)
+    assert texts(engine.assess(without)) == ["C92-L"]
+    assert texts(engine.assess_orders(without, signing=False)) == ["C92-L"]
+    child = replace(without, demographics=Demographics(9, None))
+    assert texts(engine.assess(child)) == ["C92-L"]
+    with_card = replace(with_reports(facts_of({}), make_report(["F-EDEMA L3"])), gaps=incomplete)
+    assert "C92-L" not in texts(engine.assess(with_card))
+    assert texts(engine.assess(replace(without, gaps=(Gap(code, "Observation", clinical=True),)))) == []
+
+
 def test_an_unreadable_report_of_another_region_is_not_about_the_spine(
     engine: Engine, facts_of: Facts, make_report: MakeReport
 ) -> None:
