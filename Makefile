@@ -10,7 +10,7 @@ COVERAGE_FLOOR ?= 97
 PYTHON_FILES := cds_service cards fhir_fixtures scripts tests
 IN_VENV := .venv/bin/python -m
 
-.PHONY: run setup test lint format types imports unit full bench accuracy hooks lock clean
+.PHONY: run setup test lint format types imports unit full bench accuracy hooks knowledge-docs lock clean
 
 run: setup
 	@exec $(IN_VENV) cds_service serve --demo --host "$(HOST)" --port "$(PORT)"
@@ -52,6 +52,10 @@ accuracy: setup
 
 hooks: setup
 	.venv/bin/python scripts/write_hooks.py
+
+# Write the documents on the knowledge that are kept in the repository.
+knowledge-docs: setup
+	.venv/bin/marrow-cds knowledge --write docs/clinical
 
 lock: setup
 	$(IN_VENV) pip install --quiet 'uv>=0.8'

@@ -14,15 +14,14 @@ from cds_service.knowledge.load import load_knowledge
 
 # Where the case files lie beside a checked-out package.
 _CASES = Path(__file__).parents[2] / "tests"
+_LANGUAGES = [language.value for language in Language]
 
 
 @click.command("knowledge")
 @click.option("--section", "sections", multiple=True, type=click.Choice(list(SECTIONS)), help="Only this part; repeat.")
 @click.option("--coverage", is_flag=True, help="Only what became of each statement of the source texts.")
 @click.option("--codes", is_flag=True, help="Only the table of codes.")
-@click.option(
-    "--language", "languages", multiple=True, type=click.Choice(list(Language)), help="Of card texts; repeat."
-)
+@click.option("--language", "languages", multiple=True, type=click.Choice(_LANGUAGES), help="Of card texts; repeat.")
 @click.option("--cases", default=_CASES, type=click.Path(path_type=Path), help="Folder of the tests with case files.")
 @click.option("--write", type=click.Path(path_type=Path), help="Write the documents that are kept into this folder.")
 def command(

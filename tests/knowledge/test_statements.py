@@ -43,7 +43,8 @@ def test_a_refusal_has_words_to_search_for_or_an_order_rule(refusal: Refusal) ->
 
 
 def test_references_and_numbers_exist() -> None:
-    cited = {name for each in (*SAID.refusals, *SAID.background) for name in each.evidence}
+    cited = {name for refusal in SAID.refusals for name in refusal.evidence}
+    cited |= {name for note in SAID.background for name in note.evidence}
     assert cited <= set(load_evidence())
     numbers = {name for point in SAID.open_points for name in point.parameters}
     assert numbers <= set(Parameters.model_fields) | set(Switches.model_fields)
