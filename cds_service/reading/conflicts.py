@@ -13,6 +13,13 @@ _SERIOUSNESS = {Status.PRESENT: 2, Status.POSSIBLE: 1, Status.ABSENT: 0}
 _CONCLUDING = frozenset({Section.IMPRESSION, Section.ADDENDUM})
 _JOINTS = frozenset({FindingId.FACET, FindingId.SACROILIAC})
 _CONTACTED = frozenset({FindingId.CORD, FindingId.ROOT})
+# a denial with one of these words denies that kind or place only
+_NARROWING = frozenset(
+    {
+        Qualifier.ACUTE, Qualifier.PATHOLOGIC, Qualifier.MALIGNANT, Qualifier.BURST, Qualifier.EPIDURAL,
+        Qualifier.PARAVERTEBRAL, Qualifier.PREVERTEBRAL, Qualifier.PSOAS,
+    }
+)  # fmt: skip
 _REST = load_grammar().sentences["rest"]
 
 
@@ -88,7 +95,7 @@ def _settle_pair(
     loser = _loser(one, two, emergency)
     if loser is not None:
         dropped.add(pair[loser])
-    if Status.ABSENT in {one.status, two.status} and one.sentence != two.sentence and not _only_recent(one, two):
+    if Status.ABSENT in {one.status, two.status} and one.sentence != two.sentence and not _denies_less(one, two):
         levels = tuple(dict.fromkeys((*one.levels, *two.levels)))
         conflicts.append(Conflict(ConflictKind.STATUS, one.finding, (one.sentence, two.sentence), levels))
 
@@ -103,9 +110,10 @@ def _same_place(one: TextFinding, two: TextFinding) -> bool:
     return not any(word.startswith(_REST) for said in denials for word in cut(said.sentence).words)
 
 
-def _only_recent(one: TextFinding, two: TextFinding) -> bool:
-    """Tell "no acute fracture": it denies a recent one only."""
-    return any(said.status is Status.ABSENT and Qualifier.ACUTE in said.qualifiers for said in (one, two))
+def _denies_less(one: TextFinding, two: TextFinding) -> bool:
+    """Tell whether the denial is of one kind or place only: "no acute fracture", "no epidural tumour"."""
+    absent, other = (one, two) if one.status is Status.ABSENT else (two, one)
+    return bool((absent.qualifiers & _NARROWING) - other.qualifiers)
 
 
 def _loser(one: TextFinding, two: TextFinding, emergency: frozenset[FindingId]) -> int | None:
