@@ -95,7 +95,11 @@ def _settle_pair(
     loser = _loser(one, two, emergency)
     if loser is not None:
         dropped.add(pair[loser])
-    if Status.ABSENT in {one.status, two.status} and one.sentence != two.sentence and not _denies_less(one, two):
+    if (
+        Status.ABSENT in {one.status, two.status}
+        and one.sentence != two.sentence
+        and not _denies_less(findings, one, two)
+    ):
         levels = tuple(dict.fromkeys((*one.levels, *two.levels)))
         conflicts.append(Conflict(ConflictKind.STATUS, one.finding, (one.sentence, two.sentence), levels))
 
@@ -110,10 +114,20 @@ def _same_place(one: TextFinding, two: TextFinding) -> bool:
     return not any(word.startswith(_REST) for said in denials for word in cut(said.sentence).words)
 
 
-def _denies_less(one: TextFinding, two: TextFinding) -> bool:
+def _denies_less(findings: Sequence[TextFinding], one: TextFinding, two: TextFinding) -> bool:
     """Tell whether the denial is of one kind or place only: "no acute fracture", "no epidural tumour"."""
     absent, other = (one, two) if one.status is Status.ABSENT else (two, one)
-    return bool((absent.qualifiers & _NARROWING) - other.qualifiers)
+    said = frozenset[Qualifier]().union(
+        *(
+            f.qualifiers
+            for f in findings
+            if f.status is Status.ABSENT
+            and f.sentence_span == absent.sentence_span
+            and f.span.start <= absent.span.end
+            and absent.span.start <= f.span.end
+        )
+    )
+    return bool((said & _NARROWING) - other.qualifiers)
 
 
 def _loser(one: TextFinding, two: TextFinding, emergency: frozenset[FindingId]) -> int | None:
