@@ -175,7 +175,7 @@ class Grammar(_Strict):
     coordination: dict[Literal["words"], Terms]
     levels: dict[Literal["opening", "listing", "breaking", "placing", "binding"], Terms]
     reference: dict[Literal["pronouns", "pointing", "places", "elsewhere"], Terms]
-    lists: dict[Literal["joining", "adding"], Terms]
+    lists: dict[Literal["joining", "adding", "comparing"], Terms]
     sentences: dict[Literal["abbreviations", "never_joined", "ordinal_nouns", "rest", "unfinished"], Terms]
     marrow_or_cord: dict[Literal["opening", "marrow", "bone", "canal", "denying"], Terms]
 

@@ -168,13 +168,18 @@ def _acts(words: Words, bounds: tuple[int, int], mention: Mention, cue: Cue, cue
     hit = cue.hit
     if max(mention.first - hit.last, hit.first - mention.last) > _FARTHEST:
         return False
-    if _answers(words, bounds, mention, cue):
+    if _answers(words, bounds, mention, cue) or _is_compound(mention, cue):
         return True
     if cue.forward:
         if hit.last >= mention.first:
             return hit.first < mention.first
         return hit.first >= bounds[0] and _reaches(words, cue, hit.last, mention.first, cues)
     return _acts_back(words, mention, cue, cues)
+
+
+def _is_compound(mention: Mention, cue: Cue) -> bool:
+    """Tell a finding and its doubt in one word: "metastasenverdächtig"."""
+    return cue.kind == "suspected" and cue.hit.first == cue.hit.last == mention.first == mention.last
 
 
 def _acts_back(words: Words, mention: Mention, cue: Cue, cues: Sequence[Cue]) -> bool:
@@ -229,7 +234,9 @@ def _ended(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -> 
     forward = cue.kind in _OUTRIGHT and cue.forward
     bare = cue.hit.last == cue.hit.first
     listed = forward and not bare and _or_follows(words, high)
-    terminators = (other for other in cues if other.kind == "terminating" and (other.forward or not listed))
+    # a remark in commas does not part what is gone from its noun
+    everywhere = not listed and cue.kind != "gone"
+    terminators = (other for other in cues if other.kind == "terminating" and (other.forward or everywhere))
     if any(_ends_scope(words, other, low, high) for other in terminators):
         return True
     of_verb = forward and bare and words.words[cue.hit.first] in _OF_VERBS

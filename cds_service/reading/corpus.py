@@ -12,6 +12,12 @@ from cds_service.reading.read import Reader
 
 _LABELLED = frozenset({Status.PRESENT, Status.ABSENT, Status.POSSIBLE, Status.HISTORICAL, Status.OTHER_PERSON})
 _STATING = frozenset({Section.FINDINGS, Section.IMPRESSION, Section.ADDENDUM, Section.BODY})
+_SPARED = ("involv", "beteiligt", "betroffen", "afectat", "interesat", "spared", "ausgespart")
+_HARDWARE = ("hardware", "implant", "osteosynth", "osteosint", "fremdmaterial", "metall")
+_COMPLICATIONS = (
+    "loosen", "fail", "complic", "migrat", "malposit", "broken", "locker", "bruch", "dislok", "fehllag", "kompli",
+    "mobiliz", "ruptur", "deteriorare", "deplas",
+)  # fmt: skip
 
 
 class CorpusReader:
@@ -60,9 +66,11 @@ class CorpusReader:
                 continue
             status = _stated(finding)
             for name in self._labels(finding):
+                if name == "postoperative_change" and status is Status.ABSENT and not _denies_hardware(finding):
+                    continue
                 pairs.setdefault((name, status.value), {}).update(dict.fromkeys(finding.levels))
             if finding.status is Status.PRESENT:
-                for name in self._denied_by.get(finding.finding, ()):
+                for name in self._denied(finding):
                     pairs.setdefault((name, Status.ABSENT.value), {}).update(dict.fromkeys(finding.levels))
         _simplify(pairs)
         return {key: tuple(levels) for key, levels in pairs.items()}
@@ -71,6 +79,22 @@ class CorpusReader:
         if finding.finding is FindingId.EDEMA and Qualifier.BY_SIGNAL in finding.qualifiers:
             return ["marrow_signal_abnormality"]
         return self._by_finding.get(finding.finding, [])
+
+    def _denied(self, finding: TextFinding) -> list[str]:
+        """Return the labels that a finding denies; discs that are "not involved" have no inflammatory signal."""
+        names = self._denied_by.get(finding.finding, [])
+        start = finding.span.start - finding.sentence_span.start
+        said = finding.sentence[start : start + finding.span.end - finding.span.start].lower()
+        if finding.finding is FindingId.DISC_NORMAL and any(word in said for word in _SPARED):
+            return ["disc_inflammatory_signal"]
+        return names
+
+
+def _denies_hardware(finding: TextFinding) -> bool:
+    """Tell "no hardware" from the denial of a complication, which says nothing about the operation."""
+    sentence = finding.sentence.lower()
+    named = finding.finding is FindingId.IMPLANT and any(word in sentence for word in _HARDWARE)
+    return named and not any(word in sentence for word in _COMPLICATIONS)
 
 
 def _stated(finding: TextFinding) -> Status:
@@ -84,8 +108,6 @@ def _simplify(pairs: dict[tuple[str, str], dict[str, None]]) -> None:
     """Leave out what the guideline leaves to a closer name."""
     if ("bone_marrow_edema", "present") in pairs:
         pairs.pop(("marrow_signal_abnormality", "present"), None)
-    # nothing is said about an operation by denying a complication of it
-    pairs.pop(("postoperative_change", "absent"), None)
     for name, status in list(pairs):
         stated = pairs.get((name, "present"))
         if status == "possible" and stated is not None and (not stated or set(pairs[name, status]) <= set(stated)):

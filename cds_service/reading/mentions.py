@@ -26,6 +26,12 @@ _WORD_PENALTY = {
 }
 _LINKS = frozenset(_GRAMMAR.coordination["words"])
 _LONGEST_LINK = 4
+_JOINERS = frozenset(_GRAMMAR.lists["joining"])
+_DENYING = frozenset({"kein", "keine", "keinen", "no", "fara", "ohne", "without"})
+_COMPARING = frozenset(_GRAMMAR.lists["comparing"])
+_YARDSTICK_REACH = 3
+_BONE = frozenset({"vertebra", "marrow", "endplate"})
+_SIGNALS = frozenset({"high", "low", "signal_change"})
 # processes that a longer term uses up: the compression of "compression fracture" compresses nothing
 _SWALLOWED = frozenset({"collapse"})
 _USED_UP = frozenset({"narrow", "stenosis", "compress", "contact", "mass", "tissue", "inflamed", "lesion"})
@@ -75,11 +81,19 @@ class Composer:
     ) -> list[Mention]:
         """Return all mentions of a sentence in reading order; the hits given are those of the sentence."""
         standing = self._standing(literal)
+        anatomy = [a for a in anatomy if not self._is_yardstick(words, a)]
         found = [m for hit in standing if (m := self._literal(words, hit, anatomy, around))]
         for hit in process:
             if not _is_used_up(hit, standing):
                 found += self._composed(words, hit, anatomy, process, around)
         return _without_generic(words, _distinct(found))
+
+    def _is_yardstick(self, words: Words, anatomy: Hit) -> bool:
+        """Tell what a signal is only compared with: "darker than the discs" is no statement about the discs."""
+        before = range(max(anatomy.first - _YARDSTICK_REACH, 0), anatomy.first)
+        soft = all(words.gaps[index] is Gap.SOFT for index in range(before.start + 1, anatomy.first + 1))
+        named = anatomy.name not in self._lexicon.weak
+        return named and soft and any(words.words[index] in _COMPARING for index in before)
 
     def _standing(self, literal: Sequence[Hit]) -> list[Hit]:
         """Leave out literal terms inside a longer term of a finding they yield to."""
@@ -181,15 +195,17 @@ class Composer:
             return []
         weak = self._lexicon.weak
         measured = sorted(
-            ((_distance(words, hit, a) + (_WEAK_PENALTY if a.name in weak else 0), n) for n, a in enumerate(candidates))
+            (_distance(words, hit, a) + (_WEAK_PENALTY if a.name in weak else 0), a.name in weak, n)
+            for n, a in enumerate(candidates)
         )
-        distance, number = measured[0]
+        distance, _, number = measured[0]
         if distance > _REACH + _WEAK_PENALTY:
             return []
         nearest = candidates[number]
         chain = _coordinated(words, nearest, candidates)
         if nearest.name == OTHER:
-            chain = [a for a in chain if a.name != OTHER]
+            inside = nearest.first <= hit.last and nearest.last >= hit.first
+            chain = [a for a in chain if not inside and a.name != OTHER and _named_with(words, nearest, a)]
             return chain or None
         if nearest.name not in weak:
             chain = [a for a in chain if a.name not in weak]
@@ -215,7 +231,8 @@ class Composer:
             return frozenset()
         inherited -= {OTHER}
         if inherited:
-            return inherited
+            # "STIR slightly raised." tells of the bone of the sentence before, not of the discs and muscles beside it
+            return (inherited & _BONE if hit.name in _SIGNALS else inherited) or inherited
         return frozenset({SPINE}) & eligible if _inherits(around) else frozenset()
 
 
@@ -278,13 +295,22 @@ def _coordinated(words: Words, nearest: Hit, candidates: Sequence[Hit]) -> list[
     return chain
 
 
+def _named_with(words: Words, one: Hit, two: Hit) -> bool:
+    """Tell "hip and sacrum" from "abscess of the liver in this segment"."""
+    low, high = (one.last, two.first) if one.first <= two.first else (two.last, one.first)
+    return any(words.gaps[n] is Gap.COMMA or words.words[n] in _JOINERS for n in range(low + 1, high + 1))
+
+
 def _linked(words: Words, one: Hit, two: Hit) -> bool:
     low, high = (one.last, two.first) if one.first <= two.first else (two.last, one.first)
     if high - low - 1 > _LONGEST_LINK:
         return False
     if any(words.gaps[index] >= Gap.CLAUSE for index in range(low + 1, high + 1)):
         return False
-    return all(words.words[index] in _LINKS for index in range(low + 1, high))
+    return all(
+        words.words[index] in _LINKS or (words.words[index] in _DENYING and words.words[index - 1] in _JOINERS)
+        for index in range(low + 1, high)
+    )
 
 
 def _conditions_hold(
@@ -326,7 +352,7 @@ def _without_generic(words: Words, mentions: Sequence[Mention]) -> list[Mention]
             and (mention.finding is not FindingId.OSTEOPOROSIS or _is_fragile(words, mention, other))
             and other.from_ <= mention.last + reach
             and other.to >= mention.last
-            and (other.from_ <= mention.first or mention.first == mention.last)
+            and (other.from_ <= mention.first or mention.first == mention.last or other.first <= mention.last)
             and all(words.gaps[n] is Gap.SOFT for n in range(mention.last + 1, max(other.from_, mention.last) + 1))
             for other in mentions
         )

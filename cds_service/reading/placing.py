@@ -62,14 +62,25 @@ def _is_elsewhere(words: Words, mention: Mention, group: LevelGroup, bounds: tup
     for index in range(max(bounds[0], group.first - _END_REACH), group.first):
         if words.words[index].startswith(_ENDING):
             return True
+    first, last = _clause(words, mention, bounds)
+    if first <= group.first <= last:
+        return False
+    return any(words.words[index].startswith(_ELSEWHERE) for index in range(first, last + 1))
+
+
+def has_own_place(words: Words, mention: Mention, groups: Sequence[LevelGroup], bounds: tuple[int, int]) -> bool:
+    """Tell whether a level stands between the same two commas as a mention."""
+    first, last = _clause(words, mention, bounds)
+    return any(first <= group.first <= last for group in groups)
+
+
+def _clause(words: Words, mention: Mention, bounds: tuple[int, int]) -> tuple[int, int]:
     first, last = mention.first, mention.last
     while first > bounds[0] and words.gaps[first] is Gap.SOFT and mention.first - first < _CLAUSE_REACH:
         first -= 1
     while last + 1 < bounds[1] and words.gaps[last + 1] is Gap.SOFT and last - mention.last < _CLAUSE_REACH:
         last += 1
-    if first <= group.first <= last:
-        return False
-    return any(words.words[index].startswith(_ELSEWHERE) for index in range(first, last + 1))
+    return first, last
 
 
 def _adjoins(words: Words, group: LevelGroup, anchor: tuple[int, int]) -> bool:

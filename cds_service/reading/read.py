@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from cds_service.domain.facts import Reading, ReportText, Span, StatedFact, TextFinding
@@ -11,12 +11,14 @@ from cds_service.knowledge.findings import FindingsKnowledge, LanguageKnowledge,
 from cds_service.reading.assertion import STATES, assertion, live_cues
 from cds_service.reading.conflicts import settle
 from cds_service.reading.details import millimetres_of, percent_of, qualifiers_of, trend_of
+from cds_service.reading.ellipsis import elided
 from cds_service.reading.examination import examination
 from cds_service.reading.language import LanguageDetector, Part, declared
 from cds_service.reading.lexicon import OTHER, Hit, Hits, Lexicon
 from cds_service.reading.marrow_or_cord import resolve
 from cds_service.reading.mentions import Composer, Mention, Surroundings, anatomy_names
-from cds_service.reading.placing import levels_of, topic_of
+from cds_service.reading.outside import extraspinal, is_spinal
+from cds_service.reading.placing import has_own_place, levels_of, topic_of
 from cds_service.reading.refine import refine
 from cds_service.reading.sections import by_content
 from cds_service.reading.sentences import Sentence, split
@@ -118,7 +120,7 @@ class Reader:
             tuple(dict.fromkeys(stated)),
             technique_of(hits, findings),
             (*ambiguous, *conflicts),
-            describes_spine=bool(settled) or spine,
+            describes_spine=spine or any(is_spinal(f.finding) for f in settled),
             onset_days=onset,
         )
 
@@ -167,6 +169,7 @@ class Reader:
                 head = frozenset({"level"}) if sentence.head else frozenset()
                 around = Surroundings(head or anatomy, spinal)
                 mentions = composer.mentions(text.words, here.anatomy, here.process, here.literal, around)
+                mentions += extraspinal(here, self._lexicons[language])
                 # what was done to the spine is stated in a history as well; what it shows is not
                 mentions = [m for m in mentions if not sentence.told or m.finding in STATES]
                 inherited = sentence.head or (topic if _looks_back(text.words, sentence) else ())
@@ -231,15 +234,25 @@ def _described(
     words = text.words
     bounds = (sentence.first, sentence.end)
     cues = live_cues(here.cue)
+    gap = elided(words, bounds, here.levels)
+    groups = [group for group in here.levels if gap is None or group is not gap.group]
+    if gap is not None:
+        cues = [cue for cue in cues if not gap.first <= cue.hit.first <= gap.group.last]
     denials = [cue.hit for cue in cues if cue.kind == "negated" and cue.forward]
     sentence_span = Span(words.starts[sentence.first], words.ends[sentence.end - 1])
     whole = text.original[sentence_span.start : sentence_span.end]
-    found = []
+    found: list[TextFinding] = []
+    denied: tuple[int, TextFinding] | None = None
     for mention in mentions:
         said = assertion(words, bounds, mention, cues, sentence.section, asked=sentence.asked)
         if said.status is Status.ABSENT and _denies_cause_only(mention, mentions):
             continue
-        levels = levels_of(words, mention, here.levels, mentions, bounds)
+        levels = levels_of(words, mention, groups, mentions, bounds)
+        again = said.status is Status.ABSENT and any(
+            f.finding is mention.finding and f.status is not Status.ABSENT and f.levels == levels for f in found
+        )
+        if again and levels and not has_own_place(words, mention, groups, bounds):
+            levels = ()
         if not levels:
             own_place = _has_levels(here) or mention.finding in _CONCLUSIONS
             levels = sentence.head if own_place else inherited
@@ -248,7 +261,7 @@ def _described(
                 finding=mention.finding,
                 status=said.status,
                 certainty=said.certainty,
-                levels=levels,
+                levels=levels if is_spinal(mention.finding) else (),
                 span=Span(words.starts[mention.from_], words.ends[mention.to]),
                 sentence_span=sentence_span,
                 sentence=whole,
@@ -262,6 +275,10 @@ def _described(
                 text_index=text.index,
             )
         )
+        if gap is not None and mention.last < gap.first and (denied is None or mention.last >= denied[0]):
+            denied = (mention.last, replace(found[-1], status=Status.ABSENT, levels=gap.group.levels))
+    if denied is not None:
+        found.append(denied[1])
     return found
 
 

@@ -10,6 +10,19 @@ from cds_service.reading.sentences import Sentence
 from cds_service.reading.words import Words
 
 _TITLE_WORDS = 16
+_WHEN = (
+    "since",
+    "history",
+    "status",
+    "treated",
+    "known",
+    "seit",
+    "zustand",
+    "bekannt",
+    "cunoscut",
+    "tratat",
+    "istoric",
+)
 
 
 def by_content(sentences: Sequence[Sentence], words: Words, hits: Hits) -> list[Sentence]:
@@ -20,6 +33,7 @@ def by_content(sentences: Sequence[Sentence], words: Words, hits: Hits) -> list[
     told = [hit.first for hit in hits.mark if hit.name == "words"]
     shown = [hit.first for hit in hits.mark if hit.name == "imaging"]
     stating = sorted(hit.first for hit in (*hits.process, *hits.literal))
+    levels = [group.first for group in hits.levels]
     found: list[Sentence] = []
     shows = [number for number, sentence in enumerate(sentences) if _has(shown, sentence)]
     opening = bool(shows) and len(sentences) > 1
@@ -36,13 +50,25 @@ def by_content(sentences: Sequence[Sentence], words: Words, hits: Hits) -> list[
             continue
         if _has(shown, sentence):
             opening = False
-        elif _has(told, sentence):
+        elif _has(told, sentence) and not _describes(sentence, words, told, stating, levels):
             found.append(replace(sentence, section=Section.INDICATION, told=True))
             continue
         elif _has(stating, sentence):
             opening = False
         found.append(sentence)
     return found
+
+
+def _describes(
+    sentence: Sentence, words: Words, told: Sequence[int], stating: Sequence[int], levels: Sequence[int]
+) -> bool:
+    """Tell a finding with its level whose only word of history says when it was: "new since the prior study"."""
+    here = told[bisect_left(told, sentence.first) : bisect_left(told, sentence.end)]
+    return (
+        _has(stating, sentence)
+        and _has(levels, sentence)
+        and all(words.words[index].startswith(_WHEN) for index in here)
+    )
 
 
 def _has(firsts: Sequence[int], sentence: Sentence) -> bool:

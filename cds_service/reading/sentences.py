@@ -14,6 +14,10 @@ _GRAMMAR = load_grammar().sentences
 _ABBREVIATIONS = frozenset(_GRAMMAR["abbreviations"])
 _UNFINISHED = frozenset(_GRAMMAR["unfinished"])
 _ORDINAL_NOUNS = frozenset(_GRAMMAR["ordinal_nouns"])
+_ROMAN = frozenset({"i", "ii", "iii", "iv", "v"})
+_GRADES = frozenset(
+    {"typ", "type", "tip", "tipul", "grad", "grade", "gradul", "stadium", "stage", "modic", "meyerding"}
+)
 _BULLETS = "-•*–·>►▪◦"
 # nobody writes longer sentences; a text without full stops is cut here, which keeps reading linear
 _LONGEST_SENTENCE = 120
@@ -110,6 +114,9 @@ def _stops(words: Words, index: int, between: str) -> bool:
     if between.endswith("."):
         glued = len(before) >= _GLUED_WORD and before.isalpha() and words.ends[index] - words.starts[index] > 1
         return glued and raw.isupper()
+    if before in _ROMAN and words.words[index - 2] in _GRADES and raw.isupper():
+        # "Modic Typ I. Haemangioma ...": a grade, no initial
+        return True
     if before in _ABBREVIATIONS or (len(before) == 1 and before.isalpha()):
         return ")" in between
     if not before.isdigit():
