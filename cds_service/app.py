@@ -2,9 +2,10 @@
 
 import time
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from cds_service.config import Settings
 from cds_service.fhir.extract import FactExtractor
 from cds_service.hooks.access import AccessPolicy
 from cds_service.hooks.answer import CardDesk, HookDesk
+from cds_service.hooks.audit import AuditDesk
 from cds_service.hooks.evaluate import Evaluator
 from cds_service.hooks.prefetch import FetchLimits, PrefetchCompleter
 from cds_service.hooks.preview import PreviewDesk
@@ -23,9 +25,13 @@ from cds_service.hooks.transport import HttpTransport
 from cds_service.knowledge.load import Knowledge, load_knowledge
 from cds_service.reading.read import Reader
 from cds_service.rules.engine import Engine
-from cds_service.security.clients import load_clients
-from cds_service.security.tokens import TokenVerifier
+from cds_service.security.clients import ClientDirectory
+from cds_service.security.quota import Quotas
+from cds_service.security.replay import SharedTokens
+from cds_service.security.trust import build_trust
+from cds_service.store.audit import AuditStore
 from cds_service.store.database import SqlStore, load_hash_key
+from cds_service.store.records import StoreError
 from cds_service.web.backend import Backend
 from cds_service.web.site import build_site
 
@@ -68,16 +74,37 @@ def card_desk(clinic: Clinic, settings: Settings) -> CardDesk:
     return CardDesk(clinic.writer, settings.base_url, lambda: str(uuid.uuid4()))
 
 
-def build_backend(settings: Settings) -> Backend:
-    """Put the running service together. Raises KnowledgeError, ConfigError and StoreError naming what is wrong."""
+def build_audit(settings: Settings) -> AuditStore | None:
+    """Return the audit record with what is older than its retention removed; ``None`` when none is to be kept."""
+    if settings.audit_days == 0:
+        return None
+    audit = AuditStore(settings.audit_database)
+    audit.open()
+    audit.purge(datetime.now(UTC) - timedelta(days=settings.audit_days))
+    return audit
+
+
+def _time_of(seconds: float) -> Callable[[], bool]:
+    """Begin the time of one call; the answer says whether some of it is left."""
+    ends = time.monotonic() + seconds
+    return lambda: time.monotonic() < ends
+
+
+def build_service(settings: Settings) -> tuple[Backend, ClientDirectory | None]:
+    """Put the running service together, with its registry of callers if it keeps one.
+
+    Raises KnowledgeError, ConfigError and StoreError naming what is wrong.
+    """
     clinic = build_clinic(settings.knowledge_overlay)
-    verifier = TokenVerifier(load_clients(settings.clients), time.time) if settings.clients else None
     store = SqlStore(settings.database)
     store.open()
+    trust = build_trust(settings, SharedTokens(store, StoreError))
+    hash_key = load_hash_key(settings.patient_hash_key, settings.state_path)
     pool = ThreadPoolExecutor(max_workers=2 * settings.threads + 8, thread_name_prefix="fhir")
     limits = FetchLimits(settings.budget_seconds * _FETCH_SHARE, settings.max_pages, settings.max_entries)
-    access = AccessPolicy(settings.fhir_origins, HttpTransport(settings.max_body_bytes), time.monotonic)
-    return Backend(
+    transport = HttpTransport(settings.max_body_bytes, trust.outbound)
+    access = AccessPolicy(settings.fhir_origins, transport, time.monotonic, local=settings.trial)
+    backend = Backend(
         settings=settings,
         hooks=HookDesk(
             completer=PrefetchCompleter(limits, pool, time.monotonic),
@@ -85,15 +112,24 @@ def build_backend(settings: Settings) -> Backend:
             evaluator=clinic.evaluator,
             cards=card_desk(clinic, settings),
             store=store,
-            hash_key=load_hash_key(settings.patient_hash_key, settings.state_path),
+            hash_key=hash_key,
+            start=lambda: _time_of(settings.budget_seconds),
         ),
         previews=build_previews(clinic, settings, pool),
         store=store,
-        verifier=verifier,
+        verifier=trust.verifier,
+        quotas=Quotas(),
+        audit=AuditDesk(build_audit(settings), hash_key, lambda: datetime.now(UTC), clinic.knowledge.version),
         clock=lambda: datetime.now(UTC),
         knowledge_version=clinic.knowledge.version,
         handbook=build_handbook(clinic.knowledge),
     )
+    return backend, trust.directory
+
+
+def build_backend(settings: Settings) -> Backend:
+    """Put the running service together. Raises KnowledgeError, ConfigError and StoreError naming what is wrong."""
+    return build_service(settings)[0]
 
 
 def create_app(settings: Settings) -> Flask:

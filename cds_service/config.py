@@ -97,6 +97,13 @@ def _origins(raw: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _networks(raw: str) -> tuple[str, ...]:
+    try:
+        return tuple(str(ipaddress.ip_network(part)) for part in raw.replace(",", " ").split())
+    except ValueError:
+        raise ValueError("must be a list of networks such as 10.20.0.0/16") from None
+
+
 def _path(raw: str) -> Path:
     return Path(_text(raw)).expanduser()
 
@@ -115,11 +122,15 @@ class Settings:
     database_url: str = ""
     language: Language = Language.EN
     fhir_origins: tuple[str, ...] = ()
+    private_networks: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
     clients: Path | None = None
     knowledge_overlay: Path | None = None
     allow_open: bool = False
+    preview: bool | None = None
     patient_hash_key: str = field(default="", repr=False)
+    audit_url: str = ""
+    audit_days: int = 400
     max_body_bytes: int = 10 * MEBIBYTE
     max_depth: int = 100
     max_entries: int = 20_000
@@ -136,6 +147,21 @@ class Settings:
     def database(self) -> str:
         """SQLAlchemy URL of the feedback store."""
         return self.database_url or f"sqlite:///{(self.state_path / 'marrow-cds.sqlite').absolute()}"
+
+    @property
+    def audit_database(self) -> str:
+        """SQLAlchemy URL of the audit record; the store unless another place is named."""
+        return self.audit_url or self.database
+
+    @property
+    def trial(self) -> bool:
+        """Whether nobody from elsewhere can call: no registry is kept and the service stays on this machine."""
+        return self.clients is None and is_loopback(self.host)
+
+    @property
+    def preview_open(self) -> bool:
+        """Whether the preview evaluates for anybody who opens it: where no registry is kept, unless set otherwise."""
+        return self.clients is None if self.preview is None else self.preview
 
     @property
     def base_url(self) -> str:
@@ -163,11 +189,15 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "database_url": _text,
     "language": _language,
     "fhir_origins": _origins,
+    "private_networks": _networks,
     "cors_origins": _origins,
     "clients": _path,
     "knowledge_overlay": _path,
     "allow_open": _yes_no,
+    "preview": _yes_no,
     "patient_hash_key": _text,
+    "audit_url": _text,
+    "audit_days": _whole_number(0, 36_500),
     "max_body_bytes": _whole_number(1024, 1024 * MEBIBYTE),
     "max_depth": _whole_number(10, 500),
     "max_entries": _whole_number(10, 1_000_000),

@@ -4,6 +4,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -34,8 +35,13 @@ def _busy(server: Any) -> bool:
     return any(channel.requests or channel.request or channel.total_outbufs_len for channel in channels)
 
 
-def serve(app: Flask, listening: socket.socket, *, threads: int, max_body_bytes: int) -> None:
-    """Answer calls until SIGTERM or SIGINT, then finish those that run; a second signal ends at once."""
+def serve(
+    app: Flask, listening: socket.socket, *, threads: int, max_body_bytes: int, reload: Callable[[], None]
+) -> None:
+    """Answer calls until SIGTERM or SIGINT, then finish those that run; a second signal ends at once.
+
+    SIGHUP calls ``reload`` and changes nothing else.
+    """
     in_memory = max_body_bytes * _SOCKET_FACTOR
     connections: dict[int, Any] = {}
     server = waitress.create_server(
@@ -59,6 +65,8 @@ def serve(app: Flask, listening: socket.socket, *, threads: int, max_body_bytes:
 
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, stop)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, lambda _signum, _frame: reload())
     while not stopping.is_set():
         wasyncore.loop(timeout=_TURN_SECONDS, use_poll=True, map=connections, count=1)
     server.accepting = False

@@ -14,19 +14,25 @@ import requests
 from rich.console import Console
 
 import fhir_fixtures
-from cds_service.app import create_app
+from cds_service.app import build_service
 from cds_service.cli.listening import listen, serve
 from cds_service.cli.shown import show_cards
 from cds_service.config import Settings, read_settings
+from cds_service.errors import ConfigError
 from cds_service.hooks.services import PATIENT_VIEW
-from cds_service.security.clients import SANDBOX_ISSUER
+from cds_service.security.clients import SANDBOX_ISSUER, ClientDirectory
+from cds_service.web.logs import log_as_json
+from cds_service.web.site import build_site
 
 DEMO_CASE = "t11-before-labs"
 _READY_SECONDS = 30.0
 
 
+_log = logging.getLogger("cds_service.serve")
+
+
 def _log_to_stderr() -> None:
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log_as_json(sys.stderr)
     # The PDF reader complains with pieces of the document.
     logging.getLogger("pypdf").setLevel(logging.CRITICAL + 1)
     # A queue of a few calls is ordinary and said in the access times.
@@ -65,8 +71,25 @@ def _demonstrate(base: str, console: Console) -> None:
     console.print(f"\n{_addresses(base)}\n\nServing until Ctrl-C.")
 
 
+def _reload(directory: ClientDirectory | None) -> None:
+    """Read the registry again, away from the loop that answers; a faulty file changes nothing."""
+
+    def read(clients: ClientDirectory) -> None:
+        try:
+            clients.reload()
+        except ConfigError as error:
+            _log.error("registry not read again, the old one stays: %s", error)
+            return
+        _log.info("registry read again: %d clients", len(clients.current.clients))
+        clients.warm()
+
+    if directory is not None:
+        threading.Thread(target=read, args=(directory,), daemon=True).start()
+
+
 def _serve(settings: Settings, listening: socket.socket, *, demo: bool, console: Console) -> None:
-    app = create_app(settings)
+    backend, directory = build_service(settings)
+    app = build_site(backend)
     gc.collect()
     # What is loaded now stays for good; the collector need not look at it during calls.
     gc.freeze()
@@ -77,7 +100,15 @@ def _serve(settings: Settings, listening: socket.socket, *, demo: bool, console:
         threading.Thread(target=_demonstrate, args=(local, console), daemon=True).start()
     else:
         console.print(_addresses(local))
-    serve(app, listening, threads=settings.threads, max_body_bytes=settings.max_body_bytes)
+    if directory is not None:
+        threading.Thread(target=directory.warm, daemon=True).start()
+    serve(
+        app,
+        listening,
+        threads=settings.threads,
+        max_body_bytes=settings.max_body_bytes,
+        reload=lambda: _reload(directory),
+    )
 
 
 @click.command("serve")

@@ -1,6 +1,6 @@
 """From received FHIR resources to the facts of one patient: every resource is read once, nothing is guessed."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any, Protocol
@@ -117,11 +117,13 @@ class FactExtractor:
         draft_orders: Iterable[Any] = (),
         selections: Sequence[str] = (),
         gaps: Iterable[Gap] = (),
+        in_time: Callable[[], bool] = lambda: True,
     ) -> PatientFacts:
         """Return what the resources say of the patient; foreign, withdrawn and unreadable ones become gaps.
 
         ``resources`` are FHIR resources or Bundles as plain JSON, ``as_of`` is the moment of evaluation; without a
-        time zone it is taken as UTC. ``selections`` are references to the drafts that were just chosen.
+        time zone it is taken as UTC. ``selections`` are references to the drafts that were just chosen. What is left
+        when ``in_time`` says no is not read and becomes a gap, so that a chart too large says so instead of nothing.
         """
         moment = as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
         intake = Intake(GapLog(gaps), moment)
@@ -132,7 +134,10 @@ class FactExtractor:
         person, born = _person(own, intake)
         found = _Found()
         for item in own:
-            self._take(item, index, intake, born, found)
+            if in_time():
+                self._take(item, index, intake, born, found)
+            else:
+                item.node(intake).note(GapCode.RESOURCE_UNREADABLE, "", clinical=True, reason="time")
         drafts = [item for item in receive(draft_orders, intake) if check.is_own(item, intake)]
         links = ReferenceIndex([*own, *drafts], intake)
         orders = self._orders.read_all(

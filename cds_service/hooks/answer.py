@@ -16,6 +16,7 @@ from cds_service.domain.vocabulary import Language
 from cds_service.hooks.evaluate import Evaluation, Evaluator
 from cds_service.hooks.prefetch import Chart, ChartAccess, PrefetchCompleter
 from cds_service.hooks.request import HookRequest
+from cds_service.security.clients import OPEN, Client
 from cds_service.store.records import IssuedCard, Store, StoreError, patient_hash
 
 _log = logging.getLogger("cds_service.answer")
@@ -82,18 +83,26 @@ class CardDesk:
         return tuple(written)
 
 
+def _no_limit() -> Callable[[], bool]:
+    return lambda: True
+
+
 class HookDesk:
-    """Answers hook calls. ``open_access`` gives the client's FHIR server, or nothing when it may not be used."""
+    """Answers hook calls. ``open_access`` gives the client's FHIR server, or nothing when it may not be used.
+
+    ``start`` begins the time of one call and returns the question whether there is still some of it.
+    """
 
     def __init__(
         self,
         *,
         completer: PrefetchCompleter,
-        open_access: Callable[[HookRequest], ChartAccess | None],
+        open_access: Callable[[HookRequest, frozenset[str] | None], ChartAccess | None],
         evaluator: Evaluator,
         cards: CardDesk,
         store: Store,
         hash_key: bytes,
+        start: Callable[[], Callable[[], bool]] = _no_limit,
     ) -> None:
         self._completer = completer
         self._open_access = open_access
@@ -101,13 +110,15 @@ class HookDesk:
         self._cards = cards
         self._store = store
         self._hash_key = hash_key
+        self._start = start
         self.unrecorded = 0
 
-    def answer(self, request: HookRequest, language: Language, as_of: datetime) -> Answer:
-        """Answer ``request`` at ``as_of``. Raises PrefetchError (412) and RequestError (400)."""
+    def answer(self, request: HookRequest, language: Language, as_of: datetime, client: Client = OPEN) -> Answer:
+        """Answer ``request`` of ``client`` at ``as_of``. Raises PrefetchError (412) and RequestError (400)."""
         if request.lay_reader or request.nothing_to_check:
             return Answer()
-        chart = self._completer.complete(request, self._open_access(request))
+        in_time = self._start()
+        chart = self._completer.complete(request, self._open_access(request, client.fhir_servers))
         evaluation = self._evaluator.for_hook(
             request.service.hook,
             chart.resources,
@@ -116,6 +127,7 @@ class HookDesk:
             orders=request.orders,
             selections=request.selections,
             gaps=chart.gaps,
+            in_time=in_time,
         )
         written = self._cards.write(evaluation.assessment, language, request.patient_id)
         issued = self._issued(request, language, as_of, written, evaluation.assessment.knowledge_version)

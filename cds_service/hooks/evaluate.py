@@ -1,6 +1,6 @@
 """The clinical use cases behind the hooks: chart resources in, facts and assessment out; no HTTP and no clock here."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -8,6 +8,11 @@ from typing import Any, Protocol
 from cds_service.domain.assessment import Assessment
 from cds_service.domain.facts import Gap, PatientFacts
 from cds_service.hooks.services import Hook
+
+
+def always() -> bool:
+    """Say that there is time."""
+    return True
 
 
 class Extractor(Protocol):
@@ -22,8 +27,9 @@ class Extractor(Protocol):
         draft_orders: Sequence[Any] = (),
         selections: Sequence[str] = (),
         gaps: Sequence[Gap] = (),
+        in_time: Callable[[], bool] = always,
     ) -> PatientFacts:
-        """Return what the resources say of the patient; foreign and unreadable ones become gaps."""
+        """Return what the resources say of the patient; foreign, unreadable and late ones become gaps."""
 
 
 class Rules(Protocol):
@@ -52,10 +58,16 @@ class Evaluator:
         self._rules = rules
 
     def patient_view(
-        self, resources: Iterable[Any], *, patient_id: str, as_of: datetime, gaps: Sequence[Gap] = ()
+        self,
+        resources: Iterable[Any],
+        *,
+        patient_id: str,
+        as_of: datetime,
+        gaps: Sequence[Gap] = (),
+        in_time: Callable[[], bool] = always,
     ) -> Evaluation:
         """Assess the chart of ``patient_id`` at ``as_of``."""
-        facts = self._extractor.extract(resources, patient_id=patient_id, as_of=as_of, gaps=gaps)
+        facts = self._extractor.extract(resources, patient_id=patient_id, as_of=as_of, gaps=gaps, in_time=in_time)
         return Evaluation(facts, self._rules.assess(facts))
 
     def order_select(
@@ -67,10 +79,17 @@ class Evaluator:
         orders: Sequence[Any],
         selections: Sequence[str],
         gaps: Sequence[Gap] = (),
+        in_time: Callable[[], bool] = always,
     ) -> Evaluation:
         """Assess the ``selections`` (``Type/id``) among the draft ``orders``; the other drafts are background."""
         facts = self._extractor.extract(
-            resources, patient_id=patient_id, as_of=as_of, draft_orders=orders, selections=selections, gaps=gaps
+            resources,
+            patient_id=patient_id,
+            as_of=as_of,
+            draft_orders=orders,
+            selections=selections,
+            gaps=gaps,
+            in_time=in_time,
         )
         return Evaluation(facts, self._rules.assess_orders(facts, signing=False))
 
@@ -82,6 +101,7 @@ class Evaluator:
         as_of: datetime,
         orders: Sequence[Any],
         gaps: Sequence[Gap] = (),
+        in_time: Callable[[], bool] = always,
     ) -> Evaluation:
         """Assess all draft ``orders`` at signing: every one of them counts as selected."""
         facts = self._extractor.extract(
@@ -91,6 +111,7 @@ class Evaluator:
             draft_orders=orders,
             selections=[f"{order.get('resourceType')}/{order.get('id')}" for order in orders],
             gaps=gaps,
+            in_time=in_time,
         )
         return Evaluation(facts, self._rules.assess_orders(facts, signing=True))
 
@@ -104,14 +125,14 @@ class Evaluator:
         orders: Sequence[Any] = (),
         selections: Sequence[str] = (),
         gaps: Sequence[Gap] = (),
+        in_time: Callable[[], bool] = always,
     ) -> Evaluation:
-        """Run the use case that belongs to ``hook``."""
+        """Run the use case that belongs to ``hook``; what is not read while ``in_time`` says yes becomes a gap."""
+        shared: dict[str, Any] = {"patient_id": patient_id, "as_of": as_of, "gaps": gaps, "in_time": in_time}
         match hook:
             case Hook.PATIENT_VIEW:
-                return self.patient_view(resources, patient_id=patient_id, as_of=as_of, gaps=gaps)
+                return self.patient_view(resources, **shared)
             case Hook.ORDER_SELECT:
-                return self.order_select(
-                    resources, patient_id=patient_id, as_of=as_of, orders=orders, selections=selections, gaps=gaps
-                )
+                return self.order_select(resources, orders=orders, selections=selections, **shared)
             case Hook.ORDER_SIGN:
-                return self.order_sign(resources, patient_id=patient_id, as_of=as_of, orders=orders, gaps=gaps)
+                return self.order_sign(resources, orders=orders, **shared)

@@ -11,7 +11,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -135,7 +135,8 @@ def _ask(connection: HTTPConnection, target: str, headers: Mapping[str, str], de
         connection.connect()
         connection.sock.settimeout(max(0.01, deadline - time.monotonic()))
         connection.request("GET", target, headers=headers, preload_content=False)
-        return _read(connection.getresponse(), deadline, max_bytes)
+        with closing(connection.getresponse()) as answer:
+            return _read(answer, deadline, max_bytes)
     except (NewConnectionError, ConnectTimeoutError):
         raise
     except (TimeoutError, urllib3.exceptions.TimeoutError):

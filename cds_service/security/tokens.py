@@ -1,41 +1,65 @@
-"""Verification of the callers' signed tokens: pinned keys, two algorithms, exact audience, each token once."""
+"""Verification of the callers' signed tokens: listed keys, pinned algorithms, exact audience, each token once."""
 
-import threading
+import math
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import jwt
 
 from cds_service.errors import MarrowError
-from cds_service.security.clients import Client, ClientRegistry
+from cds_service.security.addresses import plain_url
+from cds_service.security.clients import OPEN, Client
+from cds_service.security.keys import SigningKey
+from cds_service.security.replay import ReplayGuard, SeenTokens
 
 LEEWAY_SECONDS = 60
 MAX_LIFE_SECONDS = 3600
-_ALGORITHMS = {"ES384": "EC", "RS384": "RSA"}
-_REQUIRED = ["iss", "aud", "exp", "iat", "jti"]
+_REQUIRED = ("iss", "aud", "exp", "iat", "jti")
 _MAX_TOKEN = 16_000
+_MAX_TOKEN_ID = 1000
+# Seconds since 1970 far beyond any calendar; larger numbers are attacks on arithmetic.
+_LAST_MOMENT = 1e11
 
 
 class TokenRefused(MarrowError):  # noqa: N818 - the answer to a token, not a fault of this service
     """The caller is not authenticated. The reason goes to the log; the caller gets the same 401 for every reason."""
 
 
-class SeenTokens:
-    """Token ids accepted before, until they expire. Kept in this process: a token's short life bounds the rest."""
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who made one call: a client, the tenant that its token names, and the id of the token."""
 
-    def __init__(self) -> None:
-        self._until: dict[tuple[str, str], float] = {}
-        self._lock = threading.Lock()
+    client: Client
+    tenant: str = ""
+    token_id: str = ""
 
-    def first_use(self, issuer: str, token_id: str, expires: float, now: float) -> bool:
-        """Remember a token; false when it was used before. ``expires`` and ``now`` are seconds since 1970."""
-        with self._lock:
-            for old in [key for key, until in self._until.items() if until < now]:
-                del self._until[old]
-            if (issuer, token_id) in self._until:
-                return False
-            self._until[issuer, token_id] = expires + LEEWAY_SECONDS
-            return True
+
+class Clients(Protocol):
+    """The registry as far as verification needs it."""
+
+    def by_issuer(self, issuer: str) -> Client | None:
+        """Return the caller whose issuer is exactly ``issuer``."""
+
+    @property
+    def without_token(self) -> Client | None:
+        """Who calls without any token."""
+
+
+class CallerCheck(Protocol):
+    """Tells who calls."""
+
+    def verify(self, authorization: list[str], audience: str) -> Caller:
+        """Return the caller of the endpoint whose public URL is ``audience``. Raises TokenRefused."""
+
+
+class OpenAccess:
+    """Lets everybody in, as where no registry is kept."""
+
+    def verify(self, authorization: list[str], audience: str) -> Caller:
+        """Return the same caller for every call."""
+        del authorization, audience
+        return Caller(OPEN)
 
 
 def _bearer(authorization: list[str]) -> str:
@@ -47,76 +71,131 @@ def _bearer(authorization: list[str]) -> str:
     return token
 
 
-class TokenVerifier:
-    """Verifies tokens against the registry. ``clock`` gives seconds since 1970."""
+def _unverified(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return header and claims as they stand, only to find the key that has to verify them."""
+    try:
+        header = jwt.get_unverified_header(token)
+        claims = jwt.decode(token, options={"verify_signature": False})
+    except (jwt.PyJWTError, ValueError, RecursionError, OverflowError):
+        raise TokenRefused("not a token") from None
+    return header, claims
 
-    def __init__(self, registry: ClientRegistry, clock: Callable[[], float]) -> None:
+
+class TokenVerifier:
+    """Verifies tokens against the registry. ``clock`` gives seconds since 1970, ``seen`` remembers what was used."""
+
+    def __init__(self, registry: Clients, clock: Callable[[], float], seen: ReplayGuard | None = None) -> None:
         self._registry = registry
         self._clock = clock
-        self._seen = SeenTokens()
+        self._seen = seen or SeenTokens()
 
-    def verify(self, authorization: list[str], audience: str) -> Client:
+    def verify(self, authorization: list[str], audience: str) -> Caller:
         """Return the caller that signed for ``audience``, the public URL of the endpoint. Raises TokenRefused."""
-        token = _bearer(authorization)
-        try:
-            header = jwt.get_unverified_header(token)
-            unverified = jwt.decode(token, options={"verify_signature": False})
-        except (jwt.PyJWTError, ValueError, RecursionError):
-            raise TokenRefused("not a token") from None
-        client, key = self._signer(header, unverified)
-        claims = self._verified(token, key, header["alg"])
-        self._check_claims(claims, audience, client)
-        now = self._clock()
-        if not self._seen.first_use(client.issuer, claims["jti"], float(claims["exp"]), now):
+        caller, expires = self._examine(authorization, audience)
+        # Remembered last, so that nobody can use up the token of somebody else.
+        until = expires + LEEWAY_SECONDS
+        if caller.token_id and not self._seen.first_use(caller.client.issuer, caller.token_id, until, self._clock()):
             raise TokenRefused("token used before")
-        return client
+        return caller
 
-    def _signer(self, header: dict[str, Any], claims: dict[str, Any]) -> tuple[Client, jwt.PyJWK]:
-        issuer, key_id = claims.get("iss"), header.get("kid")
+    def examine(self, authorization: list[str], audience: str) -> Caller:
+        """Verify like a call, but leave the token unused: for an operator who wants to know why."""
+        return self._examine(authorization, audience)[0]
+
+    def _examine(self, authorization: list[str], audience: str) -> tuple[Caller, float]:
+        if not authorization and self._registry.without_token is not None:
+            return Caller(self._registry.without_token), 0.0
+        token = _bearer(authorization)
+        header, unverified = _unverified(token)
+        client = self._client(unverified.get("iss"))
+        key = _key(client, header)
+        claims = _verified(token, key, str(header["alg"]))
+        expires = self._check_times(claims)
+        _check_audience(claims["aud"], audience)
+        token_id, tenant = claims["jti"], claims.get("tenant", "")
+        if not isinstance(token_id, str) or not 0 < len(token_id) <= _MAX_TOKEN_ID:
+            raise TokenRefused("no token id")
+        if not isinstance(tenant, str) or (client.tenants and tenant not in client.tenants):
+            raise TokenRefused("unknown tenant")
+        return Caller(client, tenant, token_id), expires
+
+    def _client(self, issuer: object) -> Client:
         client = self._registry.by_issuer(issuer) if isinstance(issuer, str) else None
         if client is None:
             raise TokenRefused("unknown issuer")
-        key = client.keys.get(key_id) if isinstance(key_id, str) else None
-        if key is None or header.get("typ") != "JWT" or header.get("crit"):
-            raise TokenRefused("unknown key or header")
-        if _ALGORITHMS.get(str(header.get("alg"))) != key.key_type:
-            raise TokenRefused("algorithm does not fit")
-        return client, key
+        return client
 
-    @staticmethod
-    def _verified(token: str, key: jwt.PyJWK, algorithm: str) -> dict[str, Any]:
-        try:
-            claims: dict[str, Any] = jwt.decode(
-                token,
-                key.key,
-                algorithms=[algorithm],
-                # Times and audience are checked below, against our own clock and by exact comparison.
-                options={
-                    "require": _REQUIRED,
-                    "verify_aud": False,
-                    "verify_exp": False,
-                    "verify_iat": False,
-                    "verify_nbf": False,
-                },
-            )
-        except (jwt.PyJWTError, ValueError):
-            raise TokenRefused("signature or claims do not hold") from None
-        return claims
-
-    def _check_claims(self, claims: dict[str, Any], audience: str, client: Client) -> None:
-        named = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
-        if audience.rstrip("/") not in {one.rstrip("/") for one in named if isinstance(one, str)}:
-            raise TokenRefused("other audience")
-        if not isinstance(claims["jti"], str) or not claims["jti"]:
-            raise TokenRefused("no token id")
+    def _check_times(self, claims: dict[str, Any]) -> float:
+        """Return when the token expires, in seconds since 1970."""
         times = [claims["iat"], claims["exp"], claims.get("nbf", 0)]
-        if any(isinstance(time, bool) or not isinstance(time, int | float) for time in times):
-            raise TokenRefused("times are no numbers")
-        issued, expires, not_before = times
+        for moment in times:
+            if isinstance(moment, bool) or not isinstance(moment, int | float):
+                raise TokenRefused("times are no numbers")
+            if not (0 <= moment <= _LAST_MOMENT and math.isfinite(moment)):
+                raise TokenRefused("times are no moments")
+        issued, expires, not_before = map(float, times)
         now = self._clock()
-        if now > expires + LEEWAY_SECONDS or max(issued, not_before) > now + LEEWAY_SECONDS:
-            raise TokenRefused("outside its time")
+        if now > expires + LEEWAY_SECONDS:
+            raise TokenRefused("expired")
+        if issued > now + LEEWAY_SECONDS:
+            raise TokenRefused("issued in the future")
+        if not_before > now + LEEWAY_SECONDS:
+            raise TokenRefused("not valid yet")
         if expires - issued > MAX_LIFE_SECONDS:
             raise TokenRefused("lives too long")
-        if client.tenants and claims.get("tenant") not in client.tenants:
-            raise TokenRefused("unknown tenant")
+        return expires
+
+
+def _key(client: Client, header: dict[str, Any]) -> SigningKey:
+    """Return the listed key that the header names; keys that the header itself brings count for nothing."""
+    if header.get("typ") != "JWT":
+        raise TokenRefused("not typed as JWT")
+    if "crit" in header:
+        raise TokenRefused("critical header that is not understood")
+    if "jku" in header and not _is_listed(header["jku"], client.jku):
+        raise TokenRefused("key address not listed")
+    if header.get("alg") not in client.algorithms:
+        raise TokenRefused("algorithm not accepted")
+    key_id = header.get("kid")
+    if not isinstance(key_id, str) or not key_id:
+        raise TokenRefused("no key id")
+    if client.keys is None:
+        raise TokenRefused("no keys listed")
+    found = client.keys.find(key_id)
+    if not found:
+        raise TokenRefused("unknown key")
+    fitting = next((key for key in found if header["alg"] in key.algorithms), None)
+    if fitting is None:
+        raise TokenRefused("algorithm does not fit the key")
+    return fitting
+
+
+def _is_listed(address: object, listed: frozenset[str]) -> bool:
+    return isinstance(address, str) and plain_url(address).rstrip("/") in listed
+
+
+def _verified(token: str, key: SigningKey, algorithm: str) -> dict[str, Any]:
+    # Times and audience are checked by hand, against our own clock and by exact comparison.
+    off: Any = {
+        "verify_aud": False,
+        "verify_exp": False,
+        "verify_iat": False,
+        "verify_nbf": False,
+        "verify_jti": False,
+        "verify_sub": False,
+    }
+    try:
+        claims: dict[str, Any] = jwt.decode(token, key.key, algorithms=[algorithm], options=off)
+    except (jwt.PyJWTError, ValueError, TypeError, RecursionError, OverflowError):
+        raise TokenRefused("signature does not hold") from None
+    missing = [name for name in _REQUIRED if claims.get(name) is None]
+    if missing:
+        raise TokenRefused(f"claim {missing[0]} missing")
+    return claims
+
+
+def _check_audience(named: object, audience: str) -> None:
+    """Compare exactly; one slash at the end makes no difference."""
+    listed = named if isinstance(named, list) else [named]
+    if audience.removesuffix("/") not in {one.removesuffix("/") for one in listed if isinstance(one, str)}:
+        raise TokenRefused("other audience")

@@ -1,5 +1,6 @@
 """The store in a SQL database: SQLite in a file by default, any other that SQLAlchemy speaks by its URL."""
 
+import hashlib
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -7,7 +8,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Row, create_engine, event, insert, select, text, update
+from sqlalchemy import Connection, Engine, Row, create_engine, delete, event, insert, select, text, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
@@ -18,6 +19,7 @@ from cds_service.store.records import Feedback, IssuedCard, LinkedFeedback, Outc
 # A writer waits this long for another one before the write counts as failed; a hook answer must not wait longer.
 _BUSY_SECONDS = 2
 _KEY_BYTES = 32
+_SWEEP_EVERY = 200
 
 _Result = TypeVar("_Result")
 
@@ -30,19 +32,20 @@ def _prepare_sqlite(connection: Any, record: object) -> None:
     cursor.close()
 
 
-def _engine(url: str) -> Engine:
+def open_engine(url: str, setting: str = "MARROW_DATABASE_URL") -> Engine:
+    """Return the engine of a database URL. Raises ConfigError naming the setting."""
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() != "sqlite":
             return create_engine(parsed, pool_pre_ping=True)
         if parsed.database in {None, "", ":memory:"}:
-            raise ConfigError("MARROW_DATABASE_URL: an in-memory database would lose feedback; name a file")
+            raise ConfigError(f"{setting}: an in-memory database would lose feedback; name a file")
         Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         engine = create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS})
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError):
-        raise ConfigError("MARROW_DATABASE_URL: not a database URL that this installation can use") from None
+        raise ConfigError(f"{setting}: not a database URL that this installation can use") from None
     except OSError as error:
-        raise ConfigError(f"MARROW_DATABASE_URL: its directory cannot be made ({error.strerror})") from None
+        raise ConfigError(f"{setting}: its directory cannot be made ({error.strerror})") from None
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
 
@@ -75,7 +78,8 @@ class SqlStore:
     """Issued cards and feedback in a SQL database."""
 
     def __init__(self, url: str) -> None:
-        self._engine = _engine(url)
+        self._engine = open_engine(url)
+        self._remembered = 0
 
     def open(self) -> None:
         """Create the tables where they are missing. Raises StoreError, also for a database of a later release."""
@@ -130,17 +134,40 @@ class SqlStore:
 
         return self._run("read a card", read)
 
+    def first_use(self, issuer: str, token_id: str, expires: float, now: float) -> bool:
+        """Remember a used token for every process that shares this store; false when one of them knew it.
+
+        ``expires`` and ``now`` are seconds since 1970. Raises StoreError.
+        """
+        identity = hashlib.sha256(f"{issuer}\x1f{token_id}".encode("utf-8", "surrogatepass")).hexdigest()
+        table = schema.seen_token
+        # Sweeping now and then is enough; a row that could no longer be used is replaced at any time.
+        self._remembered += 1
+        expired = table.c.until < now
+        gone = expired if self._remembered % _SWEEP_EVERY == 1 else expired & (table.c.identity == identity)
+
+        def write(connection: Connection) -> bool:
+            connection.execute(delete(table).where(gone))
+            try:
+                with connection.begin_nested():
+                    connection.execute(insert(table).values(identity=identity, until=expires))
+            except IntegrityError:
+                return False
+            return True
+
+        return self._run("remember a token", write)
+
     def check(self) -> None:
         """Raise StoreError unless the database answers a trivial query."""
         self._run("check", lambda connection: connection.execute(text("SELECT 1")))
 
     def _run(self, operation: str, work: Callable[[Connection], _Result]) -> _Result:
-        with _named(operation), self._engine.begin() as connection:
+        with named(operation), self._engine.begin() as connection:
             return work(connection)
 
 
 @contextmanager
-def _named(operation: str) -> Iterator[None]:
+def named(operation: str) -> Iterator[None]:
     """Turn database errors into StoreError; their texts may repeat values, so only the class is named."""
     try:
         yield

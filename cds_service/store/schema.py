@@ -8,6 +8,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Float,
     Index,
     Integer,
     MetaData,
@@ -75,4 +76,34 @@ feedback = Table(
     Column("comment", Text, nullable=False),
     Column("repeats", Integer, nullable=False, default=0),
     Index("feedback_card", "card"),
+)
+
+# Tokens that were used, by the hash of issuer and token id; kept until they could no longer be used.
+seen_token = Table(
+    "seen_token",
+    metadata,
+    Column("identity", String(64), primary_key=True),
+    Column("until", Float, nullable=False, index=True),
+)
+
+# A table of its own metadata, because the audit record may be kept in another database.
+audit_metadata = MetaData()
+audit_event = Table(
+    "audit_event",
+    audit_metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Moment, nullable=False, index=True),
+    Column("request_id", String(36), nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("service", String(64), nullable=False),
+    Column("hook", String(64), nullable=False),
+    Column("hook_instance", String(200), nullable=False),
+    Column("issuer", String(500), nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("user", String(64), nullable=False),
+    Column("patient", String(64), nullable=False),
+    Column("knowledge_version", String(80), nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("cards", JSON, nullable=False),
 )

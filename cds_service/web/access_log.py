@@ -30,13 +30,14 @@ def _start() -> None:
 
 def _finish(response: Response) -> Response:
     line = {
+        "request": g.get("request_id", ""),
         "method": request.method,
         "endpoint": request.endpoint or "none",
         "status": response.status_code,
         "ms": round((time.perf_counter() - g.started) * 1000, 1),
         **g.get("access", {}),
     }
-    _log.info(orjson.dumps(line).decode())
+    _log.info("%s", orjson.dumps(line).decode(), extra={"details": line})
     return response
 
 

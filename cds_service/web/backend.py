@@ -8,31 +8,32 @@ from flask import Request
 
 from cds_service.config import Settings
 from cds_service.hooks.answer import HookDesk
+from cds_service.hooks.audit import AuditDesk
 from cds_service.hooks.preview import PreviewDesk
 from cds_service.hooks.review.handbook import Handbook
-from cds_service.security.clients import Client
-from cds_service.security.tokens import TokenVerifier
+from cds_service.security.quota import Quotas
+from cds_service.security.tokens import Caller, CallerCheck
 from cds_service.store.records import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """The parts of a running service. ``verifier`` is ``None`` where callers need no token."""
+    """The parts of a running service."""
 
     settings: Settings
     hooks: HookDesk
     previews: PreviewDesk
     store: Store
-    verifier: TokenVerifier | None
+    verifier: CallerCheck
+    quotas: Quotas
+    audit: AuditDesk
     clock: Callable[[], datetime]
     knowledge_version: str
     handbook: Handbook
 
-    def caller(self, request: Request) -> Client | None:
-        """Return who signed the call, before anything of its body is looked at. Raises TokenRefused.
+    def caller(self, request: Request) -> Caller:
+        """Return who made the call, before anything of its body is looked at. Raises TokenRefused.
 
         The audience is the configured public URL and the path called: the Host header is the caller's word only.
         """
-        if self.verifier is None:
-            return None
         return self.verifier.verify(request.headers.getlist("Authorization"), f"{self.settings.base_url}{request.path}")

@@ -26,7 +26,7 @@ def is_json(request: Request) -> bool:
 def _check_shape(body: Any, max_depth: int, max_entries: int) -> None:
     """Refuse nesting and lists that no chart has, level by level, without recursion of our own."""
     level = [body] if isinstance(body, dict | list) else []
-    depth = 0
+    depth = resources = 0
     while level:
         depth += 1
         if depth > max_depth:
@@ -35,6 +35,9 @@ def _check_shape(body: Any, max_depth: int, max_entries: int) -> None:
             raise RequestError(
                 f"has a list of more than {max_entries} entries", field="body", status=413, code="too-long"
             )
+        resources += sum("resourceType" in one for one in level if isinstance(one, dict))
+        if resources > max_entries:
+            raise RequestError(f"holds more than {max_entries} resources", field="body", status=413, code="too-long")
         children = [one.values() if isinstance(one, dict) else one for one in level]
         level = [child for group in children for child in group if isinstance(child, dict | list)]
 

@@ -1,4 +1,4 @@
-"""Cross-origin headers for browser clients: listed origins and this machine, on every answer, errors included."""
+"""Cross-origin headers for browser clients: listed origins, in a trial this machine too, on every answer."""
 
 from urllib.parse import urlsplit
 
@@ -11,20 +11,23 @@ _HEADERS = "Authorization, Content-Type, Accept-Language"
 _PREFLIGHT_SECONDS = "600"
 
 
-def _allowed(origin: str, listed: frozenset[str]) -> bool:
+def _allowed(origin: str, listed: frozenset[str], *, local: bool) -> bool:
     if not origin or origin_of(origin) != origin:
         return False
-    return origin in listed or is_loopback(urlsplit(origin).hostname or "")
+    return origin in listed or (local and is_loopback(urlsplit(origin).hostname or ""))
 
 
-def register_cors(app: Flask, origins: tuple[str, ...]) -> None:
-    """Let pages of ``origins`` and of this machine read the answers. It grants reading in a browser, not access."""
+def register_cors(app: Flask, origins: tuple[str, ...], *, local: bool) -> None:
+    """Let pages of ``origins`` read the answers, and those of this machine if ``local``.
+
+    It grants reading in a browser, not access.
+    """
     listed = frozenset(origins)
 
     def add_headers(response: Response) -> Response:
         response.vary.add("Origin")
         origin = request.headers.get("Origin", "")
-        if not _allowed(origin, listed):
+        if not _allowed(origin, listed, local=local):
             return response
         response.headers["Access-Control-Allow-Origin"] = origin
         if request.method == "OPTIONS":

@@ -3,7 +3,8 @@
 from flask import Blueprint, Response, request
 
 from cds_service.hooks.feedback import read_feedback
-from cds_service.web.access_log import note
+from cds_service.web.access_log import instance_for_log, note
+from cds_service.web.admission import admitted
 from cds_service.web.backend import Backend
 from cds_service.web.bodies import json_response, read_json
 from cds_service.web.hook import known_service
@@ -19,11 +20,12 @@ def feedback_blueprint(backend: Backend) -> Blueprint:
     @blueprint.post("/cds-services//<service_id>/feedback")
     def report(service_id: str) -> Response:
         service = known_service(service_id)
-        backend.caller(request)
-        body = read_json(request, max_depth=settings.max_depth, max_entries=settings.max_entries)
-        items, problems = read_feedback(body, service.id, backend.clock())
-        backend.store.record_feedback(items)
-        note(cards=[item.card for item in items if len(item.card) <= 36], kept=len(items), refused=len(problems))  # noqa: PLR2004 - length of a UUID
+        with admitted(backend, service, "feedback"):
+            body = read_json(request, max_depth=settings.max_depth, max_entries=settings.max_entries)
+            items, problems = read_feedback(body, service.id, backend.clock())
+            backend.store.record_feedback(items)
+            cards = [card for card in (instance_for_log(item.card) for item in items) if card]
+            note(cards=cards, kept=len(items), refused=len(problems))
         if problems:
             return problem_response(400, problems, f"{len(items)} other items were kept.")
         return json_response({"kept": len(items)})

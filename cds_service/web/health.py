@@ -23,6 +23,7 @@ def health_blueprint(backend: Backend) -> Blueprint:
             "store": store,
             "knowledge": backend.knowledge_version,
             "unrecordedCards": backend.hooks.unrecorded,
+            "unrecordedCalls": backend.audit.unrecorded,
         }
 
     @blueprint.get("/livez")

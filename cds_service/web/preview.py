@@ -5,12 +5,14 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from flask import Blueprint, Response, make_response, render_template, request
+from werkzeug.exceptions import NotFound
 
 from cds_service.domain.vocabulary import Language
 from cds_service.errors import RequestError
 from cds_service.hooks.preview import Preview
 from cds_service.hooks.reasoning import reasoning
 from cds_service.hooks.request import FieldProblem, InvalidRequest
+from cds_service.security.clients import OPEN
 from cds_service.web.backend import Backend
 from cds_service.web.bodies import json_response, read_json
 from cds_service.web.languages import choose_language, mark_language
@@ -66,23 +68,24 @@ def _form_body() -> dict[str, Any]:
     }
 
 
+def _moment(now: datetime) -> datetime:
+    """Return the moment of evaluation; ``?asOf=2026-03-31`` looks at the chart as on that day."""
+    wanted = request.args.get("asOf")
+    if not wanted:
+        return now
+    try:
+        return datetime.combine(date.fromisoformat(wanted), time(23, 59), tzinfo=UTC)
+    except ValueError:
+        raise RequestError("must be a date such as 2026-03-31", field="asOf") from None
+
+
 def preview_blueprint(backend: Backend) -> Blueprint:
     """Answer ``GET /preview`` with the form and ``POST /preview`` with cards and reasoning."""
     blueprint = Blueprint("preview", __name__)
     settings = backend.settings
 
-    def moment() -> datetime:
-        """Return the moment of evaluation; ``?asOf=2026-03-31`` looks at the chart as on that day."""
-        wanted, now = request.args.get("asOf"), backend.clock()
-        if not wanted:
-            return now
-        try:
-            return datetime.combine(date.fromisoformat(wanted), time(23, 59), tzinfo=UTC)
-        except ValueError:
-            raise RequestError("must be a date such as 2026-03-31", field="asOf") from None
-
     def evaluate(body: Any, language: Language) -> Preview:
-        return backend.previews.preview(body, language, moment())
+        return backend.previews.preview(body, language, _moment(backend.clock()))
 
     def read_form() -> Response:
         language = choose_language(request, None, settings.language)
@@ -105,6 +108,13 @@ def preview_blueprint(backend: Backend) -> Blueprint:
 
     @blueprint.post("/preview")
     def preview() -> Response:
+        if not settings.preview_open:
+            # It asks for no token, so beyond a trial it evaluates nothing for anybody.
+            raise NotFound
+        with backend.quotas.admitted(OPEN, request.remote_addr or ""):
+            return evaluated()
+
+    def evaluated() -> Response:
         if request.mimetype in {"application/x-www-form-urlencoded", "multipart/form-data"}:
             return read_form()
         body = read_json(request, max_depth=settings.max_depth, max_entries=settings.max_entries)

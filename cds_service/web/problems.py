@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from cds_service.errors import PrefetchError, RequestError
 from cds_service.hooks.request import FieldProblem, InvalidRequest
+from cds_service.security.quota import Throttled
 from cds_service.security.tokens import TokenRefused
 from cds_service.store.records import StoreError
 from cds_service.web.bodies import json_response
@@ -71,6 +72,11 @@ def _refused(error: TokenRefused) -> Response:
     return problem_response(401, [problem], headers={"WWW-Authenticate": "Bearer"})
 
 
+def _throttled(error: Throttled) -> Response:
+    problem = FieldProblem("", f"There were {error}; wait and send it again.", "throttled")
+    return problem_response(error.status, [problem], headers={"Retry-After": str(error.retry_seconds)})
+
+
 def _store(error: StoreError) -> Response:
     _log.error("store: %s", error)
     problem = FieldProblem("", "The record could not be kept now; send it again later.", "transient")
@@ -103,6 +109,7 @@ def register_problems(app: Flask) -> None:
     app.register_error_handler(PrefetchError, _prefetch)
     app.register_error_handler(RequestError, _request)
     app.register_error_handler(TokenRefused, _refused)
+    app.register_error_handler(Throttled, _throttled)
     app.register_error_handler(StoreError, _store)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _crash)

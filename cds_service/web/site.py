@@ -1,14 +1,16 @@
 """The Flask application over a given backend: blueprints, error forms, cross-origin headers, access log."""
 
-from flask import Flask, Response
+from flask import Flask
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from cds_service.web.access_log import register_access_log
+from cds_service.web.admission import register_admission
 from cds_service.web.backend import Backend
 from cds_service.web.cors import register_cors
 from cds_service.web.discovery import discovery_blueprint
 from cds_service.web.feedback import feedback_blueprint
+from cds_service.web.headers import register_headers
 from cds_service.web.health import health_blueprint
 from cds_service.web.hook import hook_blueprint
 from cds_service.web.knowledge import knowledge_blueprint
@@ -23,12 +25,6 @@ def _rendered(text: str) -> Markup:
     return Markup(_markdown.render(text))  # noqa: S704 - see above
 
 
-def _harden(response: Response) -> Response:
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
-
-
 def build_site(backend: Backend) -> Flask:
     """Return the application that answers for ``backend``."""
     app = Flask("cds_service.web")
@@ -40,8 +36,9 @@ def build_site(backend: Backend) -> Flask:
     app.jinja_env.filters["markdown"] = _rendered
     # Answers are logged last, so this is registered first: Flask runs these in reverse order.
     register_access_log(app)
-    app.after_request(_harden)
-    register_cors(app, backend.settings.cors_origins)
+    register_admission(app, backend)
+    register_headers(app, https=backend.settings.base_url.startswith("https://"))
+    register_cors(app, backend.settings.cors_origins, local=backend.settings.clients is None)
     register_problems(app)
     for build in (
         discovery_blueprint,

@@ -21,11 +21,14 @@ from cds_service.domain.facts import Demographics, PatientFacts
 from cds_service.domain.vocabulary import Indicator, Lane, Language
 from cds_service.hooks.access import AccessPolicy
 from cds_service.hooks.answer import CardDesk, HookDesk
+from cds_service.hooks.audit import AuditDesk
 from cds_service.hooks.evaluate import Evaluator
 from cds_service.hooks.prefetch import FetchFailed, FetchLimits, PrefetchCompleter
 from cds_service.hooks.preview import PreviewDesk
 from cds_service.hooks.review.handbook import Handbook, build_handbook
 from cds_service.knowledge.load import load_knowledge
+from cds_service.security.quota import Quotas
+from cds_service.security.tokens import OpenAccess
 from cds_service.store.database import SqlStore
 from cds_service.web.backend import Backend
 from cds_service.web.site import build_site
@@ -162,7 +165,9 @@ def world(tmp_path: Path, pool: ThreadPoolExecutor, handbook: Handbook) -> Itera
         ),
         previews=PreviewDesk(completer, evaluator, cards),
         store=store,
-        verifier=None,
+        verifier=OpenAccess(),
+        quotas=Quotas(),
+        audit=AuditDesk(None, b"k" * 32, lambda: NOW, "2026-11-21+test"),
         clock=lambda: NOW,
         knowledge_version="2026-11-21+test",
         handbook=handbook,

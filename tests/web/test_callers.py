@@ -6,7 +6,7 @@ import pytest
 
 from cds_service.domain.vocabulary import Language
 from cds_service.security.clients import Client
-from cds_service.security.tokens import TokenRefused
+from cds_service.security.tokens import Caller, TokenRefused
 
 VIEW = "/cds-services/marrow-edema-patient-view"
 
@@ -17,11 +17,11 @@ class Gate:
     def __init__(self) -> None:
         self.audiences: list[str] = []
 
-    def verify(self, authorization: list[str], audience: str) -> Client:
+    def verify(self, authorization: list[str], audience: str) -> Caller:
         self.audiences.append(audience)
         if authorization != ["Bearer good"]:
             raise TokenRefused(f"not good: {len(authorization)}")
-        return Client("https://ehr.example.org", "Example", Language.RO, {})
+        return Caller(Client("https://ehr.example.org", "Example", Language.RO))
 
 
 @pytest.fixture

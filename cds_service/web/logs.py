@@ -1,0 +1,47 @@
+"""Log lines as JSON, one object each, with the request they belong to; messages hold no data of a patient."""
+
+import logging
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+import orjson
+from flask import g, has_request_context
+
+
+def of_request() -> dict[str, Any]:
+    """Return request id and hook instance of the current call; nothing outside of one."""
+    if not has_request_context():
+        return {}
+    known = {"request": g.get("request_id", ""), "instance": g.get("access", {}).get("instance", "")}
+    return {name: value for name, value in known.items() if value}
+
+
+class JsonLines(logging.Formatter):
+    """Writes each record as one line of JSON, so that no message can forge another line.
+
+    Exceptions are named by type only: their text may repeat what a record says.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        details = getattr(record, "details", None)
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            **of_request(),
+        }
+        if isinstance(details, dict):
+            line |= details
+        else:
+            line["message"] = record.getMessage()
+        if record.exc_info and record.exc_info[0] is not None:
+            line["exception"] = record.exc_info[0].__name__
+        return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def log_as_json(stream: TextIO, level: int = logging.INFO) -> None:
+    """Send the log of this process to ``stream`` as lines of JSON."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(handlers=[handler], level=level)
