@@ -81,7 +81,8 @@ FRAME: tuple[CatalogueEntry, ...] = (
         "UNREAD",
         EntryKind.FRAME,
         _ANSWER,
-        "A spine MRI report that could not be read is named on a card, because silence would read as all-clear.",
+        "A spine MRI report that could not be read, or a list of reports that is not complete, is named on a card, "
+        "because silence would read as all-clear.",
         "C92 (info)",
         (),
     ),

@@ -1,5 +1,6 @@
 """The knowledge page: purpose, source attributes, every rule at an address that cards can link to."""
 
+import ast
 import itertools
 from dataclasses import replace
 from functools import cache
@@ -10,6 +11,7 @@ from uuid import UUID
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
+import cds_service.rules
 import fhir_fixtures
 from cards.build import CardWriter
 from cards.model import Card
@@ -21,6 +23,8 @@ from cds_service.knowledge.load import load_knowledge
 from cds_service.rules.catalogue import catalogue
 
 BASE = "https://cds.example.org"
+# Position of the row among the arguments of a planned card.
+ROW = 3
 SOURCE_ATTRIBUTES = {
     "Race", "Ethnicity", "Language", "Sexual orientation", "Gender identity", "Sex", "Date of birth",
     "Social determinants of health", "Health status assessments",
@@ -62,6 +66,21 @@ def test_every_address_on_the_page_is_unique_and_every_local_link_leads_somewher
 
 def test_every_rule_row_and_order_rule_has_its_address(page: str) -> None:
     assert {entry.id for entry in catalogue()} - set(anchors(page)) == set()
+
+
+def rows_named_by(module: Path) -> set[str]:
+    """Rows of the cards that a module plans by name, not from a table."""
+    calls = [node for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    cards = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id in {"PlannedCard", "LaneCard"}]
+    rows = [call.args[ROW] for call in cards if len(call.args) > ROW]
+    return {str(row.value) for row in rows if isinstance(row, ast.Constant)}
+
+
+def test_every_row_that_the_rules_name_beside_the_tables_has_its_address(page: str) -> None:
+    rules = Path(cds_service.rules.__file__).parent
+    named = {row for module in rules.rglob("*.py") for row in rows_named_by(module)}
+    assert named == {"SCOPE", "UNREAD", "S5"}
+    assert named - set(anchors(page)) == set()
 
 
 @cache
