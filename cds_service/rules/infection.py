@@ -41,6 +41,8 @@ _LEADING = (
     FindingId.PSOAS,
 )
 _ONE_IS_MODERATE = (*_LEADING, FindingId.DIFFUSION_RESTRICTED)
+# Endplates called intact, or uneven by Schmorl nodes.
+_SHAPED = (FindingId.ENDPLATE_INTACT, FindingId.SCHMORL)
 # One vertebra apart is still one infected segment with its neighbours.
 _SAME_SEGMENT = 1
 
@@ -56,7 +58,14 @@ def _group_of(finding: FindingCause) -> int:
 
 def _signs(context: RuleContext, *ids: FindingId, least: Weight = Weight.PRESENT) -> tuple[FindingCause, ...]:
     found = without(context.stated(*ids, least=least), Qualifier.EXPLAINED_BENIGN)
-    return tuple(f for f in found if not _is_harmless_erosion(context, f))
+    return tuple(f for f in found if not _is_harmless_erosion(context, f) and not _is_bruise(context, f))
+
+
+def _is_bruise(context: RuleContext, finding: FindingCause) -> bool:
+    """Tell whether swollen soft tissue is the bruise of an injury, in a patient without sign of infection."""
+    soft = finding.finding.finding in {FindingId.PSOAS, FindingId.PARAVERTEBRAL_EDEMA}
+    bruised = has(finding, Qualifier.TRAUMATIC) and bool(context.recent_trauma)
+    return soft and bruised and context.value(CLIN_INF) != "2"
 
 
 def _is_harmless_erosion(context: RuleContext, finding: FindingCause) -> bool:
@@ -68,7 +77,7 @@ def _is_harmless_erosion(context: RuleContext, finding: FindingCause) -> bool:
     if finding.finding.finding is not FindingId.ENDPLATE_EROSION:
         return False
     levels = finding.finding.levels
-    if weight(finding.finding) < Weight.PRESENT and context.explains(context.stated(FindingId.ENDPLATE_INTACT), levels):
+    if weight(finding.finding) < Weight.PRESENT and context.explains(context.stated(*_SHAPED), levels):
         return True
     at_corner = any(c.finding.sentence == finding.finding.sentence for c in context.stated(FindingId.CORNER))
     spared = context.at(context.stated(FindingId.DISC_NORMAL), levels)

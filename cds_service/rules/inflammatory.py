@@ -20,15 +20,19 @@ def corner_count(context: RuleContext) -> int:
 
 
 def counting_sacroiliac(context: RuleContext) -> tuple[FindingCause, ...]:
-    """Sacroiliac edema that speaks for sacroiliitis; not after pregnancy, nor with a stress injury of the sacrum."""
-    if expecting_or_recent(context):
+    """Sacroiliac edema that speaks for sacroiliitis; not after pregnancy, with a stress injury or septic joint."""
+    if expecting_or_recent(context) or any(has(f, Qualifier.INFECTIOUS) for f in _sacroiliac(context)):
         return ()
     injuries = [
         f
         for f in context.stated(FindingId.STRESS_REACTION, FindingId.FRACTURE, FindingId.FRACTURE_LINE)
         if not f.finding.levels or is_sacral(f.finding.levels) or has(f, Qualifier.INSUFFICIENCY)
     ]
-    return () if injuries else context.stated(FindingId.SACROILIAC)
+    return () if injuries else _sacroiliac(context)
+
+
+def _sacroiliac(context: RuleContext) -> tuple[FindingCause, ...]:
+    return context.stated(FindingId.SACROILIAC)
 
 
 def expecting_or_recent(context: RuleContext) -> bool:

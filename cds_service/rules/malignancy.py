@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 
 from cds_service.domain.assessment import FindingCause, Pathway, Signal
-from cds_service.domain.vocabulary import FindingId, Qualifier
+from cds_service.domain.vocabulary import Certainty, FindingId, Qualifier
 from cds_service.rules.context import RuleContext, has, levels_of, without
+from cds_service.rules.infection import ABSCESSES
 from cds_service.rules.levels import bodies, touches
 from cds_service.rules.polarity import Weight
 from cds_service.rules.rule import Found, Outcome, Rule, fired, quiet, rule, when
@@ -41,6 +42,9 @@ _DISC_CENTRED = (
     FindingId.ENDPLATE_EROSION,
     FindingId.INFECTION_STATED,
 )
+# Endplate change without edema: its dark band is not a dark body.
+_ENDPLATE_CHANGE = (FindingId.MODIC2, FindingId.MODIC3, FindingId.ENDPLATE_DEGENERATION)
+_NEIGHBOUR = 1
 _SEVERAL = 2
 _MANY = 3
 
@@ -82,8 +86,22 @@ def _pedicle(context: RuleContext, least: Weight = Weight.PRESENT) -> tuple[Find
         *context.stated(FindingId.STRESS_REACTION, FindingId.FACET, FindingId.PSEUDARTHROSIS, FindingId.UNSTABLE),
         *(f for f in broken if has(f, Qualifier.TRAUMATIC, Qualifier.POSTERIOR) and not has(f, Qualifier.PATHOLOGIC)),
     )
+    injured = (*context.possible(FindingId.LIGAMENT_INJURY), *(f for f in broken if has(f, Qualifier.TRAUMATIC)))
     found = _own(context, context.stated(FindingId.PEDICLE, least=least))
-    return tuple(f for f in found if not context.explains(explaining, f.finding.levels))
+    return tuple(
+        f
+        for f in found
+        if not context.explains((*explaining, *_certain_abscesses(context)), f.finding.levels)
+        and not any(touches(f.finding.levels, i.finding.levels, gap=_NEIGHBOUR) for i in injured if _benign(i))
+    )
+
+
+def _benign(fracture: FindingCause) -> bool:
+    return bool(fracture.finding.levels) and not has(fracture, Qualifier.PATHOLOGIC)
+
+
+def _certain_abscesses(context: RuleContext) -> tuple[FindingCause, ...]:
+    return tuple(f for f in context.stated(*ABSCESSES) if f.finding.certainty is not Certainty.POSSIBLE)
 
 
 def _lesions(context: RuleContext, least: Weight = Weight.PRESENT) -> tuple[FindingCause, ...]:
@@ -156,10 +174,11 @@ def multifocal(context: RuleContext) -> Outcome:
 @rule("MAL-POSSIBLE", _MALIGNANCY, MAL_IMG, "R-MAUCH2018", "R-NG234")
 def malignancy_possible(context: RuleContext) -> Outcome:
     """A tumour, metastasis, mass, destruction or pathological fracture is called possible."""
-    ids = (*NAMED, FindingId.SOFT_MASS, FindingId.LYSIS, FindingId.EXPANSILE)
-    found = without(context.possible(*ids), Qualifier.EXPLAINED_BENIGN, Qualifier.INFECTIOUS)
-    own = tuple(f for f in found if f.finding.finding in NAMED or not owned_by_infection(context, f))
-    return when(MODERATE, (*own, *_pathologic(context, Weight.POSSIBLE)), "a tumour is possible", "no tumour is named")
+    # An infection named in the same breath is a rival of the tumour and makes it no less possible.
+    named = without(context.possible(*NAMED), Qualifier.EXPLAINED_BENIGN)
+    signs = _own(context, context.possible(FindingId.SOFT_MASS, FindingId.LYSIS, FindingId.EXPANSILE))
+    found = (*named, *signs, *_pathologic(context, Weight.POSSIBLE))
+    return when(MODERATE, found, "a tumour is possible", "no tumour is named")
 
 
 @rule("MAL-WALL-OR-PEDICLE", _MALIGNANCY, MAL_IMG, "R-UETANI2004", "R-MAUCH2018")
@@ -192,11 +211,19 @@ def dark_bodies(context: RuleContext) -> tuple[FindingCause, ...]:
         Qualifier.EXPLAINED_BENIGN,
         Qualifier.RED_MARROW,
     )
-    found = _own(context, low)
+    found = tuple(f for f in _own(context, low) if not _at_endplates(context, f))
     # A fracture or disc process at one level explains nothing about the marrow of all other vertebrae.
     background = tuple(f for f in found if has(f, Qualifier.BACKGROUND_MARROW) and not _red_marrow(context))
     local = (f for f in found if not has(f, Qualifier.BACKGROUND_MARROW))
     return (*background, *(f for f in local if not context.explains(explaining, f.finding.levels)))
+
+
+def _at_endplates(context: RuleContext, dark: FindingCause) -> bool:
+    """Tell whether a dark signal is told of degenerated endplates in the same sentence."""
+    changed = context.stated(*_ENDPLATE_CHANGE)
+    return any(c.finding.sentence == dark.finding.sentence for c in changed) and context.explains(
+        changed, dark.finding.levels
+    )
 
 
 def _red_marrow(context: RuleContext) -> bool:

@@ -4,7 +4,7 @@ import re
 
 from cds_service.domain.assessment import Cause, FindingCause, Pathway, Signal
 from cds_service.domain.facts import LabValue
-from cds_service.domain.vocabulary import Analyte, ConditionGroup, FindingId, Qualifier
+from cds_service.domain.vocabulary import Analyte, Certainty, ConditionGroup, FindingId, Qualifier
 from cds_service.rules.context import RuleContext, has, items, labs, without
 from cds_service.rules.history import HistoryItem
 from cds_service.rules.infection import ABSCESSES
@@ -57,7 +57,15 @@ def new_deficits(context: RuleContext) -> tuple[HistoryItem, ...]:
     """Neurological deficits that may be new: undated ones count, those known for long or charted long ago do not."""
     found = tuple(i for i in context.having(*DEFICITS) if is_new(context, i))
     mild = _mild_root_pareses(context)
-    return tuple(i for i in found if i.text not in mild)
+    return tuple(i for i in found if i.text not in mild and not _long_paraplegic(context, i))
+
+
+def _long_paraplegic(context: RuleContext, item: HistoryItem) -> bool:
+    """Tell whether an undated sentence names the paraplegia that the chart dates long ago."""
+    undated = not item.charted and item.started is None and Qualifier.ACUTE not in item.qualifiers
+    charted = [i for i in context.having(ConditionGroup.PARAPLEGIA) if i.charted]
+    old = bool(charted) and not any(is_new(context, i) for i in charted)
+    return undated and old and ConditionGroup.PARAPLEGIA in item.groups
 
 
 def is_new(context: RuleContext, item: HistoryItem) -> bool:
@@ -74,7 +82,7 @@ def is_new(context: RuleContext, item: HistoryItem) -> bool:
 
 def _mild_root_pareses(context: RuleContext) -> frozenset[str]:
     """Texts of single-root pareses of 4/5 or better that ask for a check of power, not for an emergency."""
-    freed = context.denied(FindingId.CORD, FindingId.CAUDA, FindingId.CAUDA_MILD)
+    freed = context.denied(FindingId.CORD, FindingId.CAUDA, FindingId.CAUDA_MILD, FindingId.CANAL_STENOSIS)
     rooted = context.possible(FindingId.ROOT, FindingId.FORAMINAL_STENOSIS, FindingId.DISC_HERNIATION)
     calm = context.value(IMG_INF) in {"", "N"} and context.value(MAL_IMG) in {"", "N", "A"}
     if not (freed and rooted and calm):
@@ -107,7 +115,18 @@ def by_degeneration(context: RuleContext, compression: FindingCause) -> bool:
 
 def compressions(context: RuleContext) -> tuple[FindingCause, ...]:
     """Compression of cord or cauda equina, possible included, that the report does not deny in the same breath."""
-    return without(context.stated(*COMPRESSIONS), Qualifier.WITHOUT_COMPRESSION)
+    found = without(context.stated(*COMPRESSIONS), Qualifier.WITHOUT_COMPRESSION)
+    return tuple(f for f in found if f.finding.finding is not FindingId.CORD_SIGNAL or not _intrinsic(context, f))
+
+
+def _intrinsic(context: RuleContext, signal: FindingCause) -> bool:
+    """Tell a cord disease of its own, such as a syrinx or plaque: nothing is reported that could press on the cord."""
+    if signal.finding.certainty is Certainty.POSSIBLE or new_deficits(context):
+        return False
+    cord = context.stated(FindingId.CORD, FindingId.CAUDA, FindingId.CAUDA_MILD)
+    if cord or lesions_in_canal(context) or context.edema:
+        return False
+    return bool(context.denied(FindingId.CORD)) or not context.possible(*_DEGENERATIVE_CANAL)
 
 
 @rule("NEURO-COMPRESSION", _EMERGENCY, EMERG, "R-NG234", "R-GIRFT2023")

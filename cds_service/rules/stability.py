@@ -114,12 +114,21 @@ def _broken_andersson(context: RuleContext) -> tuple[FindingCause, ...]:
 def canal_compromise(context: RuleContext) -> Outcome:
     """A burst fracture or retropulsed fragment narrows the canal, or cord or cauda are pressed by bone."""
     bone = without(context.stated(FindingId.FRACTURE, FindingId.RETROPULSION, FindingId.UNSTABLE), Qualifier.OLD)
-    narrowing = [f for f in bone if has(f, Qualifier.CANAL_COMPROMISE)]
+    narrowing = [f for f in bone if has(f, Qualifier.CANAL_COMPROMISE) and not _canal_free(context, f)]
     pushed = [f for f in bone if f.finding.finding is FindingId.RETROPULSION or has(f, Qualifier.BURST)]
     tight = context.stated(FindingId.CANAL_STENOSIS, FindingId.CORD, FindingId.CAUDA, FindingId.CAUDA_MILD)
     tight = without(tight, Qualifier.DEGENERATIVE_CAUSE, Qualifier.MILD)
+    tight = tuple(f for f in tight if f.finding.finding is not FindingId.CANAL_STENOSIS or not _canal_free(context, f))
     pairs = [f for f in pushed if any(_named_together(f, t) for t in tight)]
     return when(CANAL, (*narrowing, *pairs), "bone narrows the canal", "no canal compromise by bone")
+
+
+def _canal_free(context: RuleContext, narrowing: FindingCause) -> bool:
+    """Tell "2 mm into the canal, no relevant narrowing": the sentence itself says that the canal is wide enough."""
+    return any(
+        d.finding.sentence == narrowing.finding.sentence and _named_together(narrowing, d)
+        for d in context.denied(FindingId.CANAL_STENOSIS)
+    )
 
 
 def _named_together(one: FindingCause, other: FindingCause) -> bool:
