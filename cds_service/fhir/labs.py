@@ -49,9 +49,9 @@ _POSITIVE_CODES = frozenset(
     {"POS", "DET", "RR", "A", "AA", "10828004", "260373001", "52101004", "LA6576-8", "LA11882-0"}
 )
 _NEGATIVE_CODES = frozenset(
-    {"NEG", "ND", "NR", "N", "260385009", "260415000", "2667000", "LA6577-6", "LA11883-8", "LA11884-6"}
+    {"NEG", "ND", "NR", "N", "260385009", "260415000", "2667000", "LA6577-6", "LA11883-8"}
 )
-_UNKNOWN_CODES = frozenset({"IND", "E", "42425007", "82334004", "385432009", "LA11885-3"})
+_UNKNOWN_CODES = frozenset({"IND", "E", "42425007", "82334004", "385432009", "LA11884-6", "LA11885-3"})
 
 
 @dataclass(frozen=True, slots=True)
