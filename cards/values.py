@@ -135,6 +135,7 @@ def placeholder_values(
         "ddx": _listed(params.get("ddx"), lambda item: name_of(item, wording, "ddx", "findings", "conditions")),
         "missing": _listed(params.get("missing"), lambda item: missing_name(item, wording)),
         "mask": _listed(params.get("mask"), escape),
+        "outside": _listed(params.get("outside"), lambda item: wording.phrase("quote", value=escape(item))),
         "organism": _listed(params.get("organism"), escape),
         "device": _listed(params.get("device"), escape),
         "source": _listed(params.get("source"), lambda item: name_of(item, wording, "analytes")),

@@ -33,8 +33,8 @@ from cds_service.errors import KnowledgeError
 CARD_PLACEHOLDERS = frozenset(
     {
         "course", "crp", "crp_short", "date", "ddx", "device", "egfr", "esr", "esr_short", "evidence", "finding",
-        "findings", "history", "level", "mask", "missing", "mri", "of", "onset", "order", "organism", "reason",
-        "reason_detail", "recheck", "sins", "sins_short", "source", "visit", "weeks",
+        "findings", "history", "level", "mask", "missing", "mri", "of", "onset", "order", "organism", "outside",
+        "reason", "reason_detail", "recheck", "sins", "sins_short", "source", "visit", "weeks",
     }
 )  # fmt: skip
 # These always have a value, so a summary may be built on them.

@@ -196,3 +196,4 @@ class LaneState:
     pregnant: bool = False
     augmentation_offered: bool = True
     conflict: bool = False
+    extraspinal_suspicion: bool = False

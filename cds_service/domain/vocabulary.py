@@ -119,6 +119,8 @@ class FindingId(StrEnum):
     IMPLANT = "F-IMPLANT"
     RADIATION = "F-RADIATION"
     CEMENT = "F-CEMENT"
+    # beside the spine
+    EXTRASPINAL_SUSPICION = "F-EXTRASPINAL"
 
 
 class Status(StrEnum):

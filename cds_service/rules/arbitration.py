@@ -46,6 +46,8 @@ class Decision:
 CONFLICT_CARD = LaneCard(
     "C90", "C90", Lane.CONFLICT, "S5", Indicator.INFO, drafts=drafts("C90", LaneState(), Indicator.INFO)
 )
+# On every card: none of them answers what was found beside the spine.
+OUTSIDE_LINES = ("extraspinal",)
 UNCLEAR_CAUSE = TABLES.benign[-1].outcome(LaneState())
 EVIDENCE = MappingProxyType({entry.id: entry.evidence for entry in row_catalogue()})
 
@@ -81,7 +83,7 @@ def _card(outcome: LaneOutcome, text: str, state: LaneState, suppressed: Suppres
         lane=outcome.lane,
         row=outcome.row,
         indicator=outcome.indicator,
-        add_lines=own_lines(text, state),
+        add_lines=(*own_lines(text, state), *OUTSIDE_LINES) if state.extraspinal_suspicion else own_lines(text, state),
         drop_lines=dropped_lines(text, plan_lines_dropped=suppressed.plan_lines_dropped),
         drafts=drafts(text, state, outcome.indicator),
         evidence=EVIDENCE.get(outcome.row, ()),
@@ -95,7 +97,7 @@ def decide(state: LaneState, tables: Tables = TABLES) -> Decision:
     """
     if not state.trigger:
         return Decision()
-    suppressed = suppress(evaluate_lanes(state, tables))
+    suppressed = suppress(evaluate_lanes(state, tables), outside=state.extraspinal_suspicion)
     shown = tuple(shown_outcomes(suppressed))[:MOST_CARDS]
     texts = tuple(text_id(outcome, state, question_open=suppressed.question_open) for outcome in shown)
     shared = shared_lines(texts, state)

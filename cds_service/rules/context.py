@@ -38,7 +38,8 @@ EDEMA = (
     FindingId.EDEMA_DIFFUSE,
     FindingId.CONTUSION,
 )
-# Long-standing or normal findings: they stand at many levels of most reports and make no second place of disease.
+# Long-standing or normal findings, which stand at many levels of most reports, and those beside the spine: they make no
+# second place of disease.
 BACKGROUND = frozenset(
     {
         FindingId.DISC_DEGENERATION,
@@ -63,6 +64,7 @@ BACKGROUND = frozenset(
         FindingId.ANKYLOSIS,
         FindingId.OSTEOPOROSIS,
         FindingId.HEMATOPOIETIC,
+        FindingId.EXTRASPINAL_SUSPICION,
     }
 )
 _NOTHING: Mapping[str, tuple[Signal, ...]] = MappingProxyType({})

@@ -197,6 +197,7 @@ def _with_safety(state: LaneState, context: RuleContext) -> LaneState:
         emergency=Emergency(context.value(names.EMERG) or "NONE"),
         ankylosed_unstable="ankylosed" in unstable,
         root_symptoms=_set(context, names.ROOT),
+        extraspinal_suspicion=bool(context.possible(FindingId.EXTRASPINAL_SUSPICION)),
     )
 
 

@@ -158,13 +158,18 @@ class Planner:
             "C81": self._course_params,
             "C82": self._lab_date_params,
         }
-        params: dict[str, ParamValue] = {"finding_word": finding_word(self._context)}
+        params: dict[str, ParamValue] = {"finding_word": finding_word(self._context), **self._outside_params()}
         if card.lane is Lane.MALIGNANCY or card.card_id == "C03":
             params |= self._sins_params()
         make = makers.get(card.card_id)
         if make is not None:
             params |= make()
         return MappingProxyType(self._nsaid_params(card) | params)
+
+    def _outside_params(self) -> dict[str, ParamValue]:
+        """Sentences on a suspicion outside the spine, to be quoted."""
+        found = self._context.possible(FindingId.EXTRASPINAL_SUSPICION)
+        return {"outside": tuple(dict.fromkeys(f.finding.sentence for f in found))} if found else {}
 
     def _nsaid_params(self, card: LaneCard) -> dict[str, ParamValue]:
         """Reason against an NSAID with the value behind it (eGFR); weeks are those of the complaint on these cards."""

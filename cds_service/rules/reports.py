@@ -62,6 +62,7 @@ def findings_of(report: Report) -> tuple[TextFinding, ...]:
 def _states(report: Report, ids: frozenset[FindingId] | None = None, *, with_level: bool = False) -> bool:
     return any(
         weight(finding) >= Weight.POSSIBLE
+        and finding.finding is not FindingId.EXTRASPINAL_SUSPICION
         and (ids is None or finding.finding in ids)
         and (not with_level or bool(bodies(finding.levels)))
         for finding in findings_of(report)

@@ -85,15 +85,18 @@ def _dropped_benign(card: str, opened: _Open) -> str:
     return "S2" if beside_open or beside_known or unclear_infection else ""
 
 
-def _dropped_plan(plan: LaneOutcome, opened: _Open) -> str:
-    """S1 and S2 for lane E: no conservative plan beside an open question; time alone adds nothing to a work-up."""
+def _dropped_plan(plan: LaneOutcome, opened: _Open, *, outside: bool) -> str:
+    """S1 and S2 for lane E: no conservative plan beside an open question; time alone adds nothing to a work-up.
+
+    A suspicious finding ``outside`` the spine is an open question as well; a re-evaluation stands beside it.
+    """
     if plan.card == NO_CARD:
         return ""
     if opened.safety:
         return "S1"
     if plan.card == "C81" and plan.indicator is Indicator.WARNING:
         return "S2" if opened.probable and plan.row != "E1" else ""
-    open_question = opened.infection_or_tumour or opened.infection_unknown
+    open_question = opened.infection_or_tumour or opened.infection_unknown or (outside and plan.card != "C81")
     return "S2" if open_question or (opened.known_disease and plan.card == "C80") else ""
 
 
@@ -108,11 +111,11 @@ def _inherits_urgency(lanes: LaneOutcomes, plan: str) -> bool:
     return gives_way and lanes.malignancy.card in TUMOUR_OPEN and Indicator.WARNING not in {o.indicator for o in others}
 
 
-def suppress(lanes: LaneOutcomes) -> Suppressed:
-    """Apply S1, S2 and the rule on C15 to the outcomes of the tables."""
+def suppress(lanes: LaneOutcomes, *, outside: bool = False) -> Suppressed:
+    """Apply S1, S2 and the rule on C15 to the outcomes of the tables; ``outside`` is a suspicion beside the spine."""
     opened = _open_questions(lanes)
     benign = _dropped_benign(lanes.benign.card, opened)
-    plan = _dropped_plan(lanes.plan, opened)
+    plan = _dropped_plan(lanes.plan, opened, outside=outside)
     urgent = Indicator.WARNING if _inherits_urgency(lanes, plan) else lanes.malignancy.indicator
     stays_empty = opened.safety or opened.infection_or_tumour or opened.known_disease
     return Suppressed(
@@ -126,6 +129,6 @@ def suppress(lanes: LaneOutcomes) -> Suppressed:
         falls_to_unclear=bool(benign) and not stays_empty,
         # The text names S1 and S2 for the plan lines and keeps fracture cards beside an unanswered infection question
         # without a word on their plan lines; "no conservative advice beside an open infection question" decides.
-        plan_lines_dropped=opened.safety or opened.infection_or_tumour or opened.infection_unknown,
+        plan_lines_dropped=opened.safety or opened.infection_or_tumour or opened.infection_unknown or outside,
         question_open=opened.safety or opened.infection_or_tumour,
     )

@@ -76,6 +76,9 @@ BROKEN_BY_CARDS: Mapping[str, Callable[[Shown], bool]] = {
     "more than four cards": lambda s: len(s.texts) > 4,
     "plan beside an open question": lambda s: s.beside({"C80", "C82"}, OPEN | {"C10-W"}),
     "plan beside a fracture of open cause": lambda s: s.beside({"C80", "C82"}, {"C30-P"}),
+    "plan beside a suspicion outside the spine": lambda s: (
+        s.beside({"C80", "C82", "C83"}, s.texts) and s.state.extraspinal_suspicion
+    ),
     "reassuring cause beside an open question": lambda s: s.beside(REASSURING, OPEN | {"C10-W"}),
     "time alone adds to an open work-up": lambda s: s.beside({"C81"}, PROBABLE) and s.rows[Lane.PLAN] != "E1",
     "re-evaluation beside an emergency": lambda s: s.beside({"C81"}, LANE_A),
@@ -184,7 +187,7 @@ def test_safety_cases_keep_every_promise(table_cases: Any) -> None:
 
 
 def test_each_promise_on_cards_can_be_broken() -> None:
-    state = LaneState(emergency=Emergency.NEURO)
+    state = LaneState(emergency=Emergency.NEURO, extraspinal_suspicion=True)
     rows = {Lane.INFECTION: "B11.4", Lane.PLAN: "E4"}
     all_at_once = frozenset({"C01", "C11", "C20", "C15", "C30", "C30-P", "C50", "C80", "C81", "C82", "C17"})
     found = broken_by_cards(Shown(state, rows, all_at_once)) + broken_by_cards(Shown(state, rows, frozenset()))
@@ -322,8 +325,10 @@ def test_every_state_keeps_every_promise() -> None:
     failures: list[Any] = []
     cards: set[tuple[LaneOutcome, bool]] = set()
     combinations = reachable()
-    for (b, c, d, e, a), known in ((key[0], known) for key, known in combinations.items()):
-        suppressed = suppress(LaneOutcomes(a, b, c, d, e))
+    every = ((key[0], known, outside) for key, known in combinations.items() for outside in (False, True))
+    for (b, c, d, e, a), inputs, outside in every:
+        known = {**inputs, "extraspinal_suspicion": outside}
+        suppressed = suppress(LaneOutcomes(a, b, c, d, e), outside=outside)
         rows = {outcome.lane: outcome.row for outcome in (a, b, c, d, e)}
         outcomes = tuple(shown_outcomes(suppressed))
         cards.update((outcome, suppressed.question_open) for outcome in outcomes)
