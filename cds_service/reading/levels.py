@@ -137,8 +137,9 @@ def _single(words: Words, index: int, region: str = "") -> tuple[str, int] | Non
             name = _name(_REGIONS[word], words.words[index + 1])
             return (name, index + 2) if name else None
     if word in GERMAN_BODIES and index + 1 < len(words) and words.words[index + 1] in ROMAN:
-        number, capital = ROMAN[words.words[index + 1]], words.text[words.starts[index + 1]].isupper()
-        name = _name(_REGIONS[word], number) if capital and words.gaps[index + 1] is Gap.SOFT else None
+        # "LWK i.S. einer Fraktur" is an abbreviation
+        number = "" if words.words[index + 2 : index + 3] == ("s",) else ROMAN[words.words[index + 1]]
+        name = _name(_REGIONS[word], number) if number and words.gaps[index + 1] is Gap.SOFT else None
         return (name, index + 2) if name else None
     if region and word.isdigit() and len(word) <= _TWO_DIGITS and not _unit_follows(words, index):
         name = _name(region, word)

@@ -85,10 +85,13 @@ class Lexicon:
         # the mass of "mass effect" is none, nor does "contrast enhanced T1" tell that anything takes contrast up
         pressing = _covered_words(p for p in hits.process if p.name == "compress" and p.last > p.first)
         given = _covered_words(mark for mark in hits.mark if mark.name == "contrast_done")
+        # a "free fragment" leaves no recess free
+        loose = _covered_words(p for p in hits.process if p.name == "herniation" and p.last > p.first)
         hits.process = [
             p
             for p in hits.process
             if not ((p.name == "mass" and p.first in pressing) or (p.first in given and p.last in given))
+            and not (p.name == "patent" and p.first in loose)
         ]
         return hits
 

@@ -297,8 +297,8 @@ def _coordinated(words: Words, nearest: Hit, candidates: Sequence[Hit]) -> list[
 
 def _named_with(words: Words, one: Hit, two: Hit) -> bool:
     """Tell "hip and sacrum" from "abscess of the liver in this segment"."""
-    low, high = (one.last, two.first) if one.first <= two.first else (two.last, one.first)
-    return any(words.gaps[n] is Gap.COMMA or words.words[n] in _JOINERS for n in range(low + 1, high + 1))
+    between = range(min(one.last, two.last) + 1, max(one.first, two.first) + 1)
+    return any(words.gaps[n] is Gap.COMMA or words.words[n] in _JOINERS for n in between)
 
 
 def _linked(words: Words, one: Hit, two: Hit) -> bool:
@@ -356,9 +356,19 @@ def _without_generic(words: Words, mentions: Sequence[Mention]) -> list[Mention]
             and all(words.gaps[n] is Gap.SOFT for n in range(mention.last + 1, max(other.from_, mention.last) + 1))
             for other in mentions
         )
-        if not named:
+        if not named and not _is_degenerative_adjective(words, mention, mentions):
             kept.append(mention)
     return kept
+
+
+def _is_degenerative_adjective(words: Words, mention: Mention, mentions: Sequence[Mention]) -> bool:
+    """Tell Romanian "discopatie degenerativa": the adjective right behind its finding."""
+    return (
+        mention.finding is FindingId.DEGENERATIVE_CHANGE
+        and mention.first == mention.last
+        and words.words[mention.first].startswith("degenerativ")
+        and any(other.last + 1 == mention.first for other in mentions)
+    )
 
 
 def _is_fragile(words: Words, mention: Mention, other: Mention) -> bool:
