@@ -33,7 +33,7 @@ class Served:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
 
 
-def start(folder: Path, *options: str) -> Served:
+def start(folder: Path, *options: str, clients: Path | None = None) -> Served:
     """Start in a strange directory with a fresh HOME and nothing else set."""
     out, err = folder / "out", folder / "err"
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("MARROW_", "XDG_"))}
@@ -41,7 +41,9 @@ def start(folder: Path, *options: str) -> Served:
         process = subprocess.Popen(
             [sys.executable, "-m", "cds_service", "serve", "--port", "0", *options],
             cwd=folder,
-            env=environ | {"HOME": str(folder), "COLUMNS": "200"},
+            env=environ
+            | {"HOME": str(folder), "COLUMNS": "200"}
+            | ({"MARROW_CLIENTS": str(clients)} if clients else {}),
             stdout=to_out,
             stderr=to_err,
         )
@@ -120,6 +122,40 @@ def test_taken_port_is_told_at_once(served: Served) -> None:
     refused = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert refused.returncode == 2
     assert refused.stderr.startswith("marrow-cds: MARROW_HOST/MARROW_PORT")
+
+
+def status_of(running: Served) -> int:
+    connection = running.connection()
+    connection.request("POST", f"/cds-services/{PATIENT_VIEW.id}", case(), {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status
+
+
+def wait_for(said: str, err: Path) -> None:
+    deadline = time.monotonic() + 10
+    while said not in err.read_text(encoding="utf-8"):
+        assert time.monotonic() < deadline, err.read_text(encoding="utf-8")
+        time.sleep(0.05)
+
+
+def test_registry_is_read_again_on_sighup_and_a_faulty_one_is_not_taken(tmp_path: Path) -> None:
+    registry = tmp_path / "clients.toml"
+    entry = '[[client]]\nissuer = "https://ehr.example.org"\nname = "A"\njwks_url = "https://127.0.0.1:9/keys"\n'
+    registry.write_text(entry)
+    running = start(tmp_path, clients=registry)
+    assert status_of(running) == 401
+    registry.write_text(f"{entry}tokens_required = false\n")
+    running.process.send_signal(signal.SIGHUP)
+    wait_for("registry read again: 1 clients", running.err)
+    assert status_of(running) == 200
+    registry.write_text("[[client")
+    running.process.send_signal(signal.SIGHUP)
+    wait_for("registry not read again, the old one stays", running.err)
+    assert status_of(running) == 200
+    running.process.send_signal(signal.SIGTERM)
+    assert running.process.wait(20) == 0
 
 
 @pytest.mark.full
