@@ -86,6 +86,8 @@ class Node:
         """Return a string member without surrounding blanks; a number is taken as its digits."""
         value = self.body.get(name)
         if isinstance(value, str):
+            if len(value) > _LONGEST_TEXT:
+                self.note(GapCode.REPORT_TRUNCATED, name, clinical=True)
             return value[:_LONGEST_TEXT].strip()
         if value is None or value == []:
             return ""

@@ -79,6 +79,11 @@ _NO_REPORT = Report(
 _ROW_SENTENCES = {row.id: row.sentence for row in row_catalogue()}
 
 
+# Advice that must not stand while a newer spine MRI, or the end of this one, has not been read.
+_CALM = frozenset({"C50", "C60", "C63", "C80", "C82", "C83"})
+_UNREAD_CARD = PlannedCard("C92", "C92", Lane.UNREAD, "UNREAD", Indicator.INFO, missing=("report_text",))
+
+
 class KnowledgeLike(Protocol):
     """The part of the knowledge that rules need."""
 
@@ -124,6 +129,9 @@ class Engine:
         evaluation = self._evaluate(facts)
         cards = self._lane_cards(evaluation)
         unread = _unread_cards(facts, evaluation.reports)
+        if _newest_is_unread(facts, evaluation):
+            cards = tuple(card for card in cards if card.card_id not in _CALM)
+            unread = unread or (_UNREAD_CARD,)
         return self._assessment(facts, evaluation, (*cards, *unread) or _incomplete_cards(facts))
 
     def assess_orders(self, facts: PatientFacts, *, signing: bool) -> Assessment:
@@ -268,12 +276,21 @@ def _between_reports(context: RuleContext) -> tuple[Conflict, ...]:
 
 def _unread_cards(facts: PatientFacts, reports: CurrentReports) -> tuple[PlannedCard, ...]:
     """One card for spine MRI reports that could not be read: silence would read as all-clear."""
-    lost = [
-        g for g in facts.gaps if g.code is GapCode.RESOURCE_UNREADABLE and g.resource.startswith("DiagnosticReport")
-    ]
-    if not reports.unread and not lost:
-        return ()
-    return (PlannedCard("C92", "C92", Lane.UNREAD, "UNREAD", Indicator.INFO, missing=("report_text",)),)
+    return (_UNREAD_CARD,) if reports.unread or _lost_reports(facts) else ()
+
+
+def _lost_reports(facts: PatientFacts) -> bool:
+    return any(g.code is GapCode.RESOURCE_UNREADABLE and g.resource.startswith("DiagnosticReport") for g in facts.gaps)
+
+
+def _newest_is_unread(facts: PatientFacts, evaluation: _Evaluation) -> bool:
+    """Tell whether a spine MRI as new as the leading one, or the end of the leading one, could not be read."""
+    if evaluation.derived is None:
+        return False
+    lead = evaluation.derived.context.lead
+    cut_short = any(g.code is GapCode.REPORT_TRUNCATED and g.resource == lead.provenance.reference for g in facts.gaps)
+    newer = any(r.date is None or lead.date is None or r.date >= lead.date for r in evaluation.reports.unread)
+    return cut_short or newer or _lost_reports(facts)
 
 
 def _incomplete_cards(facts: PatientFacts) -> tuple[PlannedCard, ...]:

@@ -188,6 +188,31 @@ def test_an_unreadable_report_stands_beside_a_readable_one(
     assert texts(engine.assess(with_reports(facts_of({}), unread, read)))[-1] == "C92"
 
 
+def test_no_calm_advice_stands_while_the_newest_report_is_unread(
+    engine: Engine, facts_of: Facts, make_report: MakeReport
+) -> None:
+    modic = ["F-MODIC1 L4-L5", "F-ENDPLATE-INTACT L4-L5"]
+    calm = {"C50", "C63", "C80", "C82", "C83"}
+    read = make_report(modic, name="read")
+    assert "C80" in texts(engine.assess(with_reports(facts_of({}), read)))
+    unread = make_report([], language=None, name="unread")
+    shown = texts(engine.assess(with_reports(facts_of({}), unread, read)))
+    assert shown[-1] == "C92"
+    assert not calm & set(shown)
+    undated = replace(unread, effective=None, issued=None)
+    assert not calm & set(texts(engine.assess(with_reports(facts_of({}), undated, read))))
+
+
+def test_no_calm_advice_rests_on_a_report_that_was_cut_short(
+    engine: Engine, facts_of: Facts, make_report: MakeReport
+) -> None:
+    read = make_report(["F-MODIC1 L4-L5"], name="read")
+    cut = (Gap(GapCode.REPORT_TRUNCATED, read.provenance.reference, "conclusion", clinical=True),)
+    shown = texts(engine.assess(replace(with_reports(facts_of({}), read), gaps=cut)))
+    assert shown[-1] == "C92"
+    assert "C80" not in shown
+
+
 def test_a_report_resource_that_was_lost_is_said(engine: Engine, facts_of: Facts) -> None:
     lost = Gap(GapCode.RESOURCE_UNREADABLE, "DiagnosticReport/x", clinical=True)
     facts = replace(with_reports(facts_of({})), gaps=(lost,))
