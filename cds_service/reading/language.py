@@ -55,6 +55,14 @@ class Evidence:
         (best, score), (_, second) = sorted(self.scores.items(), key=lambda item: -item[1])[:2]
         return best if score > 0 and score >= second * _MARGIN else None
 
+    @property
+    def leading(self) -> Language | None:
+        """Return the language that prevails clearly, else the foremost of a text that mixes languages, or None."""
+        if self.best is not None or self.is_foreign:
+            return self.best
+        foremost = max(self.scores, key=lambda code: self.scores[code])
+        return foremost if self.scores[foremost] >= 2 * _ENOUGH else None
+
     def against(self, given: Language) -> Language | None:
         """Return another language that the words speak for clearly, or None."""
         best = self.best
@@ -99,8 +107,10 @@ class LanguageDetector:
         current = main
         for start, end in _sentences(words):
             here = self.evidence(words, start, end)
-            if here.best is not None and (here.best is main or here.scores[here.best] >= _ENOUGH):
-                current = here.best
+            best = here.best
+            # one word is enough where nothing speaks for the language of the sentence before
+            if best is not None and (best is main or here.scores[best] >= _ENOUGH or not here.scores[current]):
+                current = best
             spans.setdefault(current, []).append(Span(words.starts[start], words.ends[end - 1] + 1))
         return [Part(language, index, tuple(found)) for language, found in spans.items()]
 

@@ -141,7 +141,7 @@ class Reader:
         evidence = self._detector.evidence(longest)
         tagged = given or next((code for text in texts if (code := declared(text.language))), None)
         if tagged is None:
-            return evidence.best
+            return evidence.leading
         return evidence.against(tagged) or tagged
 
     def _findings(self, text: _Prepared, language: Language, *, spinal: bool | None) -> list[TextFinding]:

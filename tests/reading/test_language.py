@@ -80,3 +80,14 @@ def test_foreign_words_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KnowledgeError, match="xx"):
         knowledge.load_foreign()
     knowledge.load_foreign.cache_clear()
+
+
+def test_text_that_two_languages_share_is_read_sentence_by_sentence(reader: Reader) -> None:
+    text = (
+        "MRT der HWS. Keine Fraktur. Die Bandscheiben sind unauffällig.\n"
+        "There is a collection in the epidural space at C6 with compression of the cord, no fracture is seen."
+    )
+    language, stated = _read(reader, text)
+    assert language is not None
+    assert {FindingId.ABSCESS_EPIDURAL.value, FindingId.CORD.value} <= stated
+    assert FindingId.FRACTURE.value not in stated
