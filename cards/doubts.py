@@ -1,7 +1,6 @@
 """Writes what is missing, what could not be used and what contradicts itself; nothing missing is taken as normal."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from cards.escape import markdown_text
 from cards.phrases import chart_escape, day, levels_text, missing_name
@@ -17,6 +16,10 @@ _CONFLICTS = 4
 _LEVELS = 4
 _DRUGS = 3
 _TEXT = 160
+_NAME = 80
+_REFERENCES = 3
+# What was used all the same stands apart from what could not be used.
+_USED = frozenset({GapCode.REPORT_PRELIMINARY})
 # What makes a report unreadable; on the card that says so these stand even when other gaps crowd the list.
 _UNREAD_GAPS = frozenset(
     {
@@ -77,12 +80,40 @@ def conflicts_block(writing: Writing) -> str:
     return f"{heading('conflicts', wording)}\n\n{bullets(lines[:_CONFLICTS])}" if lines else ""
 
 
-def _gap_place(gap: Gap, wording: Wording) -> str:
-    """Name the test where one is known, then type and element, without the id of the resource."""
-    kind = gap.resource.split("/", 1)[0]
-    place = markdown_text(".".join(filter(None, (kind, gap.element))), _TEXT)
-    analyte = dict(gap.params).get("analyte")
-    return f"{wording.name('analytes', analyte)} ({place})" if analyte else place
+def _gap_name(gap: Gap, wording: Wording) -> str:
+    """Name what a gap is about: the test, the prefetch key, or nothing where the resource says it."""
+    params = dict(gap.params)
+    if analyte := params.get("analyte"):
+        return wording.name("analytes", analyte)
+    return f"prefetch.{markdown_text(params['key'], _NAME)}" if "key" in params else ""
+
+
+def _reference(gap: Gap) -> str:
+    """Type and id, so that the entry can be found in the record; of the patient, who is known, the type alone."""
+    kind = gap.resource.partition("/")[0]
+    return markdown_text(kind if kind == "Patient" else gap.resource, _NAME)
+
+
+def _gap_place(gaps: Sequence[Gap], wording: Wording) -> str:
+    """Name test or prefetch key, the resources by id, and the element that all these gaps have in common."""
+    found = list(dict.fromkeys(filter(None, (_reference(gap) for gap in gaps))))
+    references = ", ".join(found[:_REFERENCES]) + (", …" if len(found) > _REFERENCES else "")
+    name, element = _gap_name(gaps[0], wording), markdown_text(gaps[0].element, _TEXT)
+    named = f"{name} ({references})" if name and references else name or references
+    return ", ".join(filter(None, (named, element)))
+
+
+def _gap_lines(gaps: Iterable[Gap], wording: Wording) -> list[str]:
+    """Return one line for gaps of the same sort at the same element of the same kind of resource."""
+    sorts: dict[tuple[str, ...], list[Gap]] = {}
+    for gap in gaps:
+        kind = gap.resource.partition("/")[0]
+        sorts.setdefault((gap.code.value, kind, gap.element, _gap_name(gap, wording)), []).append(gap)
+    lines = [
+        (wording.gaps[code].fill({"where": _gap_place(same, wording)}) or "", len(same))
+        for (code, *_), same in sorts.items()
+    ]
+    return [f"{text} (×{count})" if count > 1 else text for text, count in dict(lines).items()]
 
 
 def _rank(gap: Gap) -> int:
@@ -115,9 +146,13 @@ def gaps_block(writing: Writing) -> str:
     gaps: Sequence[Gap] = sorted(listed, key=_rank)
     if unread:
         gaps = [g for g in gaps if _concerns_reports(g)] or gaps
-    counted = Counter(wording.gaps[gap.code.value].fill({"where": _gap_place(gap, wording)}) or "" for gap in gaps)
-    lines = [f"{text} (×{count})" if count > 1 else text for text, count in counted.items()]
+    lines = _gap_lines((gap for gap in gaps if gap.code not in _USED), wording)
     if len(lines) > _GAPS:
         lines = [*lines[:_GAPS], wording.phrase("more", count=str(len(lines) - _GAPS))]
     lines += _unknown_drugs(writing)
-    return f"{heading('gaps', wording)}\n\n{bullets(lines)}" if lines else ""
+    notes = [
+        f"**{wording.name('columns', 'note')}**: {line}"
+        for line in _gap_lines((gap for gap in gaps if gap.code in _USED), wording)
+    ]
+    lost = [f"{heading('gaps', wording)}\n\n{bullets(lines)}"] if lines else []
+    return "\n\n".join([*lost, *notes])

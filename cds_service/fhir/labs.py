@@ -5,11 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
+from math import isclose
 
 from cds_service.domain.facts import Comparator, GapCode, LabValue
 from cds_service.domain.vocabulary import Analyte
 from cds_service.fhir.node import Concept, Node
-from cds_service.fhir.units import Conversion, UnitConverter
+from cds_service.fhir.units import Conversion, UnitConverter, spelled
 from cds_service.knowledge.code_groups import CodeSystem, LabEntry, pairs, phrases, system_of
 from cds_service.knowledge.codes import Labs
 from cds_service.reading.phrases import PhraseMatcher
@@ -33,6 +34,8 @@ _LONGEST_TEXT = 400
 _TITRE = re.compile(r"\b1\s?[:/]\s?(\d{2,6})\b")
 # agglutination from 1:160 on speaks for brucellosis
 _POSITIVE_TITRE = 160
+# Two laboratories round the same amount in two units differently.
+_ROUNDED = 0.02
 _VALUES = (
     "valueQuantity",
     "valueString",
@@ -48,9 +51,7 @@ _VALUES = (
 _POSITIVE_CODES = frozenset(
     {"POS", "DET", "RR", "A", "AA", "10828004", "260373001", "52101004", "LA6576-8", "LA11882-0"}
 )
-_NEGATIVE_CODES = frozenset(
-    {"NEG", "ND", "NR", "N", "260385009", "260415000", "2667000", "LA6577-6", "LA11883-8"}
-)
+_NEGATIVE_CODES = frozenset({"NEG", "ND", "NR", "N", "260385009", "260415000", "2667000", "LA6577-6", "LA11883-8"})
 _UNKNOWN_CODES = frozenset({"IND", "E", "42425007", "82334004", "385432009", "LA11884-6", "LA11885-3"})
 
 
@@ -205,7 +206,11 @@ class LabReader:
             return []
         lab = self._labs.analytes[analyte]
         blank = LabValue(analyte, None, lab.unit, frame.collected, node.provenance(), status=frame.status)
-        measure = self._measure(node, lab)
+        measures = tuple(self._measures(node, lab))
+        measure = measures[0] if measures else None
+        if not all(self._same(measures[0], other, analyte) for other in measures):
+            node.note(GapCode.AMBIGUOUS_VALUE, "value", clinical=True, analyte=analyte)
+            return []
         if measure is not None and not (lab.qualitative and lab.unit == "1"):
             return list(self._numeric(node, blank, measure))
         text = f"{measure.value:g} {measure.unit}".strip() if measure else self._result_text(node, frame)
@@ -217,25 +222,34 @@ class LabReader:
             node.note(GapCode.MISSING_VALUE, "value", clinical=frame.status != "registered", analyte=analyte)
         return []
 
-    def _measure(self, node: Node, lab: LabEntry) -> _Measure | None:
+    def _measures(self, node: Node, lab: LabEntry) -> Iterator[_Measure]:
+        """Yield every number that the result states, the most exact element first; usually there is one."""
         given = [name for name in _VALUES if node.has(name)]
         if len(given) > 1:
             node.note(GapCode.AMBIGUOUS_VALUE, "value")
         quantity = node.child("valueQuantity") if "valueQuantity" in given else None
-        if quantity is not None:
-            found = _quantity(quantity)
-            if found is not None:
-                return found
+        found = _quantity(quantity) if quantity is not None else None
+        if found is not None:
+            yield found
         for name in ("valueInteger", "valueDecimal"):
             number = node.number(name) if name in given else None
             if number is not None:
-                return _Measure(number, "", None, node.place(name))
+                yield _Measure(number, "", None, node.place(name))
         for name in ("valueString", "valueText"):
-            if name in given and not lab.qualitative:
-                written = _written(node.text(name))
-                if written is not None:
-                    return replace(written, element=node.place(name))
-        return None
+            written = _written(node.text(name)) if name in given and not lab.qualitative else None
+            if written is not None:
+                yield replace(written, element=node.place(name))
+
+    def _same(self, one: _Measure, other: _Measure, analyte: Analyte) -> bool:
+        """Tell whether two numbers state one result: the same number, or the same amount in other units."""
+        if one.comparator != other.comparator:
+            return False
+        if not (one.unit and other.unit) or spelled(one.unit) == spelled(other.unit):
+            return one.value == other.value
+        first, second = (self._converter.conversion(measure.unit, analyte) for measure in (one, other))
+        if first is None or second is None:
+            return False
+        return isclose(first.apply(one.value), second.apply(other.value), rel_tol=_ROUNDED)
 
     def _numeric(self, node: Node, blank: LabValue, measure: _Measure) -> Iterator[LabValue]:
         lab = self._labs.analytes[blank.analyte]
@@ -249,7 +263,9 @@ class LabReader:
         value = conversion.apply(measure.value)
         low, high = lab.plausible
         if not low <= value <= high:
-            node.note(GapCode.IMPLAUSIBLE_VALUE, "value", clinical=True, analyte=blank.analyte)
+            # far off after a conversion that is only approximate: no laboratory reports this test in that unit
+            flaw = GapCode.UNKNOWN_UNIT if conversion.approximate else GapCode.IMPLAUSIBLE_VALUE
+            node.note(flaw, "value", clinical=True, analyte=blank.analyte)
             return
         if conversion.approximate:
             node.note(GapCode.CONVERTED_VALUE, "value", analyte=blank.analyte)

@@ -239,7 +239,7 @@ def test_gaps_that_may_matter_are_counted_and_the_list_is_short(make: Any) -> No
     codes = (GapCode.UNKNOWN_UNIT, GapCode.FUTURE_DATE, GapCode.WITHDRAWN, GapCode.AGE_UNKNOWN, GapCode.SEX_UNKNOWN)
     gaps = (make.gap, make.gap, small, *(Gap(code, "Observation/x", clinical=True) for code in codes))
     text = detail(make, gaps=gaps)
-    assert "- Observation.valueQuantity: a value without a unit was not used (×2)\n" in text
+    assert "- Observation/obs-9, valueQuantity: a value without a unit was not used (×2)\n" in text
     assert "Patient" not in text
     assert "- 2 more\n" in text
 
@@ -247,12 +247,26 @@ def test_gaps_that_may_matter_are_counted_and_the_list_is_short(make: Any) -> No
 def test_gap_without_a_place_is_still_a_sentence(make: Any) -> None:
     text = detail(make, gaps=(Gap(GapCode.PREFETCH_MISSING, "", clinical=True),))
     assert "- data were not sent\n" in text
+    missing = Gap(GapCode.PREFETCH_MISSING, "Observation", clinical=True, params=(("key", "labs"),))
+    assert "- prefetch.labs (Observation): data were not sent\n" in detail(make, gaps=(missing,))
+
+
+def test_gap_names_a_few_of_many_resources(make: Any) -> None:
+    gaps = tuple(Gap(GapCode.MISSING_DATE, f"Condition/c{n}", "onset", clinical=True) for n in range(5))
+    text = detail(make, gaps=gaps)
+    assert "- Condition/c0, Condition/c1, Condition/c2, …, onset: an entry without a date (×5)\n" in text
+
+
+def test_gap_of_the_patient_does_not_repeat_the_id(make: Any) -> None:
+    text = detail(make, gaps=(Gap(GapCode.FUTURE_DATE, "Patient/secret", "birthDate", clinical=True),))
+    assert "- Patient, birthDate: a date in the future was not used\n" in text
+    assert "secret" not in text.split("**Not usable**")[1].split("**Rule**")[0]
 
 
 def test_unread_card_names_the_reports(make: Any) -> None:
     gaps = (make.gap, Gap(GapCode.ATTACHMENT_UNREADABLE, "DiagnosticReport/r", "presentedForm[0]"))
     text = detail(make, text_id="C92", lane=Lane.UNREAD, gaps=gaps)
-    assert r"- DiagnosticReport.presentedForm\[0\]: the attached report could not be read" in text
+    assert r"- DiagnosticReport/r, presentedForm\[0\]: the attached report could not be read" in text
     assert "Observation" not in text.split("**Not usable**")[1].split("**Rule**")[0]
 
 

@@ -137,13 +137,13 @@ def test_gap_names_the_test_and_important_gaps_come_first(make: Any) -> None:
         gap(GapCode.REPORT_PRELIMINARY, "DiagnosticReport/1"),
     )
     text = make.write(make.card("C10"), gaps=gaps)[0]["detail"].split("**Not usable**")[1]
-    assert [line for line in text.splitlines() if line.startswith("- ")][:5] == [
-        "- DiagnosticReport.value: a report is preliminary",
-        "- CRP (Observation.value): an implausible value was not used",
+    assert [line for line in text.splitlines() if line.startswith("- ")][:4] == [
+        "- CRP (Observation/1), value: an implausible value was not used",
         "- the age is unknown",
-        "- Condition.value: an entry without a date (×3)",
-        "- 1 more",
+        "- Condition/0, Condition/1, Condition/2, value: an entry without a date (×3)",
+        "- Calcium (Observation/2), value: a value with an unknown unit was not used",
     ]
+    assert "\n\n**Note**: DiagnosticReport/1, value: the report is preliminary; it was read" in text
 
 
 def test_sentence_of_a_preliminary_report_is_marked(make: Any, language: Language) -> None:

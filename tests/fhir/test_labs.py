@@ -354,3 +354,27 @@ def test_a_result_that_came_twice_counts_once(extract: Extract) -> None:
 def test_a_pending_result_is_no_clinical_gap(extract: Extract) -> None:
     facts = extract(observation("1988-5", status="registered"))
     assert [(gap.code, gap.clinical) for gap in facts.gaps] == [(GapCode.MISSING_VALUE, False)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"valueString": "12 mg/L"}, {"valueString": "<86 mg/L"}, {"valueInteger": 12}, {"valueString": "86 furlong"}],
+)
+def test_two_values_that_disagree_are_both_left_out_and_said(extract: Extract, other: dict[str, Any]) -> None:
+    facts = extract(measured(86, "mg/L", "1988-5") | other)
+    assert facts.labs == ()
+    said = [(gap.clinical, dict(gap.params)) for gap in facts.gaps if gap.code is GapCode.AMBIGUOUS_VALUE]
+    assert (True, {"analyte": "CRP"}) in said
+
+
+@pytest.mark.parametrize("other", [{"valueString": "86"}, {"valueString": "8.6 mg/dL"}, {"valueDecimal": 86.0}])
+def test_two_values_that_agree_are_one(extract: Extract, other: dict[str, Any]) -> None:
+    facts = extract(measured(86, "mg/L", "1988-5") | other)
+    assert only(facts).value == 86
+    assert not [gap for gap in facts.gaps if gap.clinical and gap.code is GapCode.AMBIGUOUS_VALUE]
+
+
+def test_a_unit_that_no_laboratory_uses_for_the_test_is_not_understood(extract: Extract) -> None:
+    facts = extract(measured(12, "mmol/L", "1988-5"))
+    assert facts.labs == ()
+    assert GapCode.UNKNOWN_UNIT in {gap.code for gap in facts.gaps}
