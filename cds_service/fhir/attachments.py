@@ -7,7 +7,7 @@ import io
 import re
 from dataclasses import dataclass
 
-from pypdf import PdfReader
+from pypdf import Configuration, PdfReader, apply_configuration
 from pypdf.errors import PyPdfError
 from selectolax.lexbor import LexborHTMLParser
 
@@ -17,6 +17,23 @@ from cds_service.fhir.node import Node
 MOST_BYTES = 8_000_000
 MOST_CHARACTERS = 200_000
 _MOST_PAGES = 40
+# A page of a report has a few thousand drawing operators; a small file can unpack to millions of them.
+_MOST_OPERATORS = 60_000
+_MOST_BYTES_UNPACKED = 4_000_000
+# Far below the bounds of the library, which are made for books and plans; beyond them it fails.
+_PDF_BOUNDS = Configuration(
+    maximum_declared_stream_length=_MOST_BYTES_UNPACKED,
+    array_based_stream_maximum_output_length=_MOST_BYTES_UNPACKED,
+    lzw_maximum_output_length=_MOST_BYTES_UNPACKED,
+    run_length_maximum_output_length=_MOST_BYTES_UNPACKED,
+    zlib_maximum_output_length=_MOST_BYTES_UNPACKED,
+    stream_decoding_work_maximum_length=4 * _MOST_BYTES_UNPACKED,
+    stream_parsing_work_maximum_count=150_000,
+    page_tree_maximum_entries=10_000,
+    page_tree_maximum_page_entries=100_000,
+    xform_maximum_invocations_per_extraction=200,
+    jbig2dec_binary=None,
+)
 _BLANKS = re.compile(r"[^\S\n]+")
 _EMPTY_LINES = re.compile(r"\n\s*\n\s*")
 # A line break before every block keeps paragraphs, rows and list items apart.
@@ -48,7 +65,7 @@ _PDF_FAULTS = (
 _FALLBACKS = {"ro": "cp1250"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Failure(Exception):  # noqa: N818 - carries the gap, is no fault of the program
     """An attachment that cannot be read, and why."""
 
@@ -162,7 +179,8 @@ def _decoded(attachment: Node, data: bytes, declared: str, language: str) -> str
 
 def _pdf_text(attachment: Node, data: bytes) -> str:
     try:
-        text = _pages(attachment, PdfReader(io.BytesIO(data)))
+        with apply_configuration(_PDF_BOUNDS):
+            text = _pages(attachment, PdfReader(io.BytesIO(data)))
     except _PDF_FAULTS as error:
         # a damaged or hostile file makes the parser fail in many ways
         raise Failure(GapCode.ATTACHMENT_UNREADABLE, "pdf") from error
@@ -171,13 +189,34 @@ def _pdf_text(attachment: Node, data: bytes) -> str:
     return text
 
 
+class _TooManyOperators(Exception):  # noqa: N818 - ends a loop, is no fault of the program
+    """The pages hold more than a report can."""
+
+
+class _OperatorBound:
+    """Ends the extraction of text when a document draws without end."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_OPERATORS
+
+    def count(self, *_operator: object) -> None:
+        """Count one drawing operator. Raises _TooManyOperators."""
+        self._left -= 1
+        if self._left < 0:
+            raise _TooManyOperators
+
+
 def _pages(attachment: Node, reader: PdfReader) -> str:
     if reader.is_encrypted and not reader.decrypt(""):
         raise Failure(GapCode.ATTACHMENT_UNREADABLE, "encrypted")
     pages = reader.pages
     parts: list[str] = []
+    bound = _OperatorBound()
     for page in pages[:_MOST_PAGES]:
-        parts.append(page.extract_text())
+        try:
+            parts.append(page.extract_text(visitor_operand_before=bound.count))
+        except _TooManyOperators:
+            break
         if sum(map(len, parts)) > MOST_CHARACTERS:
             break
     if len(pages) > len(parts):

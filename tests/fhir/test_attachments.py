@@ -2,6 +2,8 @@
 
 import base64
 import io
+import zlib
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -113,6 +115,45 @@ def test_pdf_pages_are_read_in_order(intake: Intake) -> None:
 def test_a_long_pdf_is_cut_and_said_so(intake: Intake) -> None:
     text = read(intake, contentType="application/pdf", data=base64.b64encode(pdf(*["page"] * 45)).decode())
     assert text.count("page") == 40
+    assert gaps(intake) == [(GapCode.REPORT_TRUNCATED, ())]
+
+
+def packed_pdf(stream: bytes) -> bytes:
+    """A PDF of one page whose compressed content unpacks to ``stream``."""
+    packed = zlib.compress(stream, 9)
+    plain = pdf("x")
+    begin, end = plain.index(b"4 0 obj"), plain.index(b"xref")
+    body = b"4 0 obj\n<< /Length %d /Filter /FlateDecode >>\nstream\n%s\nendstream\nendobj\n" % (len(packed), packed)
+    start = begin + len(body)
+    entries = plain[end:].replace(b"startxref\n%d" % end, b"startxref\n%d" % start)
+    return plain[:begin] + body + entries
+
+
+@pytest.mark.parametrize(
+    ("operators", "times"),
+    [
+        (b"BT /F1 9 Tf (L4) Tj ET\n", 100_000),
+        (b"(a)Tj\n", 70_000),
+        (b"q\n", 70_000),
+        (b"[", 500_000),
+        (b"0 ", 9_000_000),
+    ],
+)
+def test_a_small_pdf_that_unpacks_to_a_huge_one_ends_soon_and_says_so(
+    intake: Intake, operators: bytes, times: int
+) -> None:
+    data = packed_pdf(operators * times)
+    assert len(data) < 20_000
+    started = monotonic()
+    assert read(intake, contentType="application/pdf", data=base64.b64encode(data).decode()) == ""
+    assert monotonic() - started < 5
+    assert GapCode.ATTACHMENT_UNREADABLE in {code for code, _ in gaps(intake)}
+
+
+def test_pages_before_an_endless_one_are_kept(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cds_service.fhir.attachments._MOST_OPERATORS", 12)
+    text = read(intake, contentType="application/pdf", data=base64.b64encode(pdf(*["page"] * 5)).decode())
+    assert 0 < text.count("page") < 5
     assert gaps(intake) == [(GapCode.REPORT_TRUNCATED, ())]
 
 
