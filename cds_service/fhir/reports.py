@@ -1,13 +1,14 @@
 """DiagnosticReports to imaging reports with their texts and what was read in them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from cds_service.domain.facts import GapCode, Reading, Report, ReportText
 from cds_service.domain.vocabulary import BodyRegion, Language, Modality
+from cds_service.fhir.answers import answer_of
 from cds_service.fhir.imaging import CodedFindings, ImagingIndex
-from cds_service.fhir.node import Node
+from cds_service.fhir.node import Concept, Node
 from cds_service.fhir.text import report_texts
 from cds_service.knowledge.codes import Codes
 from cds_service.reading.examination import examination
@@ -70,7 +71,7 @@ class ReportReader:
             region=region,
             texts=texts,
             reading=reading,
-            coded=self._findings.find(node.concepts("conclusionCode"), spoken),
+            coded=self._findings.find((*node.concepts("conclusionCode"), *_stated_results(node, results)), spoken),
         )
 
     def is_laboratory(self, node: Node) -> bool:
@@ -107,6 +108,17 @@ class ReportReader:
         kept = named if named is not Modality.UNKNOWN and named is not coded.modality else coded.modality
         widened = region in {BodyRegion.THORACOLUMBAR, BodyRegion.WHOLE_SPINE} and coded.region in _SPINE
         return kept, (region if widened or (not exact and region is not BodyRegion.UNKNOWN) else coded.region)
+
+
+def _stated_results(node: Node, results: Mapping[str, Node]) -> Iterator[Concept]:
+    """Concepts that the results of a structured report state: what was found to be so, or the finding as a value."""
+    for link in node.children("result"):
+        observation = results.get(link.text("reference"))
+        if observation is None or observation.code("status").lower() in _WITHDRAWN:
+            continue
+        answer = answer_of(observation)
+        if answer is not False:
+            yield observation.concept("code" if answer else "valueCodeableConcept")
 
 
 def _times(node: Node, *, relevant: bool) -> tuple[datetime | None, datetime | None]:

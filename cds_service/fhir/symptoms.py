@@ -1,14 +1,11 @@
 """Observations that state a symptom or a risk ("pain worse", "injecting drug use") instead of a measured value."""
 
+from cds_service.fhir.answers import answer_of
 from cds_service.fhir.conditions import ConditionReader, EntryFacts, dated
 from cds_service.fhir.node import Concept, Node
 
 _WITHDRAWN = frozenset({"entered-in-error", "cancelled"})
 _CATEGORIES = frozenset({"exam", "survey", "social-history", "symptom", "activity", "functional-mental-status", "sdoh"})
-_ABSENT = frozenset({"373067005", "260385009", "2667000", "LA32-8", "N", "260415000"})
-_PRESENT = frozenset({"373066001", "10828004", "52101004", "LA33-6", "Y", "260373001"})
-_DENIAL = ("no", "nein", "nu", "negative", "negativ", "absent", "none", "keine", "never", "nie", "niciodată", "denies")
-_CONFIRMATION = ("yes", "ja", "da", "present", "positive", "positiv", "pozitiv", "vorhanden", "prezent")
 
 
 class SymptomReader:
@@ -25,11 +22,9 @@ class SymptomReader:
         question = node.concept("code")
         value = node.concept("valueCodeableConcept")
         answer = value.label or node.text("valueString")
-        flag = node.flag("valueBoolean") if "valueBoolean" in node.body else None
-        codes = {coding.code for coding in value.codings}
-        if flag is False or codes & _ABSENT or answer.lower().rstrip(".") in _DENIAL:
+        confirmed = answer_of(node)
+        if confirmed is False:
             return EntryFacts()
-        confirmed = flag is True or bool(codes & _PRESENT) or answer.lower().rstrip(".") in _CONFIRMATION
         if confirmed:
             stated = question
         elif answer:

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 
 from cds_service.domain.facts import GapCode, ReportText
+from cds_service.fhir.answers import answer_of
 from cds_service.fhir.attachments import MOST_CHARACTERS, attachment_text, html_text, tidy
 from cds_service.fhir.node import Node
 
 _MOST_ATTACHMENTS = 12
+_WITHDRAWN = frozenset({"cancelled", "entered-in-error"})
 
 
 def report_texts(report: Node, results: Mapping[str, Node], binaries: Mapping[str, Node]) -> tuple[ReportText, ...]:
@@ -56,9 +58,14 @@ def _results(report: Node, results: Mapping[str, Node], language: str) -> list[R
         observation = results.get(link.text("reference"))
         if observation is None:
             continue
+        name = observation.concept("code").label
+        if answer_of(observation) and observation.code("status").lower() not in _WITHDRAWN:
+            # a finding that is confirmed is stated by its name, whatever the language of the "yes"
+            words = " ".join(filter(None, (name, observation.concept("bodySite").label)))
+            found.append(ReportText(tidy(words), link.path, language or None))
+            continue
         value = observation.text("valueString") or observation.concept("valueCodeableConcept").label
         if value:
-            name = observation.concept("code").label
             found.append(ReportText(tidy(f"{name}: {value}" if name else value), link.path, language or None))
     return found
 

@@ -88,6 +88,9 @@ def passes_gate(report: Report) -> bool:
 
 def could_be_spine_mri(report: Report) -> bool:
     """Tell whether a report that could not be read may have been a spine MRI (region and modality not against it)."""
+    if not report.title and not report.codes and report.modality is Modality.UNKNOWN:
+        # nothing at all says what was examined
+        return report.region in SPINE_REGIONS or report.region is BodyRegion.UNKNOWN
     return report.modality in {Modality.MR, Modality.UNKNOWN} and (
         report.region in SPINE_REGIONS or (report.modality is Modality.MR and report.region is BodyRegion.UNKNOWN)
     )

@@ -173,3 +173,50 @@ def test_observations_inside_a_report_are_read(extract: Extract) -> None:
     }
     facts = extract(report("MRI lumbar spine", contained=[inner], result=[{"reference": "#crp"}]))
     assert [lab.value for lab in facts.labs] == [9.0]
+
+
+YES = {"coding": [{"system": "http://snomed.info/sct", "code": "52101004"}], "text": "Present"}
+
+
+def result(**members: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "Observation",
+        "id": "z1",
+        "status": "final",
+        "subject": {"reference": "Patient/p1"},
+    } | members
+
+
+def coded_discitis() -> dict[str, Any]:
+    return {"coding": [{"system": "http://snomed.info/sct", "code": "444760002"}], "text": "Spondylodiscitis"}
+
+
+@pytest.mark.parametrize(
+    ("members", "stated"),
+    [
+        ({"code": coded_discitis(), "valueBoolean": True}, True),
+        ({"code": coded_discitis(), "valueCodeableConcept": YES}, True),
+        ({"code": coded_discitis(), "valueString": "vorhanden"}, True),
+        ({"code": {"text": "Diagnosis"}, "valueCodeableConcept": coded_discitis()}, True),
+        ({"code": coded_discitis(), "valueBoolean": False}, False),
+        ({"code": coded_discitis(), "valueBoolean": True, "status": "entered-in-error"}, False),
+        ({"code": coded_discitis()}, False),
+    ],
+)
+@pytest.mark.parametrize("contained", [True, False])
+def test_coded_results_of_a_report_are_findings(
+    members: dict[str, Any], extract: Extract, *, stated: bool, contained: bool
+) -> None:
+    observation = result(**members)
+    link = {"reference": "#z1" if contained else "Observation/z1"}
+    made = report("MRI lumbar spine", "24968-0", result=[link, {"reference": "Observation/lost"}])
+    facts = extract(made | {"contained": [observation]}) if contained else extract(made, observation)
+    (found,) = facts.reports
+    assert [f.finding for f in found.coded] == ([FindingId.INFECTION_STATED] if stated else [])
+
+
+def test_confirmed_result_is_read_by_its_name_and_site(extract: Extract) -> None:
+    observation = result(code={"text": "Epidural abscess"}, valueBoolean=True, bodySite={"text": "T8"})
+    made = report("MRI", contained=[observation], result=[{"reference": "#z1"}], conclusion="")
+    (found,) = extract(made).reports
+    assert [text.text for text in found.texts] == ["Epidural abscess T8"]

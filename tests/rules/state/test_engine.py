@@ -18,7 +18,7 @@ from cds_service.domain.facts import (
     Provenance,
     Report,
 )
-from cds_service.domain.vocabulary import FindingId, Indicator, OrderKind
+from cds_service.domain.vocabulary import BodyRegion, FindingId, Indicator, Modality, OrderKind
 from cds_service.knowledge.load import Knowledge
 from cds_service.rules.engine import Engine
 from cds_service.rules.rule import Outcome, Rule
@@ -234,6 +234,16 @@ def test_an_incomplete_list_of_reports_is_said_where_no_card_comes(
     with_card = replace(with_reports(facts_of({}), make_report(["F-EDEMA L3"])), gaps=incomplete)
     assert "C92-L" not in texts(engine.assess(with_card))
     assert texts(engine.assess(replace(without, gaps=(Gap(code, "Observation", clinical=True),)))) == []
+
+
+def test_an_unread_report_that_does_not_say_what_was_examined_is_said(
+    engine: Engine, facts_of: Facts, make_report: MakeReport
+) -> None:
+    unnamed = replace(make_report([], language=None), texts=(), title="", codes=(), modality=Modality.UNKNOWN)
+    unnamed = replace(unnamed, region=BodyRegion.UNKNOWN)
+    assert texts(engine.assess(with_reports(facts_of({}), unnamed))) == ["C92"]
+    named = replace(unnamed, title="Report")
+    assert texts(engine.assess(with_reports(facts_of({}), named))) == []
 
 
 def test_an_unreadable_report_of_another_region_is_not_about_the_spine(
