@@ -292,8 +292,10 @@ def missing_facts(context: RuleContext, state: LaneState, card: LaneCard) -> tup
     window = context.thresholds.fever_hours.span
     infection = card.lane in {Lane.SAFETY, Lane.INFECTION}
     plan = card.lane in {Lane.BENIGN, Lane.PLAN}
+    # Beside an open tumour question the card that would ask for markers may have given way.
+    tumor = card.lane is Lane.MALIGNANCY
     checks = (
-        ("crp_esr", (infection or plan) and state.labs is Labs.U and not state.esr_only),
+        ("crp_esr", (infection or plan or tumor) and state.labs is Labs.U and not state.esr_only),
         ("crp", infection and state.esr_only),
         ("temperature", infection and not context.within(window, Analyte.TEMPERATURE)),
         ("blood_culture", infection and not context.cultures(context.thresholds.culture_days.span)),

@@ -1,12 +1,12 @@
 """Which report leads: the latest spine MRI with something to say that no later MRI of the same region replaced."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from cds_service.domain.assessment import FindingCause
-from cds_service.domain.facts import Report, TextFinding
-from cds_service.domain.vocabulary import BodyRegion, FindingId, Modality
+from cds_service.domain.facts import ConflictKind, Report, TextFinding
+from cds_service.domain.vocabulary import BodyRegion, Certainty, FindingId, Modality, Section, Status
 from cds_service.rules.levels import bodies
 from cds_service.rules.polarity import Weight, weight
 
@@ -55,8 +55,34 @@ _MR_ONLY = frozenset(
 
 
 def findings_of(report: Report) -> tuple[TextFinding, ...]:
-    """Findings of a report's text and of its codes."""
-    return (*report.reading.findings, *report.coded)
+    """Findings of a report's text and of its codes, with statements that another part of the report denies."""
+    return (*report.reading.findings, *_denied_elsewhere(report), *report.coded)
+
+
+def _denied_elsewhere(report: Report) -> Iterator[TextFinding]:
+    """Statements of which the reading kept the denial at the same level alone: the more serious one counts.
+
+    The reading follows the impression; advice must not where it flatly denies what the findings say of a named level. A
+    denial without a level is a summary, and only opens a case.
+    """
+    stated = report.reading.findings
+    for conflict in report.reading.conflicts:
+        if conflict.kind is not ConflictKind.STATUS:
+            continue
+        about = [f for f in stated if f.finding is conflict.finding and f.sentence in conflict.sentences]
+        other = [text for text in conflict.sentences if text not in {f.sentence for f in about}]
+        same_level = conflict.levels and all(weight(f) is Weight.ABSENT and f.levels for f in about)
+        if about and other and same_level:
+            yield replace(
+                about[0],
+                status=Status.PRESENT,
+                certainty=Certainty.CERTAIN,
+                levels=conflict.levels,
+                sentence=other[0],
+                section=Section.FINDINGS,
+                qualifiers=frozenset(),
+                cue=None,
+            )
 
 
 def _states(report: Report, ids: frozenset[FindingId] | None = None, *, with_level: bool = False) -> bool:

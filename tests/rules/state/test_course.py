@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from cds_service.domain.assessment import Assessment
-from cds_service.domain.facts import PatientFacts, Report
+from cds_service.domain.facts import Conflict, ConflictKind, PatientFacts, Report
 from cds_service.domain.state import Course, TimeCourse
-from cds_service.domain.vocabulary import Indicator, Trend
+from cds_service.domain.vocabulary import FindingId, Indicator, Status, Trend
 from cds_service.knowledge.load import Knowledge
 from cds_service.rules.compared import compared_days
 from cds_service.rules.engine import Engine
-from cds_service.rules.reports import current_reports, is_corrected_by
+from cds_service.rules.reports import current_reports, findings_of, is_corrected_by
 
 Case = Mapping[str, Any]
 Facts = Callable[[Case], PatientFacts]
@@ -177,3 +177,27 @@ def test_a_preliminary_report_does_not_silence_the_final_one_before_it(
     assert current_reports((final, finished), facts_of({}).as_of, window).candidates == (finished,)
     newest = replace(early, provenance=final.provenance, effective=facts_of({}).as_of)
     assert current_reports((early, newest), facts_of({}).as_of, window).candidates == (newest,)
+
+
+@pytest.mark.parametrize(
+    ("findings", "conflict", "counts"),
+    [
+        (["-F-FX L1 #denied"], {}, True),
+        (["-F-FX #denied"], {}, False),
+        (["-F-FX L1 #denied"], {"levels": ()}, False),
+        (["-F-FX L1 #denied", "F-FX L1 #stated"], {}, False),
+        (["F-FX L1 #denied"], {}, False),
+        (["-F-FX L1 #denied"], {"kind": ConflictKind.AMBIGUOUS_TERM}, False),
+        (["-F-FX L1 #other"], {}, False),
+    ],
+)
+def test_a_statement_that_the_impression_denies_at_its_level_still_counts(
+    make_report: MakeReport, findings: list[str], conflict: dict[str, Any], *, counts: bool
+) -> None:
+    report = make_report(findings)
+    told = Conflict(ConflictKind.STATUS, FindingId.FRACTURE, ("Sentence stated.", "Sentence denied."), ("L1",))
+    reading = replace(report.reading, conflicts=(replace(told, **conflict),))
+    more = findings_of(replace(report, reading=reading))[len(findings) :]
+    assert [(f.status, f.levels, f.sentence) for f in more] == (
+        [(Status.PRESENT, ("L1",), "Sentence stated.")] if counts else []
+    )
