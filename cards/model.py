@@ -19,7 +19,9 @@ OneLine = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\r\n\t]*\S
 Summary = Annotated[OneLine, AfterValidator(_fits)]
 AbsoluteUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+[^\s]*$")]
 AlphaNumeric = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,100}$")]
-ReferenceText = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}$")]
+# Wider than FHIR's id rule: drafts have long, opaque, temporary ids that must come back exactly as they were sent.
+REFERENCE_PATTERN = r"^[A-Z][A-Za-z]+/[^\s/?#]{1,512}$"
+ReferenceText = Annotated[str, StringConstraints(pattern=REFERENCE_PATTERN)]
 
 
 class _Wire(BaseModel):

@@ -14,13 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from cards.catalogue import flaw, read_toml
 from cards.changes import CHANGES, changed
-from cards.model import Action, Suggestion
+from cards.model import REFERENCE_PATTERN, Action, Suggestion
 from cards.phrases import levels_text
 from cards.wording import ORDERS_BESIDE_KINDS, Wording
 from cds_service.domain.assessment import Draft, DraftKind, PlannedCard, Priority
 from cds_service.errors import KnowledgeError
 
-_REFERENCE = re.compile(r"^[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}$")
+_REFERENCE = re.compile(REFERENCE_PATTERN)
 _UNKNOWN_REGION = "unknown"
 _ONE_REGION_EACH = frozenset({DraftKind.CT_REGION})
 _LEVELS = 4

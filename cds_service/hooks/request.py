@@ -17,6 +17,8 @@ _REFERENCE = re.compile(r"[A-Z][A-Za-z]{1,63}/[A-Za-z0-9_.~-]{1,256}")
 _MAX_INSTANCE = 200
 _MAX_TOKEN = 20_000
 _LAY_READERS = ("Patient/", "RelatedPerson/")
+# All published versions of the answered hooks are 1.x; some clients name the version of the specification (2.x) here.
+_HOOK_VERSION = re.compile(r"[12](\.\d{1,4}){0,2}")
 _WITHDRAWN = ("entered-in-error", "cancelled")
 
 
@@ -201,6 +203,9 @@ def read_request(service: Service, body: Any) -> HookRequest:
     instance = check.text(body, "hookInstance", "hookInstance")
     if len(instance) > _MAX_INSTANCE:
         check.wrong("hookInstance", "must be a UUID")
+    version = check.text(body, "hookVersion", "hookVersion", required=False)
+    if version and not _HOOK_VERSION.fullmatch(version):
+        check.wrong("hookVersion", f"is not a version of {service.hook} that is known here (1.x)")
     context = check.object(body, "context", "context", required=True)
     patient_id = user_id = encounter_id = ""
     orders: tuple[dict[str, Any], ...] = ()

@@ -102,6 +102,14 @@ def test_delete_names_its_target() -> None:
     ] == [{"type": "delete", "description": "Take back", "resourceId": "ServiceRequest/o-1"}]
 
 
+@pytest.mark.parametrize(
+    "identity", ["a_b", "x" * 200, "draft:1.2~3", "temp-00000000-0000-4000-8000-000000000000", "ä|1"]
+)
+def test_id_of_a_draft_comes_back_as_it_was_sent(identity: str) -> None:
+    target = f"MedicationRequest/{identity}"
+    assert Action(type="delete", description="Take back", resource_id=target).resource_id == target
+
+
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "/relative", "https://", "ftp://x.example", "https://a b"])
 def test_link_that_a_browser_cannot_open_is_refused(url: str) -> None:
     with pytest.raises(ValidationError):

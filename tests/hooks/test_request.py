@@ -31,6 +31,11 @@ def test_unknown_members_and_leftovers_are_ignored() -> None:
     assert (request.patient_id, request.encounter_id, request.prefetch) == ("pt-1", "", {})
 
 
+@pytest.mark.parametrize("version", [None, "", "1", "1.0", "1.1", "1.0.2", "2.0"])
+def test_known_versions_of_a_hook_are_accepted(version: Any) -> None:
+    assert read_request(PATIENT_VIEW, body(hookVersion=version)).patient_id == "pt-1"
+
+
 @pytest.mark.parametrize("given", [None, [], "x", 3])
 def test_only_an_object_is_a_call(given: Any) -> None:
     assert problems(PATIENT_VIEW, given) == {"body": "invalid"}
@@ -44,6 +49,9 @@ def test_only_an_object_is_a_call(given: Any) -> None:
         (body() | {"context": "x"}, {"context": "invalid"}),
         (body(hook="order-sign"), {"hook": "invalid"}),
         (body(hookInstance=5), {"hookInstance": "invalid"}),
+        (body(hookVersion="99.0"), {"hookVersion": "invalid"}),
+        (body(hookVersion="latest"), {"hookVersion": "invalid"}),
+        (body(hookVersion=1), {"hookVersion": "invalid"}),
         (body(hookInstance=""), {"hookInstance": "required"}),
         (body(hookInstance="x" * 201), {"hookInstance": "invalid"}),
         (body(context={"patientId": "a b"}), {"context.patientId": "invalid"}),
