@@ -33,6 +33,7 @@ from cds_service.rules.context import BACKGROUND, Basis, RuleContext, prepare
 from cds_service.rules.derive import Derived, derive
 from cds_service.rules.laboratory import markers
 from cds_service.rules.lanes import row_catalogue
+from cds_service.rules.ordering import in_one_order
 from cds_service.rules.orders import OrderOutcome, evaluate_orders
 from cds_service.rules.planning import Planner
 from cds_service.rules.polarity import Weight, weight
@@ -124,6 +125,7 @@ class Engine:
 
     def assess(self, facts: PatientFacts) -> Assessment:
         """Evaluate for the view of a patient. Raises whatever a rule raises: no answer is better than half of one."""
+        facts = in_one_order(facts)
         if self._is_child(facts):
             return self._for_child(facts)
         evaluation = self._evaluate(facts)
@@ -136,6 +138,7 @@ class Engine:
 
     def assess_orders(self, facts: PatientFacts, *, signing: bool) -> Assessment:
         """Evaluate the draft orders of a session; at signing only warnings and critical cards are kept."""
+        facts = in_one_order(facts)
         if self._is_child(facts):
             child = self._for_child(facts)
             return replace(child, cards=()) if signing else child

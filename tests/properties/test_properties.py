@@ -43,6 +43,10 @@ PROBLEMS = (
     "Monoclonal gammopathy of undetermined significance",
     "Ankylosing spondylitis",
     "Heart failure",
+    "Breast cancer",
+    "Prostate cancer",
+    "Fall at home",
+    "Fall on stairs",
 )
 DRUGS = ("Prednisolone 20 mg daily", "Ibuprofen 400 mg", "Apixaban 5 mg", "Amoxicillin 1 g", "Lorazepam 1 mg")
 LAB_REQUESTS = {"crp", "esr", "crp_esr_recheck"}
@@ -63,6 +67,9 @@ def charts(draw: st.DrawFn) -> tuple[str, list[tuple[Any, ...]]]:
     recipes += [("drug", name) for name in draw(st.lists(st.sampled_from(DRUGS), max_size=2, unique=True))]
     if draw(st.booleans()):
         recipes.append(("report", draw(st.sampled_from(SENTENCES)), draw(st.sampled_from((30, 60, 100))), "earlier"))
+    # Results that cannot be used: each leaves a gap.
+    for days in draw(st.lists(st.sampled_from((0.3, 2.0, 5.0)), max_size=3, unique=True)):
+        recipes.append(("lab", "1988-5", 12.0, draw(st.sampled_from(("", "furlongs"))), days))
     return text, recipes
 
 
