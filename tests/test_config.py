@@ -31,12 +31,16 @@ def test_variables_and_arguments() -> None:
         "MARROW_BUDGET_SECONDS": "2.5",
         "MARROW_PUBLIC_URL": "https://cds.example.org/marrow/",
         "MARROW_STATE_DIR": "~/state",
+        "MARROW_PRIVATE_NETWORKS": "10.20.0.0/16, fd00::/8",
+        "MARROW_AUDIT_URL": "sqlite:///audit.sqlite",
         "OTHER": "x",
     }
     settings = read_settings(environ, port="9001", host=None, language=Language.DE)
     assert (settings.port, settings.language) == (9001, Language.DE)
     assert settings.fhir_origins == ("https://ehr.example.org", "http://fhir:8080")
     assert (settings.allow_open, settings.budget_seconds) == (True, 2.5)
+    assert settings.private_networks == ("10.20.0.0/16", "fd00::/8")
+    assert settings.audit_database == "sqlite:///audit.sqlite"
     assert settings.base_url == "https://cds.example.org/marrow"
     assert settings.state_path == Path("~/state").expanduser()
 
@@ -56,6 +60,10 @@ def test_variables_and_arguments() -> None:
         ("PUBLIC_URL", "https://a/?x=1"),
         ("FHIR_ORIGINS", "https://a.example/path"),
         ("CORS_ORIGINS", "*"),
+        ("PRIVATE_NETWORKS", "10.0.0.1/8"),
+        ("PRIVATE_NETWORKS", "intranet"),
+        ("AUDIT_DAYS", "-1"),
+        ("PREVIEW", "perhaps"),
         ("HOST", " "),
         ("CLIENTS", ""),
         ("NO_SUCH_THING", "1"),
@@ -110,6 +118,15 @@ def test_origins_have_one_spelling(url: str, origin: str) -> None:
 )
 def test_loopback_is_told_without_looking_names_up(host: str, local: bool) -> None:  # noqa: FBT001
     assert is_loopback(host) == local
+
+
+def test_trial_and_preview_end_with_a_registry() -> None:
+    registry = Path("clients.toml")
+    assert (Settings().trial, Settings().preview_open) == (True, True)
+    assert (Settings(clients=registry).trial, Settings(clients=registry).preview_open) == (False, False)
+    assert Settings(host="192.168.1.5", allow_open=True).trial is False
+    assert Settings(clients=registry, preview=True).preview_open is True
+    assert Settings().audit_database == Settings().database
 
 
 def test_ipv6_host_stands_in_brackets_in_the_address() -> None:

@@ -17,7 +17,7 @@ LEEWAY_SECONDS = 60
 MAX_LIFE_SECONDS = 3600
 _REQUIRED = ("iss", "aud", "exp", "iat", "jti")
 _MAX_TOKEN = 16_000
-_MAX_TOKEN_ID = 1000
+_MAX_NAME = 1000
 # Seconds since 1970 far beyond any calendar; larger numbers are attacks on arithmetic.
 _LAST_MOMENT = 1e11
 
@@ -113,9 +113,9 @@ class TokenVerifier:
         expires = self._check_times(claims)
         _check_audience(claims["aud"], audience)
         token_id, tenant = claims["jti"], claims.get("tenant", "")
-        if not isinstance(token_id, str) or not 0 < len(token_id) <= _MAX_TOKEN_ID:
+        if not _is_name(token_id) or not token_id:
             raise TokenRefused("no token id")
-        if not isinstance(tenant, str) or (client.tenants and tenant not in client.tenants):
+        if not _is_name(tenant) or (client.tenants and tenant not in client.tenants):
             raise TokenRefused("unknown tenant")
         return Caller(client, tenant, token_id), expires
 
@@ -168,6 +168,11 @@ def _key(client: Client, header: dict[str, Any]) -> SigningKey:
     if fitting is None:
         raise TokenRefused("algorithm does not fit the key")
     return fitting
+
+
+def _is_name(value: object) -> bool:
+    """Whether a claim is a text that can be written to log and record: bounded, no line ends, no broken characters."""
+    return isinstance(value, str) and len(value) <= _MAX_NAME and value.isprintable()
 
 
 def _is_listed(address: object, listed: frozenset[str]) -> bool:

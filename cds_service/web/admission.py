@@ -35,8 +35,9 @@ def admitted(backend: Backend, service: Service, action: str) -> Iterator[AuditN
     """
     caller = backend.caller(request)
     note(issuer=caller.client.issuer, tenant=caller.tenant, token=caller.token_id[:100])
-    g.audit = AuditNote(action, caller, service, request_id())
     with backend.quotas.admitted(caller.client, request.remote_addr or ""):
+        # Calls beyond the share of a client are not on record, or they would fill it.
+        g.audit = AuditNote(action, caller, service, request_id())
         if service.hook.value not in caller.client.hooks:
             raise RequestError("is not agreed with this caller", field="hook", status=_FORBIDDEN, code="forbidden")
         yield g.audit

@@ -22,7 +22,9 @@ def run(*arguments: str, given: bytes | None = None) -> Result:
     return CliRunner().invoke(cli, list(arguments), input=given)
 
 
-def test_preview_prints_cards_of_every_kind_of_file(tmp_path: Path) -> None:
+def test_preview_prints_cards_of_every_kind_of_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Wide enough for the path of the folder, however deep that is.
+    monkeypatch.setenv("COLUMNS", "300")
     moment = datetime.now(UTC) - timedelta(minutes=1)
     bundle, call, text = (tmp_path / name for name in ("bundle.json", "call.json", "report.txt"))
     bundle.write_text(json.dumps(fhir_fixtures.bundle("t11-before-labs", moment)))

@@ -169,6 +169,10 @@ REFUSED: dict[str, tuple[str, Make]] = {
     "from the future": ("issued in the future", lambda sign, _: bearer(sign(iat=NOW + 600, exp=NOW + 900))),
     "not valid yet": ("not valid yet", lambda sign, _: bearer(sign(nbf=NOW + 600))),
     "lives a day": ("lives too long", lambda sign, _: bearer(sign(exp=NOW + 24 * 3600))),
+    "token id with half a character": ("no token id", lambda sign, _: bearer(sign(jti="\ud800"))),
+    "token id with a line end": ("no token id", lambda sign, _: bearer(sign(jti="1\n2"))),
+    "tenant with half a character": ("unknown tenant", lambda sign, _: bearer(sign(tenant="\ud800"))),
+    "tenant without end": ("unknown tenant", lambda sign, _: bearer(sign(tenant="n" * 1001))),
     "tenant is a number": ("unknown tenant", lambda sign, _: bearer(sign(tenant=5))),
 }  # fmt: skip
 

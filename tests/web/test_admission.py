@@ -53,12 +53,15 @@ def test_hook_that_was_not_agreed_is_forbidden(world: Any, patient_view: dict[st
     assert client.post(f"{SIGN}/feedback", json={"feedback": []}).status_code == 403
 
 
-def test_rate_and_places_are_told_with_the_time_to_wait(world: Any, patient_view: dict[str, Any]) -> None:
-    client = world.client(verifier=Known(replace(CLIENT, rate=parse("2/minute"))))
+def test_rate_and_places_are_told_with_the_time_to_wait(
+    world: Any, audit: AuditStore, patient_view: dict[str, Any]
+) -> None:
+    client = world.client(verifier=Known(replace(CLIENT, rate=parse("2/minute"))), audit=desk(world, audit))
     assert [client.post(VIEW, json=patient_view).status_code for _ in range(3)] == [200, 200, 429]
     late = client.post(VIEW, data=b"{broken", content_type="application/json")
     assert (late.status_code, late.json["issue"][0]["code"]) == (429, "throttled")
     assert 0 < int(late.headers["Retry-After"]) <= 61
+    assert len(list(audit.records())) == 2
     quotas = Quotas()
     one = replace(CLIENT, concurrent=1)
     with quotas.admitted(one, ""):
