@@ -143,6 +143,9 @@ class Planner:
         return levels_of(self._context.edema) or trigger or own
 
     def _references(self, card: LaneCard, signals: tuple[Signal, ...]) -> tuple[str, ...]:
+        """References of the row and of the rules behind it; what only opened the evaluation supports no plan."""
+        if card.evidence and card.card_id not in _GROUNDS:
+            return card.evidence[:_MOST_REFERENCES]
         known = [reference for signal in signals for reference in self._evidence.get(signal.rule_id, ())]
         return tuple(dict.fromkeys((*card.evidence, *known)))[:_MOST_REFERENCES]
 

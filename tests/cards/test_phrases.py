@@ -111,7 +111,7 @@ def test_evidence_names_findings_first_and_the_most_important_of_them_first(make
         make.finding(FindingId.PSOAS, status=Status.ABSENT),
     )
     text = evidence_text(causes, RO, catalogue(), chart_escape)
-    assert text == "abces epidural L4 (posibil); edem osos L4-S1; diabet"
+    assert text == "abces epidural L4 (statut: posibil); edem osos L4-S1; diabet"
 
 
 def test_evidence_names_chart_facts_of_every_kind(make: Any) -> None:

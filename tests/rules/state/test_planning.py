@@ -184,3 +184,8 @@ def test_a_trigger_always_gives_a_card(
         assessment = assess(case)
         if assessment.state is not None and assessment.state.trigger:
             assert assessment.cards, name
+
+
+def test_plan_cites_what_supports_it_and_not_what_opened_the_evaluation(assess: Callable[[Case], Assessment]) -> None:
+    case = {"findings": ["F-MODIC1 L4-L5"], "labs": ["CRP 2", "ESR 5"], "age": 50, "sex": "male"}
+    assert card(assess(case), "C80").evidence == ("R-NG59", "R-NVL2017", "R-ACP2017")
