@@ -10,6 +10,7 @@ _OPENING_WORDS = 60
 
 _INDEX = TermIndex(load_examination_terms())
 _UNSPECIFIC = frozenset({BodyRegion.SPINE, BodyRegion.OTHER, BodyRegion.PELVIS})
+_ELSEWHERE = frozenset({BodyRegion.OTHER, BodyRegion.UNKNOWN})
 _SPINE_PARTS = frozenset({BodyRegion.CERVICAL, BodyRegion.THORACIC, BodyRegion.LUMBAR})
 
 
@@ -19,6 +20,10 @@ def examination(title: str, text: str) -> tuple[Modality, BodyRegion]:
     opening = _opening(text)
     in_line = _named(cut(opening[0]))
     in_text = _named(cut(opening[1]))
+    own = _modality([m for m in in_line if m.first == 0])
+    if own not in {Modality.UNKNOWN, Modality.MR} and _region(in_title) in _ELSEWHERE:
+        # the text opens with the name of another method, and the title does not name the spine
+        in_title = in_line
     modality = next((m for m in map(_modality, (in_title, in_line, in_text)) if m is not Modality.UNKNOWN), None)
     region = next((r for r in map(_region, (in_title, in_line, in_text)) if r is not BodyRegion.UNKNOWN), None)
     return modality or Modality.UNKNOWN, region or BodyRegion.UNKNOWN

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from cds_service.domain.facts import TextFinding
-from cds_service.domain.vocabulary import Certainty, FindingId, Status
+from cds_service.domain.vocabulary import Certainty, FindingId, Qualifier, Status, Trend
 
 _STANDING = frozenset({Status.PRESENT, Status.POSSIBLE})
 _TUMOUR_SIGNS = frozenset(
@@ -16,6 +16,8 @@ _TUMOUR_SIGNS = frozenset(
 _ENTITIES = frozenset({FindingId.MALIGNANCY_STATED, FindingId.TUMOR, FindingId.METASTASIS})
 _DIFFERENTIAL = 3
 _COMPONENT = ("component", "komponente", "anteil", "extension", "extensie", "extending", "extends")
+_FAT = ("lipom",)
+_SHEATH = ("neurinom", "schwannom", "neurofibrom", "meningiom", "meningeom")
 _SOLID = ("solid", "tumor", "tumour", "mass", "raumford", "neoplas", "extraoss")
 
 
@@ -23,6 +25,7 @@ def refine(findings: Sequence[TextFinding]) -> list[TextFinding]:
     """Return the findings with soft-tissue components read as what the report makes of them."""
     findings = _differentials(findings)
     findings = _intradural(findings)
+    findings = [_harmless(finding) for finding in findings]
     infected = any(f.finding is FindingId.INFECTION_STATED and f.status in _STANDING for f in findings)
     tumorous = any(f.finding in _TUMOUR_SIGNS and f.status in _STANDING for f in findings)
     if tumorous and not infected:
@@ -67,7 +70,21 @@ def _differentials(findings: Sequence[TextFinding]) -> list[TextFinding]:
     ]
 
 
-def _is_component(finding: TextFinding) -> bool:
+def _harmless(finding: TextFinding) -> TextFinding:
+    """Mark tumours that are no question of malignancy: lipomas, and known nerve sheath tumours that do not grow."""
+    named = _named(finding)
+    settled = finding.trend is Trend.SAME or Qualifier.KNOWN in finding.qualifiers
+    benign = any(word in named for word in _FAT) or (settled and any(word in named for word in _SHEATH))
+    if finding.finding is not FindingId.TUMOR or not benign:
+        return finding
+    return replace(finding, qualifiers=finding.qualifiers | {Qualifier.EXPLAINED_BENIGN})
+
+
+def _named(finding: TextFinding) -> str:
     start = finding.span.start - finding.sentence_span.start
-    words = finding.sentence[start : start + finding.span.end - finding.span.start].lower()
+    return finding.sentence[start : start + finding.span.end - finding.span.start].lower()
+
+
+def _is_component(finding: TextFinding) -> bool:
+    words = _named(finding)
     return any(word in words for word in _COMPONENT) and not any(word in words for word in _SOLID)
