@@ -247,7 +247,7 @@ def _trend(writing: Writing) -> str:
 
 
 def _rule(writing: Writing) -> str:
-    """Return lane, row, rule ids and knowledge version; in English also the rules' sentences, which are English."""
+    """Return lane, row, rule ids and knowledge version with the sentence of the row, in English also of the rules."""
     card, wording = writing.card, writing.wording
     ids = list(dict.fromkeys(card.rule_ids))
     parts = [wording.phrase("lane", lane=wording.name("lanes", card.lane.value), row=markdown_text(card.row))]
@@ -257,7 +257,8 @@ def _rule(writing: Writing) -> str:
         parts.append(wording.phrase("knowledge", version=markdown_text(writing.assessment.knowledge_version)))
     line = f"{heading('rule', wording)}: {'; '.join(parts)}"
     if wording.language is not Language.EN:
-        return line
+        sentence = wording.rows.get(card.row)
+        return f"{line}\n\n{bullets([f'{markdown_text(card.row)}: {sentence}'])}" if sentence else line
     said = {result.rule_id: result.why for result in writing.assessment.rules if result.fired and result.why}
     why = [
         f"{markdown_text(rule)}: {markdown_text(said[rule], _TEXT)}"

@@ -97,6 +97,7 @@ class _TextFile(_Strict):
     ddx: Words
     chart_kinds: Words
     gaps: Words
+    rows: Words = {}
     fallback: _Lines
     extra: Words
     notes: Words
@@ -152,6 +153,7 @@ class Wording:
     drafts: Mapping[str, DraftWords]
     reasons: Mapping[str, Reason]
     cards: Mapping[str, CardText]
+    rows: Mapping[str, str]
 
     def name(self, section: str, key: str) -> str:
         """Display name; an id without one is shown as it is rather than lost."""
@@ -279,6 +281,7 @@ def _compile(raw: _TextFile, language: Language) -> Wording:
                 for key, words in raw.reasons.items()
             }
         ),
+        rows=MappingProxyType(raw.rows),
         cards=MappingProxyType({key: _card(text, f"{name}: cards.{key}") for key, text in raw.cards.items()}),
     )
 

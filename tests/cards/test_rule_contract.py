@@ -2,9 +2,12 @@
 
 import re
 
+import pytest
+
 import cds_service.rules.orders
 from cards.wording import wordings
 from cds_service.domain.vocabulary import Language
+from cds_service.rules.lanes import row_catalogue
 from cds_service.rules.orders.catalogue import order_rules
 
 ENGLISH = wordings()[Language.EN]
@@ -19,3 +22,9 @@ def test_reasons_are_exactly_those_of_the_contract() -> None:
     table = contract.split("=====\n")[2]
     named = re.findall(r"^([a-z0-9-]+)  +\S", table, re.MULTILINE)
     assert sorted(named) == sorted(ENGLISH.reasons)
+
+
+@pytest.mark.parametrize("language", [Language.DE, Language.RO])
+def test_every_row_that_gives_a_card_says_why_in_the_language_of_the_card(language: Language) -> None:
+    with_card = {entry.id for entry in row_catalogue() if entry.outcome != "no card"}
+    assert set(wordings()[language].rows) == with_card
