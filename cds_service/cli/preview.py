@@ -29,5 +29,5 @@ def command(files: tuple[Path, ...], language: str, as_of: str | None, *, as_jso
                 click.echo(orjson.dumps(line).decode())
                 continue
             if len(files) > 1:
-                console.rule(str(path))
+                console.rule(path.name)
             show_cards(console, cards)

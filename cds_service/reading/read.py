@@ -8,12 +8,13 @@ from itertools import pairwise
 from cds_service.domain.facts import Reading, ReportText, Span, StatedFact, TextFinding
 from cds_service.domain.vocabulary import BodyRegion, FindingId, Language, Section, Status
 from cds_service.knowledge.findings import FindingsKnowledge, LanguageKnowledge, load_grammar
-from cds_service.reading.assertion import STATES, assertion, live_cues
+from cds_service.reading.assertion import STATES, Assertion, assertion, live_cues
 from cds_service.reading.conflicts import settle
 from cds_service.reading.details import millimetres_of, percent_of, qualifiers_of, trend_of
 from cds_service.reading.ellipsis import elided
 from cds_service.reading.examination import examination
 from cds_service.reading.language import LanguageDetector, Part, declared
+from cds_service.reading.levels import LevelGroup
 from cds_service.reading.lexicon import OTHER, Hit, Hits, Lexicon
 from cds_service.reading.marrow_or_cord import resolve
 from cds_service.reading.mentions import Composer, Mention, Surroundings, anatomy_names
@@ -222,6 +223,61 @@ def _same_level(words: Words, sentence: Sentence) -> bool:
     return any(one in _POINTING and two.startswith(_REFERENCE["places"]) for one, two in pairwise(here))
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """One sentence with what was found in it; ``groups`` are the levels that its findings may take."""
+
+    text: _Prepared
+    sentence: Sentence
+    mentions: Sequence[Mention]
+    here: Hits
+    groups: Sequence[LevelGroup]
+    inherited: tuple[str, ...]
+    language: Language
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        return self.sentence.first, self.sentence.end
+
+    def levels(self, mention: Mention, status: Status, found: Sequence[TextFinding]) -> tuple[str, ...]:
+        """Return the levels of a finding: its own, else those of the head of the list or of the sentence before."""
+        words = self.text.words
+        levels = levels_of(words, mention, self.groups, self.mentions, self.bounds)
+        again = status is Status.ABSENT and any(
+            f.finding is mention.finding and f.status is not Status.ABSENT and f.levels == levels for f in found
+        )
+        if again and levels and not has_own_place(words, mention, self.groups, self.bounds):
+            levels = ()
+        if not levels:
+            own_place = _has_levels(self.here) or mention.finding in _CONCLUSIONS
+            levels = self.sentence.head if own_place else self.inherited
+        return levels if is_spinal(mention.finding) else ()
+
+    def finding(
+        self, mention: Mention, said: Assertion, levels: tuple[str, ...], denials: Sequence[Hit]
+    ) -> TextFinding:
+        """Return one finding with status, levels and everything around it."""
+        words, sentence = self.text.words, self.sentence
+        span = Span(words.starts[sentence.first], words.ends[sentence.end - 1])
+        return TextFinding(
+            finding=mention.finding,
+            status=said.status,
+            certainty=said.certainty,
+            levels=levels,
+            span=Span(words.starts[mention.from_], words.ends[mention.to]),
+            sentence_span=span,
+            sentence=self.text.original[span.start : span.end],
+            section=Section.BODY if sentence.told else sentence.section,
+            language=self.language,
+            cue=_cue_text(self.text, said.cue),
+            trend=trend_of(words, mention, self.here.trend),
+            qualifiers=qualifiers_of(words, mention, self.here.qualifier, denials),
+            percent=percent_of(words, mention, self.bounds),
+            millimetres=millimetres_of(words, mention, self.bounds),
+            text_index=self.text.index,
+        )
+
+
 def _described(
     text: _Prepared,
     sentence: Sentence,
@@ -231,50 +287,20 @@ def _described(
     language: Language,
 ) -> list[TextFinding]:
     """Return the findings of a sentence with status, levels and everything around them."""
-    words = text.words
-    bounds = (sentence.first, sentence.end)
     cues = live_cues(here.cue)
-    gap = elided(words, bounds, here.levels)
+    gap = elided(text.words, (sentence.first, sentence.end), here.levels)
     groups = [group for group in here.levels if gap is None or group is not gap.group]
     if gap is not None:
         cues = [cue for cue in cues if not gap.first <= cue.hit.first <= gap.group.last]
     denials = [cue.hit for cue in cues if cue.kind == "negated" and cue.forward]
-    sentence_span = Span(words.starts[sentence.first], words.ends[sentence.end - 1])
-    whole = text.original[sentence_span.start : sentence_span.end]
+    told = _Said(text, sentence, mentions, here, groups, inherited, language)
     found: list[TextFinding] = []
     denied: tuple[int, TextFinding] | None = None
     for mention in mentions:
-        said = assertion(words, bounds, mention, cues, sentence.section, asked=sentence.asked)
+        said = assertion(text.words, told.bounds, mention, cues, sentence.section, asked=sentence.asked)
         if said.status is Status.ABSENT and _denies_cause_only(mention, mentions):
             continue
-        levels = levels_of(words, mention, groups, mentions, bounds)
-        again = said.status is Status.ABSENT and any(
-            f.finding is mention.finding and f.status is not Status.ABSENT and f.levels == levels for f in found
-        )
-        if again and levels and not has_own_place(words, mention, groups, bounds):
-            levels = ()
-        if not levels:
-            own_place = _has_levels(here) or mention.finding in _CONCLUSIONS
-            levels = sentence.head if own_place else inherited
-        found.append(
-            TextFinding(
-                finding=mention.finding,
-                status=said.status,
-                certainty=said.certainty,
-                levels=levels if is_spinal(mention.finding) else (),
-                span=Span(words.starts[mention.from_], words.ends[mention.to]),
-                sentence_span=sentence_span,
-                sentence=whole,
-                section=Section.BODY if sentence.told else sentence.section,
-                language=language,
-                cue=_cue_text(text, said.cue),
-                trend=trend_of(words, mention, here.trend),
-                qualifiers=qualifiers_of(words, mention, here.qualifier, denials),
-                percent=percent_of(words, mention, bounds),
-                millimetres=millimetres_of(words, mention, bounds),
-                text_index=text.index,
-            )
-        )
+        found.append(told.finding(mention, said, told.levels(mention, said.status, found), denials))
         if gap is not None and mention.last < gap.first and (denied is None or mention.last >= denied[0]):
             denied = (mention.last, replace(found[-1], status=Status.ABSENT, levels=gap.group.levels))
     if denied is not None:
