@@ -184,7 +184,8 @@ class FactExtractor:
         elif item.kind in {"Device", "DeviceUseStatement"}:
             found.devices.extend(_some(self._devices.read(node, links)))
         elif item.kind not in _SILENT | _READ:
-            node.note(GapCode.UNEXPECTED_RESOURCE)
+            # a document may be the report of an outside examination
+            node.note(GapCode.UNEXPECTED_RESOURCE, clinical=item.kind == "DocumentReference")
 
     def _report(self, item: ReceivedResource, links: Mapping[str, Node], intake: Intake, found: _Found) -> None:
         node = item.node(intake)

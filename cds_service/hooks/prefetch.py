@@ -294,7 +294,8 @@ def _gaps(key: PrefetchKey, answer: _Answer) -> Iterator[Gap]:
         counted = (*params, ("count", str(answer.broken)))
         yield Gap(GapCode.RESOURCE_UNREADABLE, key.resource_type, "entry", clinical=True, params=counted)
     for kind in sorted(answer.skipped):
-        yield Gap(GapCode.UNEXPECTED_RESOURCE, kind, params=params)
+        # a document may be the report of an outside examination
+        yield Gap(GapCode.UNEXPECTED_RESOURCE, kind, clinical=kind == "DocumentReference", params=params)
 
 
 def _chart(request: HookRequest, answers: Mapping[str, _Answer], fetched: tuple[str, ...]) -> Chart:

@@ -24,7 +24,7 @@ def test_reasons_are_exactly_those_of_the_contract() -> None:
     assert sorted(named) == sorted(ENGLISH.reasons)
 
 
-@pytest.mark.parametrize("language", [Language.DE, Language.RO])
-def test_every_row_that_gives_a_card_says_why_in_the_language_of_the_card(language: Language) -> None:
+@pytest.mark.parametrize("spoken", [Language.DE, Language.RO])
+def test_every_row_that_gives_a_card_says_why_in_the_language_of_the_card(spoken: Language) -> None:
     with_card = {entry.id for entry in row_catalogue() if entry.outcome != "no card"}
-    assert set(wordings()[language].rows) == with_card
+    assert set(wordings()[spoken].rows) == with_card

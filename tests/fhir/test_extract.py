@@ -199,3 +199,11 @@ def test_many_resources_are_read_in_little_time(extractor: FactExtractor) -> Non
     # full models need 0.2 s for as many resources on a quiet machine; the bound leaves room for a busy one
     assert process_time() - started < 1.0
     assert len(facts.conditions) == 1000
+
+
+def test_a_document_that_may_be_an_outside_report_is_named_on_the_card(extract: Extract) -> None:
+    document = {"resourceType": "DocumentReference", "id": "d", "subject": {"reference": "Patient/p1"}}
+    gaps = extract(document).gaps
+    assert [(gap.code, gap.clinical) for gap in gaps if gap.resource == "DocumentReference/d"] == [
+        (GapCode.UNEXPECTED_RESOURCE, True)
+    ]
