@@ -20,11 +20,13 @@ from cds_service.hooks.audit import AuditDesk
 from cds_service.hooks.evaluate import Evaluator
 from cds_service.hooks.prefetch import FetchLimits, PrefetchCompleter
 from cds_service.hooks.preview import PreviewDesk
+from cds_service.hooks.repeat import RepeatLock
 from cds_service.hooks.review.handbook import build_handbook
 from cds_service.hooks.transport import HttpTransport
 from cds_service.knowledge.load import Knowledge, load_knowledge
 from cds_service.reading.read import Reader
 from cds_service.rules.engine import Engine
+from cds_service.rules.repeat import repeat_span
 from cds_service.security.clients import ClientDirectory
 from cds_service.security.quota import Quotas
 from cds_service.security.replay import SharedTokens
@@ -32,6 +34,7 @@ from cds_service.security.trust import build_trust
 from cds_service.store.audit import AuditStore
 from cds_service.store.database import SqlStore, load_hash_key
 from cds_service.store.records import StoreError
+from cds_service.store.repeats import RepeatStore
 from cds_service.web.backend import Backend
 from cds_service.web.site import build_site
 
@@ -84,6 +87,14 @@ def build_audit(settings: Settings) -> AuditStore | None:
     return audit
 
 
+def build_repeats(clinic: Clinic, settings: Settings, hash_key: bytes) -> RepeatLock:
+    """Return the lock that holds acknowledged cards back, on the states that the store keeps. Raises StoreError."""
+    states = RepeatStore(settings.database)
+    states.open()
+    limits = clinic.knowledge.thresholds
+    return RepeatLock(states, hash_key, lambda card: repeat_span(card, limits), enabled=settings.repeat_lock)
+
+
 def _time_of(seconds: float) -> Callable[[], bool]:
     """Begin the time of one call; the answer says whether some of it is left."""
     ends = time.monotonic() + seconds
@@ -114,6 +125,7 @@ def build_service(settings: Settings) -> tuple[Backend, ClientDirectory | None]:
             store=store,
             hash_key=hash_key,
             start=lambda: _time_of(settings.budget_seconds),
+            repeats=build_repeats(clinic, settings, hash_key),
         ),
         previews=build_previews(clinic, settings, pool),
         store=store,

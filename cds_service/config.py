@@ -129,6 +129,7 @@ class Settings:
     allow_open: bool = False
     preview: bool | None = None
     patient_hash_key: str = field(default="", repr=False)
+    repeat_lock: bool = True
     audit_url: str = ""
     audit_days: int = 400
     max_body_bytes: int = 10 * MEBIBYTE
@@ -196,6 +197,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "allow_open": _yes_no,
     "preview": _yes_no,
     "patient_hash_key": _text,
+    "repeat_lock": _yes_no,
     "audit_url": _text,
     "audit_days": _whole_number(0, 36_500),
     "max_body_bytes": _whole_number(1024, 1024 * MEBIBYTE),

@@ -5,9 +5,10 @@ clear". Only keeping the record may fail without the clinician noticing; that is
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from cards.model import Card
@@ -15,11 +16,21 @@ from cds_service.domain.assessment import Assessment, PlannedCard
 from cds_service.domain.vocabulary import Language
 from cds_service.hooks.evaluate import Evaluation, Evaluator
 from cds_service.hooks.prefetch import Chart, ChartAccess, PrefetchCompleter
+from cds_service.hooks.repeat import RepeatLock, Screened
 from cds_service.hooks.request import HookRequest
+from cds_service.hooks.services import Hook
 from cds_service.security.clients import OPEN, Client
 from cds_service.store.records import IssuedCard, Store, StoreError, patient_hash
 
 _log = logging.getLogger("cds_service.answer")
+
+
+_NO_ORDERS: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+
+
+def by_reference(orders: Sequence[Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
+    """Return draft orders as received by ``Type/id``, as changes of them need."""
+    return {f"{order.get('resourceType')}/{order.get('id')}": order for order in orders}
 
 
 class Writer(Protocol):
@@ -33,6 +44,7 @@ class Writer(Protocol):
         patient_id: str,
         base_url: str = "",
         new_uuid: Callable[[], str],
+        drafts: Mapping[str, Mapping[str, Any]] = _NO_ORDERS,
     ) -> tuple[Card, ...]:
         """Return one card for each planned card, in order."""
 
@@ -53,6 +65,7 @@ class Answer:
     evaluation: Evaluation | None = None
     chart: Chart | None = None
     recorded: bool = True
+    locked: tuple[str, ...] = ()
 
     @property
     def wire(self) -> dict[str, Any]:
@@ -68,8 +81,14 @@ class CardDesk:
         self._base_url = base_url
         self._new_uuid = new_uuid
 
-    def write(self, assessment: Assessment, language: Language, patient_id: str) -> tuple[WrittenCard, ...]:
-        """Write all planned cards, each beside its plan."""
+    def write(
+        self,
+        assessment: Assessment,
+        language: Language,
+        patient_id: str,
+        orders: Mapping[str, Mapping[str, Any]] = _NO_ORDERS,
+    ) -> tuple[WrittenCard, ...]:
+        """Write all planned cards, each beside its plan; ``orders`` are the drafts as received, by ``Type/id``."""
         written: list[WrittenCard] = []
         for plan in assessment.cards:
             cards = self._writer.write(
@@ -78,6 +97,7 @@ class CardDesk:
                 patient_id=patient_id,
                 base_url=self._base_url,
                 new_uuid=self._new_uuid,
+                drafts=orders,
             )
             written.extend(WrittenCard(card, plan) for card in cards)
         return tuple(written)
@@ -90,7 +110,8 @@ def _no_limit() -> Callable[[], bool]:
 class HookDesk:
     """Answers hook calls. ``open_access`` gives the client's FHIR server, or nothing when it may not be used.
 
-    ``start`` begins the time of one call and returns the question whether there is still some of it.
+    ``start`` begins the time of one call and returns the question whether there is still some of it. ``repeats`` holds
+    acknowledged cards back; without it every card is shown every time.
     """
 
     def __init__(
@@ -103,6 +124,7 @@ class HookDesk:
         store: Store,
         hash_key: bytes,
         start: Callable[[], Callable[[], bool]] = _no_limit,
+        repeats: RepeatLock | None = None,
     ) -> None:
         self._completer = completer
         self._open_access = open_access
@@ -111,6 +133,7 @@ class HookDesk:
         self._store = store
         self._hash_key = hash_key
         self._start = start
+        self._repeats = repeats
         self.unrecorded = 0
 
     def answer(self, request: HookRequest, language: Language, as_of: datetime, client: Client = OPEN) -> Answer:
@@ -129,9 +152,19 @@ class HookDesk:
             gaps=chart.gaps,
             in_time=in_time,
         )
-        written = self._cards.write(evaluation.assessment, language, request.patient_id)
+        screened = self._screened(request, evaluation, as_of, client)
+        written = self._cards.write(screened.assessment, language, request.patient_id, by_reference(request.orders))
         issued = self._issued(request, language, as_of, written, evaluation.assessment.knowledge_version)
-        return Answer(written, evaluation, chart, recorded=self._record(issued))
+        recorded = self._record(issued)
+        if self._repeats is not None and screened.states:
+            self._repeats.remember(screened, [one.card.uuid for one in written])
+        return Answer(written, evaluation, chart, recorded=recorded, locked=screened.locked)
+
+    def _screened(self, request: HookRequest, evaluation: Evaluation, as_of: datetime, client: Client) -> Screened:
+        """Hold acknowledged cards back when a chart is opened; advice on orders is always given."""
+        if self._repeats is None or request.service.hook is not Hook.PATIENT_VIEW:
+            return Screened(evaluation.assessment)
+        return self._repeats.screen(evaluation, request.patient_id, as_of, wanted=client.repeat_lock)
 
     def _issued(
         self,

@@ -4,7 +4,7 @@ Texts and lists typed by a person are turned into FHIR resources, so that nothin
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from cds_service.domain.facts import Gap, GapCode
 from cds_service.domain.vocabulary import Language
 from cds_service.errors import RequestError
-from cds_service.hooks.answer import CardDesk, WrittenCard
+from cds_service.hooks.answer import CardDesk, WrittenCard, by_reference
 from cds_service.hooks.entries import Resource, entries_of
 from cds_service.hooks.evaluate import Evaluation, Evaluator
 from cds_service.hooks.prefetch import PrefetchCompleter
@@ -281,7 +281,7 @@ class PreviewDesk:
                     gaps=given.gaps,
                 )
             )
-        return self._written(evaluations, language, given.patient_id)
+        return self._written(evaluations, language, given.patient_id, given.orders)
 
     def _evaluate_call(self, body: Mapping[str, Any], language: Language, as_of: datetime) -> Preview:
         service = next((one for one in SERVICES if one.hook == body.get("hook")), SERVICES[0])
@@ -298,10 +298,15 @@ class PreviewDesk:
             selections=request.selections,
             gaps=chart.gaps,
         )
-        return self._written([evaluation], language, request.patient_id)
+        return self._written([evaluation], language, request.patient_id, request.orders)
 
-    def _written(self, evaluations: list[Evaluation], language: Language, patient_id: str) -> Preview:
+    def _written(
+        self, evaluations: list[Evaluation], language: Language, patient_id: str, orders: Sequence[Resource]
+    ) -> Preview:
+        drafts = by_reference(orders)
         written = [
-            one for evaluation in evaluations for one in self._cards.write(evaluation.assessment, language, patient_id)
+            one
+            for evaluation in evaluations
+            for one in self._cards.write(evaluation.assessment, language, patient_id, drafts)
         ]
         return Preview(tuple(written), tuple(evaluations))

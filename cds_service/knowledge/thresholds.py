@@ -174,6 +174,8 @@ class Parameters(BaseModel):
     recheck_risk_days_to: Parameter
     recheck_raised_days_from: Parameter
     recheck_raised_days_to: Parameter
+    repeat_lock_days: Parameter
+    repeat_lock_urgent_days: Parameter
     egfr_mild: Parameter
     egfr_severe: Parameter
     egfr_zoledronate: Parameter

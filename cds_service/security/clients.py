@@ -67,6 +67,7 @@ class _ClientEntry(BaseModel):
     version: SpecVersion = "2.0"
     rate: Annotated[str, AfterValidator(_checked_rate)] | None = None
     concurrent: Annotated[int, Field(ge=1, le=1000, strict=True)] | None = None
+    repeat_lock: Annotated[bool, Field(strict=True)] | None = None
     tokens_required: Annotated[bool, Field(strict=True)] = True
     synthetic_data_only: Annotated[bool, Field(strict=True)] = False
 
@@ -98,7 +99,8 @@ class Client:
     """One caller. ``language`` ``None`` leaves the choice to each request.
 
     ``jku`` are the key addresses that its tokens may name; ``fhir_servers`` its FHIR base addresses, ``None`` leaves
-    them to the origins for everybody. Without ``keys`` no token of this issuer is accepted.
+    them to the origins for everybody. Without ``keys`` no token of this issuer is accepted. ``repeat_lock`` ``None``
+    leaves the choice to the setting.
     """
 
     issuer: str
@@ -114,6 +116,7 @@ class Client:
     rate: RateLimitItem | None = None
     concurrent: int | None = None
     tokens_required: bool = True
+    repeat_lock: bool | None = None
 
 
 # Who calls where no registry is kept.
@@ -197,6 +200,7 @@ def _client(entry: _ClientEntry, folder: Path, fetched: MakeFetched) -> Client:
         rate=parse(entry.rate) if entry.rate else None,
         concurrent=entry.concurrent,
         tokens_required=entry.tokens_required,
+        repeat_lock=entry.repeat_lock,
     )
 
 

@@ -86,6 +86,15 @@ seen_token = Table(
     Column("until", Float, nullable=False, index=True),
 )
 
+# For which state of a patient a card was shown: a keyed hash and the uuid of the card, nothing else.
+shown_card = Table(
+    "shown_card",
+    metadata,
+    Column("card", String(64), primary_key=True),
+    Column("state", String(64), nullable=False),
+    Index("shown_card_state", "state"),
+)
+
 # A table of its own metadata, because the audit record may be kept in another database.
 audit_metadata = MetaData()
 audit_event = Table(

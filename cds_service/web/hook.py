@@ -30,6 +30,7 @@ def _note_answer(answer: Answer) -> None:
         missing=list(answer.chart.missing) if answer.chart else [],
         fetched=list(answer.chart.fetched) if answer.chart else [],
         recorded=answer.recorded,
+        locked=list(answer.locked),
     )
 
 

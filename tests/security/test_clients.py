@@ -235,3 +235,12 @@ def test_shared_record_refuses_what_another_process_used() -> None:
     assert first.first_use("i", "t", 100, 0)
     assert not second.first_use("i", "t", 100, 0)
     assert second.first_use("other", "t", 100, 0)
+
+
+@pytest.mark.parametrize(
+    ("line", "choice"), [("", None), ("repeat_lock = false\n", False), ("repeat_lock = true\n", True)]
+)
+def test_a_client_may_choose_the_repeat_lock(clients: Path, line: str, *, choice: bool | None) -> None:
+    clients.write_text(clients.read_text() + line)
+    (client,) = load_clients(clients).clients
+    assert client.repeat_lock is choice

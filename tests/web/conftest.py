@@ -1,7 +1,7 @@
 """A site over hand-written fakes of the clinical layers, and ready requests."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -34,6 +34,7 @@ from cds_service.web.backend import Backend
 from cds_service.web.site import build_site
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
+NO_DRAFTS: Mapping[str, Mapping[str, Any]] = {}
 INSTANCE = "9f4d74f6-a7e0-486a-bd2f-9a7f8589b2b3"
 SUMMARIES = {
     Language.EN: "Edema: consider CRP",
@@ -84,8 +85,9 @@ class FakeMiddle:
         patient_id: str,
         base_url: str = "",
         new_uuid: Callable[[], str],
+        drafts: Mapping[str, Mapping[str, Any]] = NO_DRAFTS,
     ) -> tuple[Card, ...]:
-        del patient_id
+        del patient_id, drafts
         reason = OverrideReason(system="https://marrow.example/reasons", code="done", display="Already done")
         return tuple(
             Card(

@@ -1,0 +1,68 @@
+"""Shown states: found again by the feedback on their cards, and nothing else is kept."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, inspect, text
+
+from cds_service.store.database import SqlStore
+from cds_service.store.records import Feedback, Outcome, StoreError
+from cds_service.store.repeats import RepeatStore, ShownCard
+
+NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'store.sqlite'}"
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[SqlStore]:
+    opened = SqlStore(url)
+    opened.open()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def repeats(url: str) -> Iterator[RepeatStore]:
+    opened = RepeatStore(url)
+    opened.open()
+    yield opened
+    opened.close()
+
+
+def feedback(card: str, outcome: Outcome, at: datetime) -> Feedback:
+    accepted = ("s-1",) if outcome is Outcome.ACCEPTED else ()
+    return Feedback(card, "marrow-edema-patient-view", outcome, at, at, accepted)
+
+
+def test_only_states_with_feedback_are_acknowledged_at_its_latest_time(store: SqlStore, repeats: RepeatStore) -> None:
+    repeats.record([ShownCard("c-1", "state-a"), ShownCard("c-2", "state-b"), ShownCard("c-3", "state-a")])
+    store.record_feedback([feedback("c-1", Outcome.OVERRIDDEN, NOW - timedelta(days=3))])
+    store.record_feedback([feedback("c-3", Outcome.ACCEPTED, NOW)])
+    assert repeats.acknowledged(["state-a", "state-b", "state-c"]) == {"state-a": NOW}
+    assert repeats.acknowledged(["state-b"]) == {}
+
+
+def test_nothing_shown_touches_nothing(repeats: RepeatStore) -> None:
+    repeats.record([])
+    assert repeats.acknowledged([]) == {}
+
+
+@pytest.mark.usefixtures("repeats")
+def test_only_card_and_hash_are_kept(url: str) -> None:
+    columns = {column["name"] for column in inspect(create_engine(url)).get_columns("shown_card")}
+    assert columns == {"card", "state"}
+
+
+def test_failures_are_named_without_contents(url: str, repeats: RepeatStore) -> None:
+    with create_engine(url).begin() as connection:
+        connection.execute(text("DROP TABLE shown_card"))
+    with pytest.raises(StoreError, match=r"^record shown states: OperationalError$"):
+        repeats.record([ShownCard("c-1", "state-a")])
+    with pytest.raises(StoreError, match=r"^read shown states: OperationalError$"):
+        repeats.acknowledged(["state-a"])
