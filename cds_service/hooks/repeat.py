@@ -56,9 +56,11 @@ def fingerprint(facts: PatientFacts, assessment: Assessment) -> bytes:
     """
     entries = {
         name: sorted(orjson.dumps(plain(entry), option=orjson.OPT_SORT_KEYS).decode() for entry in getattr(facts, name))
-        for name in ("labs", "conditions", "medications", "procedures", "allergies", "devices")
+        for name in ("conditions", "medications", "procedures", "allergies", "devices")
     }
     whole = entries | {
+        # There may be thousands of results; they hold no sets, so that their short form is always the same.
+        "labs": sorted(map(repr, facts.labs)),
         "knowledge": assessment.knowledge_version,
         "patient": [plain(facts.demographics), plain(facts.pregnancy)],
         "reports": sorted(orjson.dumps(_of_report(report)).decode() for report in facts.reports),
