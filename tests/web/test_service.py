@@ -277,3 +277,29 @@ def test_knowledge_page_lists_the_row_that_cards_link_to(client: Any) -> None:
 def test_order_form_just_opened_needs_no_data(client: Any) -> None:
     body = request_of(CASE, ORDER_SELECT) | {"prefetch": {}}
     assert client.post(address(ORDER_SELECT), json=body).json == {"cards": []}
+
+
+def test_waiting_order_of_an_emergency_is_raised_as_the_client_sent_it(client: Any) -> None:
+    body = request_of("epidural-abscess-weakness", ORDER_SELECT)
+    waiting = {
+        "resourceType": "ServiceRequest",
+        "id": "mri-1",
+        "status": "draft",
+        "intent": "order",
+        "priority": "routine",
+        "subject": {"reference": f"Patient/{body['context']['patientId']}"},
+        "code": {"text": "MRI lumbar spine"},
+        "extension": [{"url": "https://site.example/slot", "valueString": "A"}],
+    }
+    drafts = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": waiting}]}
+    body["context"] |= {"draftOrders": drafts, "selections": ["ServiceRequest/mri-1"]}
+    cards = client.post(address(ORDER_SELECT), json=body).json["cards"]
+    updates = [
+        action
+        for card in cards
+        for step in card.get("suggestions", ())
+        for action in step["actions"]
+        if action["type"] == "update"
+    ]
+    assert [action["resource"] for action in updates] == [waiting | {"priority": "stat"}]
+    assert "resourceId" not in updates[0]
