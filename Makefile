@@ -10,7 +10,7 @@ COVERAGE_FLOOR ?= 97
 PYTHON_FILES := cds_service cards fhir_fixtures scripts tests
 IN_VENV := .venv/bin/python -m
 
-.PHONY: run setup test lint format types imports unit full bench accuracy hooks knowledge-docs lock clean
+.PHONY: run setup test lint format types imports unit full bench accuracy compare hooks knowledge-docs lock clean
 
 run: setup
 	@exec $(IN_VENV) cds_service serve --demo --host "$(HOST)" --port "$(PORT)"
@@ -49,6 +49,10 @@ accuracy: setup
 	@mkdir -p build
 	.venv/bin/marrow-cds read <"$(CORPUS)/reports-dev.jsonl" >build/predictions.jsonl
 	.venv/bin/python "$(CORPUS)/score.py" "$(CORPUS)/reports-dev.jsonl" build/predictions.jsonl
+
+# The same beside public text pipelines; needs the extra "bench".
+compare: setup
+	.venv/bin/python tests/bench/compare_pipelines.py "$(CORPUS)"
 
 hooks: setup
 	.venv/bin/python scripts/write_hooks.py
