@@ -43,6 +43,7 @@ NAMED_WORDS = {
     "atlas": "C1", "atlasul": "C1", "atlasului": "C1", "dens": "C2", "odontoid": "C2", "axis": "C2", "axisul": "C2",
     "axisului": "C2",
 }  # fmt: skip
+AND_WORDS = frozenset({"and", "und", "si", "or", "oder", "bzw", "sau", "respectiv", "sowie", "plus", "u"})
 JUNCTIONS = ("junction", "ubergang", "jonctiun", "trecere")
 SEQUENCE_AFTER = (
     "w", "weight", "gewicht", "pond", "hyper", "hypo", "iso", "bright", "dark", "high", "low", "signal", "sequence",

@@ -5,18 +5,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from cds_service.domain.vocabulary import Language
+from cds_service.reading.level_names import COUNT, INDEX, ORDER, named, vertebra
 from cds_service.reading.level_words import (
+    AND_WORDS,
     BODY_WORDS,
     GERMAN_BODIES,
-    JUNCTIONS,
     NAMED,
     NAMED_WORDS,
-    ORDINAL_NUMBER,
-    ORDINAL_REGIONS,
     ORDINALS,
     ROMAN,
-    ROMANIAN_ORDINALS,
-    ROMANIAN_REGIONS,
     ROOT_AFTER,
     ROOT_BEFORE,
     ROOT_SKIP,
@@ -32,20 +29,20 @@ _REGIONS = {
     **dict.fromkeys(("l", "lwk", "lw", "lendenwirbel", "lendenwirbelkorper"), "L"),
     **dict.fromkeys(("s", "swk", "sw", "sakralwirbel", "sakralwirbelkorper"), "S"),
 }
-_COUNT = {"C": 7, "T": 12, "L": 5, "S": 5}
-ORDER: tuple[str, ...] = tuple(f"{region}{n}" for region in "CTLS" for n in range(1, _COUNT[region] + 1))
-_INDEX = {name: number for number, name in enumerate(ORDER)}
 _JOINED = re.compile(r"(hwk|bwk|lwk|swk|th|[ctdls])(\d{1,2})", re.ASCII)
 _DOUBLE = re.compile(r"([ctdls])(\d{1,2})([ctdls])(\d{1,2})", re.ASCII)
 _TWO_DIGITS = 2
 _DASHES = frozenset({"-", "–", "—", "−", "‐", "‑", "/", "\\"})
 _RANGE_WORDS = frozenset({"to", "through", "thru", "bis", "pana", "la", "until", "till"})
-_ON_WORDS = frozenset({"on", "over", "auf", "gegen", "gegenuber", "pe", "fata", "upon", "uber", "peste"})
-_AND_WORDS = frozenset({"and", "und", "si", "or", "oder", "bzw", "sau", "respectiv", "sowie", "plus", "u"})
+# "from C2 down to C6", "from C2 to the level of C6"
+_WAYS = frozenset({"down", "up", "all", "inferiorly", "superiorly", "caudally", "cranially", "distally", "as"})
+_TO_WORDS = frozenset({"la", "de", "of", "the", "level"})
+_TO_LEVEL = 3
+_BETWEEN = frozenset({"between", "zwischen", "intre"})
+_ON_WORDS = frozenset({"on", "over", "auf", "gegen", "gegenuber", "zu", "zum", "pe", "fata", "upon", "uber", "peste"})
 _UNITS = frozenset(
     {"mm", "cm", "ml", "mg", "percent", "prozent", "weeks", "months", "days", "years", "tesla", "x", "of"}
 )
-_NEIGHBOURS = 8
 # "T9, 10 and 12": how far a bare number at the end of a list may lie from the one before
 _LIST_STEP = 4
 
@@ -79,7 +76,7 @@ def find_levels(words: Words, language: Language) -> list[LevelGroup]:
         if not _may_begin(word):
             index += 1
             continue
-        group = _group(words, index, language) or _named(words, index)
+        group = _group(words, index, language) or _in_words(words, index)
         if group is None:
             index += 1
         else:
@@ -102,7 +99,7 @@ def _group(words: Words, index: int, language: Language) -> LevelGroup | None:
         return None
     levels: list[str] = []
     while True:
-        following = _ranged(words, item)
+        following = _ranged(words, item) or _spanned(words, item, index) or _side_by_side(words, item, index)
         if following is not None:
             levels += following[0]
             end = following[1]
@@ -128,21 +125,21 @@ def _single(words: Words, index: int, region: str = "") -> tuple[str, int] | Non
     word = words.words[index]
     match = _JOINED.fullmatch(word)
     if match:
-        name = _name(_REGIONS[match[1]], match[2])
+        name = vertebra(_REGIONS[match[1]], match[2])
         return (name, index + 1) if name else None
     if word in _REGIONS and index + 1 < len(words) and words.words[index + 1].isdigit():
         gap = words.between(index + 1)
         is_name = len(word) > 1 or words.text[words.starts[index]].isupper()
         if gap.strip(" \u00a0.-") == "" and len(gap) <= _TWO_DIGITS and is_name and not _unit_follows(words, index + 1):
-            name = _name(_REGIONS[word], words.words[index + 1])
+            name = vertebra(_REGIONS[word], words.words[index + 1])
             return (name, index + 2) if name else None
     if word in GERMAN_BODIES and index + 1 < len(words) and words.words[index + 1] in ROMAN:
         # "LWK i.S. einer Fraktur" is an abbreviation
         number = "" if words.words[index + 2 : index + 3] == ("s",) else ROMAN[words.words[index + 1]]
-        name = _name(_REGIONS[word], number) if number and words.gaps[index + 1] is Gap.SOFT else None
+        name = vertebra(_REGIONS[word], number) if number and words.gaps[index + 1] is Gap.SOFT else None
         return (name, index + 2) if name else None
     if region and word.isdigit() and len(word) <= _TWO_DIGITS and not _unit_follows(words, index):
-        name = _name(region, word)
+        name = vertebra(region, word)
         return (name, index + 1) if name else None
     return None
 
@@ -155,16 +152,11 @@ def _unit_follows(words: Words, index: int) -> bool:
     return words.words[index + 1] in _UNITS or "%" in between or decimal
 
 
-def _name(region: str, number: str) -> str | None:
-    name = f"{region}{int(number)}"
-    return name if name in _INDEX else None
-
-
 def _item(words: Words, index: int, region: str = "") -> _Item | None:
     """Read a vertebra or a dashed pair; ``region`` allows a bare number after an earlier level."""
     double = _DOUBLE.fullmatch(words.words[index]) if index < len(words) else None
     if double:
-        first, second = _name(_REGIONS[double[1]], double[2]), _name(_REGIONS[double[3]], double[4])
+        first, second = vertebra(_REGIONS[double[1]], double[2]), vertebra(_REGIONS[double[3]], double[4])
         return _Item(first, second, index + 1) if first and second else None
     packed = _packed(words.words[index]) if index < len(words) else None
     if packed:
@@ -183,15 +175,15 @@ def _item(words: Words, index: int, region: str = "") -> _Item | None:
 def _packed(word: str) -> tuple[str, str] | None:
     """Read "L45" as L4-L5."""
     match = _JOINED.fullmatch(word)
-    if not match or len(match[2]) != _TWO_DIGITS or int(match[2]) <= _COUNT[_REGIONS[match[1]]]:
+    if not match or len(match[2]) != _TWO_DIGITS or int(match[2]) <= COUNT[_REGIONS[match[1]]]:
         return None
-    first, second = (_name(_REGIONS[match[1]], digit) for digit in match[2])
-    return (first, second) if first and second and _INDEX[second] == _INDEX[first] + 1 else None
+    first, second = (vertebra(_REGIONS[match[1]], digit) for digit in match[2])
+    return (first, second) if first and second and INDEX[second] == INDEX[first] + 1 else None
 
 
 def _partner_below(words: Words, index: int, start: str) -> tuple[str, int] | None:
     """Read the 1 of "L5/1" or "C7-1" as the first vertebra of the region below."""
-    below = _INDEX[start] + 1
+    below = INDEX[start] + 1
     if words.words[index] == "1" and below < len(ORDER) and ORDER[below].endswith("1") and ORDER[below][1:] == "1":
         return ORDER[below], index + 1
     return None
@@ -200,7 +192,7 @@ def _partner_below(words: Words, index: int, start: str) -> tuple[str, int] | No
 def _written_out(item: _Item) -> list[str]:
     if item.stop is None:
         return [item.start]
-    low, high = sorted((_INDEX[item.start], _INDEX[item.stop]))
+    low, high = sorted((INDEX[item.start], INDEX[item.stop]))
     if high == low + 1:
         return [f"{ORDER[low]}-{ORDER[high]}"]
     if item.slash:
@@ -219,11 +211,16 @@ def _ranged(words: Words, item: _Item) -> tuple[list[str], int] | None:
         word = words.words[index]
     if item.stop and words.between(index).strip() in _DASHES:
         return _chained(words, item, index)
-    skip = 2 if index + 1 < len(words) and words.words[index + 1] in {"la", "de", "of", "the"} else 1
+    if word in _WAYS and index + 1 < len(words) and words.words[index + 1] in _RANGE_WORDS:
+        index += 1
+        word = words.words[index]
+    skip = 1
+    while skip <= _TO_LEVEL and index + skip < len(words) and words.words[index + skip] in _TO_WORDS:
+        skip += 1
     other = _item(words, index + skip, item.start[0]) if word in _ON_WORDS | _RANGE_WORDS else None
     if other is None:
         return None
-    low, high = sorted((_INDEX[item.start], _INDEX[other.stop or other.start]))
+    low, high = sorted((INDEX[item.start], INDEX[other.stop or other.start]))
     if word in _ON_WORDS and high > low + 1:
         # a vertebra lies on its neighbour; "C2 on the T1 sequence" names one
         return None
@@ -232,11 +229,36 @@ def _ranged(words: Words, item: _Item) -> tuple[list[str], int] | None:
     return _written_out(_Item(ORDER[low], ORDER[high] if high > low else None, other.end)), other.end
 
 
+def _spanned(words: Words, item: _Item, first: int) -> tuple[list[str], int] | None:
+    """Read "between T4 and T8" as the stretch that it is."""
+    before = first - 1 if first and words.words[first - 1] not in _TO_WORDS else first - 2
+    after = item.end
+    if before < 0 or words.words[before] not in _BETWEEN or item.stop or after >= len(words):
+        return None
+    other = _item(words, after + 1, item.start[0]) if words.words[after] in AND_WORDS else None
+    if other is None or other.stop:
+        return None
+    low, high = sorted((INDEX[item.start], INDEX[other.start]))
+    return _written_out(_Item(ORDER[low], ORDER[high] if high > low else None, other.end)), other.end
+
+
+def _side_by_side(words: Words, item: _Item, first: int) -> tuple[list[str], int] | None:
+    """Read "L5 S1" without a dash as the segment; three in a row are a list."""
+    after = item.end
+    if item.stop or after >= len(words) or words.between(after) != " " or _single(words, first - 1) is not None:
+        return None
+    other = _single(words, after)
+    if other is None or INDEX[other[0]] != INDEX[item.start] + 1:
+        return None
+    more = other[1] < len(words) and words.gaps[other[1]] is Gap.SOFT and _single(words, other[1], "") is not None
+    return None if more else ([f"{item.start}-{other[0]}"], other[1])
+
+
 def _chained(words: Words, item: _Item, index: int) -> tuple[list[str], int] | None:
     """Read the third member of "L3/4/5"."""
     last = item.stop or item.start
     found = _partner_below(words, index, last) or _single(words, index, last[0])
-    if found and _INDEX[found[0]] == _INDEX[last] + 1:
+    if found and INDEX[found[0]] == INDEX[last] + 1:
         return [*_written_out(item), f"{last}-{found[0]}"], found[1]
     return None
 
@@ -248,7 +270,7 @@ def _next_item(words: Words, item: _Item) -> _Item | None:
         return None
     between = words.between(index)
     region = (item.stop or item.start)[0]
-    if words.words[index] in _AND_WORDS and not (set(between) & set("().")):
+    if words.words[index] in AND_WORDS and not (set(between) & set("().")):
         found = _item(words, index + 1, region)
         return found if found and _plausible(words, index + 1, item, found) else None
     if between.strip() in {",", "/", "&", "+"}:
@@ -261,9 +283,9 @@ def _plausible(words: Words, index: int, before: _Item, found: _Item) -> bool:
     """Take a bare number as a level only where it continues the one before."""
     if not words.words[index].isdigit() or found.stop:
         return True
-    ahead = _INDEX[found.start] - _INDEX[before.stop or before.start]
+    ahead = INDEX[found.start] - INDEX[before.stop or before.start]
     ends = found.end == len(words) or words.gaps[found.end] is not Gap.SOFT
-    return 0 < ahead <= (_LIST_STEP if ends and words.words[index - 1] in _AND_WORDS else 1)
+    return 0 < ahead <= (_LIST_STEP if ends and words.words[index - 1] in AND_WORDS else 1)
 
 
 def _is_sequence(words: Words, first: int, end: int, levels: list[str]) -> bool:
@@ -314,52 +336,14 @@ def _after_disc(words: Words, first: int) -> bool:
 
 
 def _disc_below(level: str) -> str:
-    if "-" in level or _INDEX[level] + 1 >= len(ORDER):
+    if "-" in level or INDEX[level] + 1 >= len(ORDER):
         return level
-    return f"{level}-{ORDER[_INDEX[level] + 1]}"
+    return f"{level}-{ORDER[INDEX[level] + 1]}"
 
 
-def _named(words: Words, index: int) -> LevelGroup | None:
-    """Read levels given in words: "11th thoracic vertebral body", "2. LWK", "lumbosacral junction", "dens"."""
-    word = words.words[index]
-    if word in NAMED_WORDS and not (word == "axis" and "dens" in words.words):
-        return LevelGroup(index, index, (NAMED_WORDS[word],))
-    after = words.words[index + 1] if index + 1 < len(words) else ""
-    number = ORDINALS.get(word)
-    if number is None and word[:1].isdigit() and (match := ORDINAL_NUMBER.fullmatch(word)):
-        number = int(match[1]) if len(word) > len(match[1]) or words.between(index + 1).startswith(".") else None
-    if number:
-        return _ordinal(words, index, number)
-    before = words.words[index - 1] if index else ""
-    for stem, (level, partners) in NAMED.items():
-        if word.startswith(stem):
-            if not partners or after.startswith(partners) or before.startswith(JUNCTIONS):
-                return LevelGroup(index, index, (level,))
-            return None
-    return None
-
-
-def _ordinal(words: Words, index: int, number: int) -> LevelGroup | None:
-    """Read "11th thoracic vertebra", "des ersten Lendenwirbels", "primei vertebre lombare"."""
-    if words.words[index] in ROMANIAN_ORDINALS:
-        return _romanian(words, index, number)
-    after = words.words[index + 1] if index + 1 < len(words) else ""
-    for start, region in ORDINAL_REGIONS:
-        if after.startswith(start) and (name := _name(region, str(number))):
-            return LevelGroup(index, index + 1, (name,))
-    return None
-
-
-def _romanian(words: Words, index: int, number: int) -> LevelGroup | None:
-    """Read "primei vertebre lombare" and "vertebrei a doua lombare"."""
-    around = words.words[max(0, index - 3) : index + 2]
-    if not any(word.startswith(("vertebr", "corp")) for word in around):
-        return None
-    for place in range(index + 1, min(index + 4, len(words))):
-        for start, region in ROMANIAN_REGIONS:
-            if words.words[place].startswith(start) and (name := _name(region, str(number))):
-                return LevelGroup(index, place, (name,))
-    return None
+def _in_words(words: Words, index: int) -> LevelGroup | None:
+    found = named(words, index)
+    return LevelGroup(index, *found) if found else None
 
 
 def _atlas_on_axis(groups: list[LevelGroup], words: Words) -> list[LevelGroup]:

@@ -135,7 +135,9 @@ def _same_list(words: Words, one: LevelGroup, two: LevelGroup, mentions: Sequenc
     between = range(low.last + 1, high.first)
     if any(m.first <= high.first and m.last > low.last for m in mentions):
         return False
-    if any(m.first - high.last in {1, 2} and words.gaps[m.first] is Gap.SOFT for m in mentions) and len(between) > 1:
+    # "a bulge at L3-4 and severe L4-5 stenosis", but "mild L2-3 and severe L4-5 stenosis"
+    named_next = any(m.first - high.last in {1, 2} and words.gaps[m.first] is Gap.SOFT for m in mentions)
+    if named_next and len(between) > 1 and any(m.last < low.first for m in mentions):
         return False
     return all(words.words[index] in _LISTING for index in _outside_brackets(words, between)) and not any(
         words.gaps[index] >= Gap.CLAUSE for index in range(low.last + 1, high.first + 1)

@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cds_service.domain.vocabulary import Language
-from cds_service.reading.levels import ORDER, find_levels
+from cds_service.reading.level_names import ORDER
+from cds_service.reading.levels import find_levels
 from cds_service.reading.words import cut
 
 
