@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from cds_service.domain.vocabulary import FindingId, Language, Qualifier, Section, Trend
 from cds_service.knowledge.findings import Composition, FindingsKnowledge, LanguageKnowledge
@@ -15,8 +16,7 @@ LEVEL = "level"
 SEGMENT = "segment_level"
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A word class over the words ``[first, last]``, both included."""
 
     name: str

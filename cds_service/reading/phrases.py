@@ -1,7 +1,8 @@
 """Finds terms of many lists in a text in one linear pass, on folded words, with offsets in the original text."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from cds_service.reading.words import Gap, Words, cut, fold
 
@@ -20,8 +21,7 @@ class PhraseMatch:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class WordMatch:
+class WordMatch(NamedTuple):
     """A term of list ``id`` over the words ``[first, last]``, both included."""
 
     id: str
@@ -35,6 +35,30 @@ class _Node:
     ids: tuple[str, ...] = ()
 
 
+class _WordClass:
+    """All words that fit the same word patterns ``atoms``; ``opening`` is where the terms lead that they begin."""
+
+    __slots__ = ("atoms", "opening")
+
+    def __init__(self, atoms: tuple[int, ...], opening: "_State | None") -> None:
+        self.atoms = atoms
+        self.opening = opening
+
+
+class _State:
+    """All places of the trie that the words read so far may lead to; ``after`` tells where one more word leads.
+
+    States are worked out when a text first leads there and then kept, as are the classes of words.
+    """
+
+    __slots__ = ("after", "ids", "nodes")
+
+    def __init__(self, nodes: "Sequence[_Node]") -> None:
+        self.nodes = nodes
+        self.ids = tuple(dict.fromkeys(name for node in nodes for name in node.ids))
+        self.after: dict[_WordClass, _State | None] = {}
+
+
 class _Atoms:
     """Numbers the words and word parts of all terms and tells which of them a given word fits."""
 
@@ -44,7 +68,6 @@ class _Atoms:
         self._suffix: dict[str, int] = {}
         self._infix: dict[str, int] = {}
         self._count = _ANY
-        self._cache: dict[str, tuple[int, ...]] = {}
 
     def number(self, atom: str) -> int:
         """Return the number of a word pattern: plain, ``stem*``, ``*tail`` or ``*middle*``."""
@@ -58,18 +81,12 @@ class _Atoms:
 
     def of(self, word: str) -> tuple[int, ...]:
         """Return the numbers of all patterns that a folded word fits; work is bounded by the longest word."""
-        known = self._cache.get(word)
-        if known is None:
-            found = [self._exact[word]] if word in self._exact else []
-            size = len(word)
-            found += [self._prefix[word[:n]] for n in range(1, size + 1) if word[:n] in self._prefix]
-            found += [self._suffix[word[n:]] for n in range(size) if word[n:] in self._suffix]
-            found += [number for part, number in self._infix.items() if part in word]
-            known = tuple(found)
-            if len(self._cache) >= _CACHE_LIMIT:
-                self._cache.clear()
-            self._cache[word] = known
-        return known
+        size = len(word)
+        found = [self._exact[word]] if word in self._exact else []
+        found += [self._prefix[word[:n]] for n in range(1, size + 1) if word[:n] in self._prefix]
+        found += [self._suffix[word[n:]] for n in range(size) if word[n:] in self._suffix]
+        found += [number for part, number in self._infix.items() if part in word]
+        return tuple(found)
 
 
 class TermIndex:
@@ -83,7 +100,7 @@ class TermIndex:
     def __init__(self, terms: Mapping[str, Iterable[str]]) -> None:
         self._atoms = _Atoms()
         self._root = _Node()
-        self._opening: dict[str, list[_Node]] = {}
+        self._forget()
         for name, phrases in terms.items():
             for phrase in phrases:
                 for variant in _variants(_term_words(phrase)):
@@ -98,42 +115,64 @@ class TermIndex:
         if name not in node.ids:
             node.ids = (*node.ids, name)
 
+    def _forget(self) -> None:
+        """Begin with no words and no states known."""
+        self._classes: dict[str, _WordClass] = {}
+        self._by_atoms: dict[tuple[int, ...], _WordClass] = {}
+        self._steps = 0
+
     def find(self, words: Words) -> list[WordMatch]:
         """Return the longest match of every list at every word, in reading order."""
+        if len(self._classes) + self._steps > _CACHE_LIMIT:
+            self._forget()
+        known = self._classes
+        classes = [known[word] if word in known else self._class(word) for word in words.words]
         found: list[WordMatch] = []
-        opening = self._opening
-        for first, word in enumerate(words.words):
-            active = opening.get(word)
-            if active is None:
-                active = self._open(word)
-            if active:
-                self._walk(words, first, active, found)
+        gaps, soft, size = words.gaps, Gap.SOFT, len(classes)
+        for first, here in enumerate(classes):
+            state = here.opening
+            if state is None:
+                continue
+            following = first + 1
+            if following == size or gaps[following] is not soft:
+                found += [WordMatch(name, first, first) for name in state.ids]
+            else:
+                self._walk(gaps, classes, first, state, found)
         return found
 
-    def _open(self, word: str) -> list[_Node]:
-        """Return where the terms lead that ``word`` may begin, and remember it."""
-        root = self._root.children
-        if len(self._opening) >= _CACHE_LIMIT:
-            self._opening.clear()
-        active = [root[n] for n in self._atoms.of(word) if n in root]
-        self._opening[word] = active
-        return active
+    def _class(self, word: str) -> _WordClass:
+        """Return the class of a word, and remember it."""
+        atoms = self._atoms.of(word)
+        known = self._by_atoms.get(atoms)
+        if known is None:
+            root = self._root.children
+            opening = [root[n] for n in atoms if n in root]
+            known = self._by_atoms.setdefault(atoms, _WordClass(atoms, _State(opening) if opening else None))
+        self._classes[word] = known
+        return known
 
-    def _walk(self, words: Words, first: int, active: list[_Node], found: list[WordMatch]) -> None:
-        longest: dict[str, int] = {}
-        last = first
-        while True:
-            for node in active:
-                for name in node.ids:
-                    longest[name] = last
-            last += 1
-            if last >= len(words.words) or words.gaps[last] != Gap.SOFT:
+    def _walk(
+        self, gaps: Sequence[Gap], classes: Sequence[_WordClass], first: int, opening: _State, found: list[WordMatch]
+    ) -> None:
+        """Add the longest match of every list that begins at the word ``first``."""
+        longest = dict.fromkeys(opening.ids, first)
+        state: _State | None = opening
+        for last in range(first + 1, len(classes)):
+            if state is None or gaps[last] is not Gap.SOFT:
                 break
-            numbers = (_ANY, *self._atoms.of(words.words[last]))
-            active = [node.children[n] for node in active for n in numbers if n in node.children]
-            if not active:
-                break
-        found.extend(WordMatch(name, first, end) for name, end in longest.items())
+            word, after = classes[last], state.after
+            state = after[word] if word in after else self._step(state, word)
+            if state is not None and state.ids:
+                longest.update(dict.fromkeys(state.ids, last))
+        found += [WordMatch(name, first, end) for name, end in longest.items()]
+
+    def _step(self, state: _State, word: _WordClass) -> _State | None:
+        """Work out where a word of a class leads, and remember it."""
+        numbers = (_ANY, *word.atoms)
+        nodes = [node.children[n] for node in state.nodes for n in numbers if n in node.children]
+        following = state.after[word] = _State(nodes) if nodes else None
+        self._steps += 1
+        return following
 
 
 class PhraseMatcher:
@@ -156,8 +195,9 @@ def outermost(matches: Iterable[WordMatch]) -> list[WordMatch]:
     reach: dict[str, int] = {}
     kept = []
     for match in matches:
-        if match.last > reach.get(match.id, -1):
-            reach[match.id] = match.last
+        name, _, last = match
+        if name not in reach or last > reach[name]:
+            reach[name] = last
             kept.append(match)
     return kept
 

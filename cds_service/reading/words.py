@@ -2,13 +2,16 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
+from itertools import accumulate
 
 from cds_service.knowledge.findings import load_grammar
 
-_WORD = re.compile(r"(?:[^\W_][\u00ad\u0300-\u036f]*)+")
+_WORD = re.compile(r"([^\W_]+(?:[\u00ad\u0300-\u036f]+[^\W_]*)*)")
+_HYPHEN_AT_LINE_END = re.compile(r"[-\u2010\u00ad][^\S\n]*\n")
 # Longer "words" are encoded data or an attack; only their beginning is looked at, which keeps matching linear.
 _LONGEST_WORD = 60
 _DIGRAPHS = {"ae": "a", "oe": "o", "ue": "u"}
@@ -62,25 +65,37 @@ def fold(word: str) -> str:
 
 def cut(text: str) -> Words:
     """Cut a text of any length into words in one pass; a word broken by a hyphen at a line end is joined again."""
-    words: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    gaps: list[Gap] = []
-    soft, previous_end = Gap.SOFT, 0
-    for match in _WORD.finditer(text):
-        start, end = match.span()
-        between = text[previous_end:start]
-        raw = match.group()
-        if words and "\n" in between and _is_line_hyphen(between, words[-1], raw):
-            words[-1] = fold(text[starts[-1] : previous_end] + raw)
-            ends[-1] = previous_end = end
+    pieces = _WORD.split(text)
+    bounds = list(accumulate(map(len, pieces)))
+    between, raw, starts, ends = pieces[:-1:2], pieces[1::2], bounds[:-1:2], bounds[1::2]
+    if _HYPHEN_AT_LINE_END.search(text):
+        between, raw, starts, ends = _joined(text, between, raw, starts, ends)
+    words = tuple(map(fold, raw))
+    soft = Gap.SOFT
+    gaps = [
+        soft if sign == " " else _gap(sign, before, after)
+        for sign, before, after in zip(between, ("", *words), raw, strict=False)
+    ]
+    return Words(text, words, tuple(starts), tuple(ends), tuple(gaps))
+
+
+def _joined(
+    text: str, between: Sequence[str], raw: Sequence[str], starts: Sequence[int], ends: Sequence[int]
+) -> tuple[list[str], list[str], list[int], list[int]]:
+    """Return signs, words and places with the words joined that a hyphen breaks at a line end."""
+    joined: tuple[list[str], list[str], list[int], list[int]] = ([], [], [], [])
+    signs, words, firsts, lasts = joined
+    for sign, word, start, end in zip(between, raw, starts, ends, strict=True):
+        if words and "\n" in sign and _is_line_hyphen(sign, fold(words[-1]), word):
+            # what is joined is only ever looked at in its beginning
+            words[-1] = text[firsts[-1] : min(lasts[-1], firsts[-1] + _LONGEST_WORD)] + word
+            lasts[-1] = end
             continue
-        words.append(fold(raw))
-        starts.append(start)
-        ends.append(end)
-        gaps.append(soft if between == " " else _gap(between, words[-2] if len(words) > 1 else "", raw))
-        previous_end = end
-    return Words(text, tuple(words), tuple(starts), tuple(ends), tuple(gaps))
+        signs.append(sign)
+        words.append(word)
+        firsts.append(start)
+        lasts.append(end)
+    return joined
 
 
 def _is_line_hyphen(between: str, before: str, after: str) -> bool:
@@ -96,14 +111,26 @@ def _is_line_hyphen(between: str, before: str, after: str) -> bool:
 
 def _gap(between: str, before: str, after: str) -> Gap:
     """Grade what stands between two words; full stops inside abbreviations and decimals separate nothing."""
-    if between in {" ", ""}:
-        return Gap.SOFT
+    known = _SIGNS.get(between)
+    if known is not None:
+        return known
+    if "." not in between or "!" in between or "?" in between or between.count("\n") > 1:
+        return _graded(between)
+    inside = between == "." and (before[-1:].isdigit() == after[0].isdigit() or len(before) <= _ABBREVIATION)
+    short = len(before) <= _ABBREVIATION and before.isalpha() and "\n" not in between and "," not in between
+    return Gap.SOFT if inside or short else Gap.STOP
+
+
+def _graded(between: str) -> Gap:
+    """Grade signs that mean the same whatever stands beside them."""
     if "!" in between or "?" in between or between.count("\n") > 1:
         return Gap.STOP
-    if "." in between:
-        inside = between == "." and (before[-1:].isdigit() == after[0].isdigit() or len(before) <= _ABBREVIATION)
-        short = len(before) <= _ABBREVIATION and before.isalpha() and "\n" not in between and "," not in between
-        return Gap.SOFT if inside or short else Gap.STOP
     if ";" in between or ":" in between or " - " in between or ("–" in between and between != "–"):
         return Gap.CLAUSE
     return Gap.COMMA if any(c in between for c in ",()[]") else Gap.SOFT
+
+
+# the signs between most words, graded once
+_SIGNS = {
+    sign: _graded(sign) for sign in ("", " ", ", ", "-", "/", "\n", " (", ") ", ": ", "; ", " - ", " – ", ",", "), ")
+}
