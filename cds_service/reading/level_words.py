@@ -38,6 +38,11 @@ NAMED = {
     "cervicothoracic": ("C7-T1", ("junction",)),
     "zervikothorakal": ("C7-T1", ("ubergang",)),
     "atlantoaxial": ("C1-C2", ()),
+    "densfraktur": ("C2", ()),
+    "densbasisfraktur": ("C2", ()),
+    "axisfraktur": ("C2", ()),
+    "atlasfraktur": ("C1", ()),
+    "atlasbogenfraktur": ("C1", ()),
 }
 NAMED_WORDS = {
     "atlas": "C1", "atlasul": "C1", "atlasului": "C1", "dens": "C2", "odontoid": "C2", "axis": "C2", "axisul": "C2",

@@ -25,10 +25,16 @@ _WORD_PENALTY = {
     **dict.fromkeys(_GRAMMAR.distance["binding"], -1),
 }
 _LINKS = frozenset(_GRAMMAR.coordination["words"])
+# what may stand between two places that share one noun, and what ties a place to the word before it
+_SHARED = _LINKS | frozenset(_GRAMMAR.coordination["grading"])
+_OWNING = frozenset(_GRAMMAR.coordination["owning"])
 _LONGEST_LINK = 4
 _JOINERS = frozenset(_GRAMMAR.lists["joining"])
+# "degenerative changes with disc space narrowing" states both
+_PARTING = frozenset({"with", "mit", "cu"})
+_ARTICLES = frozenset({"the", "left", "right", "posterior", "anterior"})
 _DENYING = frozenset({"kein", "keine", "keinen", "no", "fara", "ohne", "without"})
-_COMPARING = frozenset(_GRAMMAR.lists["comparing"])
+_COMPARING = frozenset(tuple(words.split()) for words in _GRAMMAR.lists["comparing"])
 _YARDSTICK_REACH = 3
 _BONE = frozenset({"vertebra", "marrow", "endplate"})
 _SIGNALS = frozenset({"high", "low", "signal_change"})
@@ -81,11 +87,13 @@ class Composer:
     ) -> list[Mention]:
         """Return all mentions of a sentence in reading order; the hits given are those of the sentence."""
         standing = self._standing(literal)
-        anatomy = [a for a in anatomy if not self._is_yardstick(words, a)]
+        anatomy = [a for a in anatomy if not self._is_yardstick(words, a) and not _is_direction(words, a)]
         found = [m for hit in standing if (m := self._literal(words, hit, anatomy, around))]
         for hit in process:
             if not _is_used_up(hit, standing):
                 found += self._composed(words, hit, anatomy, process, around)
+            elif partners := _sharing(words, hit, standing, anatomy, process):
+                found += self._composed(words, hit, partners, process, around)
         return _without_generic(words, _distinct(found))
 
     def _is_yardstick(self, words: Words, anatomy: Hit) -> bool:
@@ -93,7 +101,7 @@ class Composer:
         before = range(max(anatomy.first - _YARDSTICK_REACH, 0), anatomy.first)
         soft = all(words.gaps[index] is Gap.SOFT for index in range(before.start + 1, anatomy.first + 1))
         named = anatomy.name not in self._lexicon.weak
-        return named and soft and any(words.words[index] in _COMPARING for index in before)
+        return named and soft and any(words.words[n : n + size] in _COMPARING for n in before for size in (1, 2))
 
     def _standing(self, literal: Sequence[Hit]) -> list[Hit]:
         """Leave out literal terms inside a longer term of a finding they yield to."""
@@ -270,6 +278,15 @@ def _words_apart(one: Hit, two: Hit) -> int:
     return max(two.first - one.last, one.first - two.last, 1) - 1
 
 
+def _is_direction(words: Words, anatomy: Hit) -> bool:
+    """Tell where something of the spine grows to, "extending into the pelvis", from where it lies."""
+    if anatomy.name != OTHER or anatomy.first < 2:  # noqa: PLR2004
+        return False
+    article = words.words[anatomy.first - 1] in _ARTICLES
+    before = words.words[anatomy.first - 2 : anatomy.first - 1] if article else words.words[anatomy.first - 1 :]
+    return before[:1] == ("into",)
+
+
 def _heads(words: Words, anatomy: Hit) -> bool:
     """Tell an anatomy that heads its sentence: "ISG: ...", "Pedicles: ..."."""
     after = anatomy.last + 1
@@ -342,6 +359,31 @@ def _is_used_up(hit: Hit, standing: Sequence[Hit]) -> bool:
     return hit.name in _SWALLOWED and any(_holds(term, hit) for term in standing)
 
 
+def _sharing(
+    words: Words, hit: Hit, standing: Sequence[Hit], anatomy: Sequence[Hit], process: Sequence[Hit]
+) -> list[Hit]:
+    """Return the anatomy that shares the noun of a term after it: "no central canal or foraminal stenosis"."""
+    term = next((t for t in standing if t.first <= hit.first and t.last >= hit.last), None)
+    if term is None:
+        return []
+    partners = [a for a in anatomy if a.last < term.first]
+    if not partners or term.first == hit.first:
+        return []
+    nearest = max(partners, key=lambda a: a.last)
+    between = range(nearest.last + 1, term.first)
+    joined = any(words.words[n] in _JOINERS for n in between) or any(
+        words.gaps[n] is Gap.COMMA or "/" in words.between(n) for n in (*between, term.first)
+    )
+    if nearest.name == OTHER or not joined or any(words.words[n] not in _SHARED for n in between):
+        return []
+    # "a mass in the canal and foraminal stenosis": the canal belongs to the mass
+    owned = any(
+        p.last < nearest.first and all(words.words[n] in _OWNING for n in range(p.last + 1, nearest.first))
+        for p in process
+    )
+    return [] if owned else partners
+
+
 def _without_generic(words: Words, mentions: Sequence[Mention]) -> list[Mention]:
     """Drop the bare word "degenerative" where it belongs to a finding named right after it."""
     kept = []
@@ -354,6 +396,7 @@ def _without_generic(words: Words, mentions: Sequence[Mention]) -> list[Mention]
             and other.to >= mention.last
             and (other.from_ <= mention.first or mention.first == mention.last or other.first <= mention.last)
             and all(words.gaps[n] is Gap.SOFT for n in range(mention.last + 1, max(other.from_, mention.last) + 1))
+            and not any(words.words[n] in _PARTING for n in range(mention.last + 1, other.from_))
             for other in mentions
         )
         if not named and not _is_degenerative_adjective(words, mention, mentions):
@@ -373,7 +416,7 @@ def _is_degenerative_adjective(words: Words, mention: Mention, mentions: Sequenc
 
 def _is_fragile(words: Words, mention: Mention, other: Mention) -> bool:
     """Tell the adjective of "osteoporotic fracture", which says what kind of fracture it is."""
-    return other.finding is FindingId.FRACTURE and words.words[mention.first].startswith("osteoporotic")
+    return other.finding is FindingId.FRACTURE and words.words[mention.first].startswith("osteoporoti")
 
 
 def _distinct(mentions: Iterable[Mention]) -> list[Mention]:
