@@ -2,38 +2,31 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from cds_service.domain.vocabulary import FindingId, Qualifier, Status
 from cds_service.knowledge.findings import load_grammar
+from cds_service.reading.coordination import (
+    coordinated,
+    distance_between,
+    is_direction,
+    linked,
+    named_with,
+    sharing,
+    words_apart,
+)
 from cds_service.reading.lexicon import LEVEL, OTHER, SEGMENT, CompiledComposition, Hit, Lexicon
 from cds_service.reading.words import Gap, Words
 
 SPINE = "spine"
 GENERIC = "generic"
 _REACH = 14
-_HEAD_DISTANCE = 3
 _GATE_REACH = 8
 _ALSO_REACH = 12
 _UNLESS_REACH = 10
 _WEAK_PENALTY = 5
-_GAP_PENALTY = {Gap.SOFT: 0, Gap.COMMA: 4, Gap.CLAUSE: 8, Gap.STOP: 8}
 _GRAMMAR = load_grammar()
-_WORD_PENALTY = {
-    **dict.fromkeys(_GRAMMAR.distance["breaking"], 3),
-    **dict.fromkeys(_GRAMMAR.distance["joining"], 1),
-    **dict.fromkeys(_GRAMMAR.distance["binding"], -1),
-}
-_LINKS = frozenset(_GRAMMAR.coordination["words"])
-# what may stand between two places that share one noun, and what ties a place to the word before it
-_SHARED = _LINKS | frozenset(_GRAMMAR.coordination["grading"])
-_OWNING = frozenset(_GRAMMAR.coordination["owning"])
-_LONGEST_LINK = 4
-_JOINERS = frozenset(_GRAMMAR.lists["joining"])
 # "degenerative changes with disc space narrowing" states both
 _PARTING = frozenset({"with", "mit", "cu"})
-_ARTICLES = frozenset({"the", "left", "right", "posterior", "anterior"})
-_DENYING = frozenset({"kein", "keine", "keinen", "no", "fara", "ohne", "without"})
 _COMPARING = frozenset(tuple(words.split()) for words in _GRAMMAR.lists["comparing"])
 _YARDSTICK_REACH = 3
 _BONE = frozenset({"vertebra", "marrow", "endplate"})
@@ -87,12 +80,12 @@ class Composer:
     ) -> list[Mention]:
         """Return all mentions of a sentence in reading order; the hits given are those of the sentence."""
         standing = self._standing(literal)
-        anatomy = [a for a in anatomy if not self._is_yardstick(words, a) and not _is_direction(words, a)]
+        anatomy = [a for a in anatomy if not self._is_yardstick(words, a) and not is_direction(words, a)]
         found = [m for hit in standing if (m := self._literal(words, hit, anatomy, around))]
         for hit in process:
             if not _is_used_up(hit, standing):
                 found += self._composed(words, hit, anatomy, process, around)
-            elif partners := _sharing(words, hit, standing, anatomy, process):
+            elif partners := sharing(words, hit, standing, anatomy, process):
                 found += self._composed(words, hit, partners, process, around)
         return _without_generic(words, _distinct(found))
 
@@ -132,7 +125,7 @@ class Composer:
         return (
             len(after) > 1
             and after[0].name == OTHER
-            and any(a.name != OTHER and _linked(words, after[0], a) for a in after[1:])
+            and any(a.name != OTHER and linked(words, after[0], a) for a in after[1:])
         )
 
     def _nearest_distances(self, words: Words, hit: Hit, anatomy: Sequence[Hit]) -> tuple[int | None, int | None]:
@@ -142,7 +135,7 @@ class Composer:
         for a in anatomy:
             if a.name in self._lexicon.unspecific:
                 continue
-            distance = _distance(words, hit, a)
+            distance = distance_between(words, hit, a)
             if a.name == OTHER:
                 other = distance if other is None else min(other, distance)
             else:
@@ -178,7 +171,7 @@ class Composer:
                 continue
             used = [anchor for anchor in anchors if anchor.name in fitting]
             reach = composition.source.reach
-            if reach is not None and used and min(_distance(words, hit, anchor) for anchor in used) > reach:
+            if reach is not None and used and min(distance_between(words, hit, anchor) for anchor in used) > reach:
                 continue
             found.append(
                 Mention(
@@ -203,17 +196,17 @@ class Composer:
             return []
         weak = self._lexicon.weak
         measured = sorted(
-            (_distance(words, hit, a) + (_WEAK_PENALTY if a.name in weak else 0), a.name in weak, n)
+            (distance_between(words, hit, a) + (_WEAK_PENALTY if a.name in weak else 0), a.name in weak, n)
             for n, a in enumerate(candidates)
         )
         distance, _, number = measured[0]
         if distance > _REACH + _WEAK_PENALTY:
             return []
         nearest = candidates[number]
-        chain = _coordinated(words, nearest, candidates)
+        chain = coordinated(words, nearest, candidates)
         if nearest.name == OTHER:
             inside = nearest.first <= hit.last and nearest.last >= hit.first
-            chain = [a for a in chain if not inside and a.name != OTHER and _named_with(words, nearest, a)]
+            chain = [a for a in chain if not inside and a.name != OTHER and named_with(words, nearest, a)]
             return chain or None
         if nearest.name not in weak:
             chain = [a for a in chain if a.name not in weak]
@@ -250,98 +243,18 @@ def _inherits(around: Surroundings) -> bool:
     return around.spinal_report
 
 
-def _distance(words: Words, hit: Hit, anatomy: Hit) -> int:
-    """Measure how far apart two hits stand: words between them, more for commas and linking words."""
-    if anatomy.last < hit.first:
-        low, high = anatomy.last, hit.first
-    elif anatomy.first > hit.last:
-        low, high = hit.last, anatomy.first
-    else:
-        return 0
-    if high - low > _REACH + _ALSO_REACH:
-        return high - low
-    if _heads(words, anatomy) and anatomy.last < hit.first:
-        return min(high - low - 1, _HEAD_DISTANCE)
-    distance = high - low - 1
-    for index in range(low + 1, high + 1):
-        if _is_level(words.words[index - 1]) or _is_level(words.words[index]):
-            # "the discs (T2, T3, T4) with ...": levels between stand for the anatomy
-            distance -= index < high
-            continue
-        distance += _GAP_PENALTY[words.gaps[index]]
-        if index < high:
-            distance += _WORD_PENALTY.get(words.words[index], 0)
-    return max(distance, 0)
-
-
-def _words_apart(one: Hit, two: Hit) -> int:
-    return max(two.first - one.last, one.first - two.last, 1) - 1
-
-
-def _is_direction(words: Words, anatomy: Hit) -> bool:
-    """Tell where something of the spine grows to, "extending into the pelvis", from where it lies."""
-    if anatomy.name != OTHER or anatomy.first < 2:  # noqa: PLR2004
-        return False
-    article = words.words[anatomy.first - 1] in _ARTICLES
-    before = words.words[anatomy.first - 2 : anatomy.first - 1] if article else words.words[anatomy.first - 1 :]
-    return before[:1] == ("into",)
-
-
-def _heads(words: Words, anatomy: Hit) -> bool:
-    """Tell an anatomy that heads its sentence: "ISG: ...", "Pedicles: ..."."""
-    after = anatomy.last + 1
-    opens = anatomy.first == 0 or words.gaps[anatomy.first] is Gap.STOP or "\n" in words.between(anatomy.first)
-    return opens and after < len(words) and ":" in words.between(after)
-
-
-@lru_cache(maxsize=8192)
-def _is_level(word: str) -> bool:
-    return word[-1].isdigit() and (word[0] in "ctldshbw")
-
-
-def _coordinated(words: Words, nearest: Hit, candidates: Sequence[Hit]) -> list[Hit]:
-    """Return the nearest anatomy and those joined to it by "and", "or", commas and articles."""
-    position = candidates.index(nearest)
-    chain = [nearest]
-    for step in (-1, 1):
-        current, index = nearest, position + step
-        while 0 <= index < len(candidates) and _linked(words, current, candidates[index]):
-            current = candidates[index]
-            chain.append(current)
-            index += step
-    return chain
-
-
-def _named_with(words: Words, one: Hit, two: Hit) -> bool:
-    """Tell "hip and sacrum" from "abscess of the liver in this segment"."""
-    between = range(min(one.last, two.last) + 1, max(one.first, two.first) + 1)
-    return any(words.gaps[n] is Gap.COMMA or words.words[n] in _JOINERS for n in between)
-
-
-def _linked(words: Words, one: Hit, two: Hit) -> bool:
-    low, high = (one.last, two.first) if one.first <= two.first else (two.last, one.first)
-    if high - low - 1 > _LONGEST_LINK:
-        return False
-    if any(words.gaps[index] >= Gap.CLAUSE for index in range(low + 1, high + 1)):
-        return False
-    return all(
-        words.words[index] in _LINKS or (words.words[index] in _DENYING and words.words[index - 1] in _JOINERS)
-        for index in range(low + 1, high)
-    )
-
-
 def _conditions_hold(
     hit: Hit, composition: CompiledComposition, process: Sequence[Hit], anatomy: Sequence[Hit]
 ) -> bool:
     """Check the classes that must, and must not, stand near the process."""
     for wanted in composition.also:
         near = (p for p in (*process, *anatomy) if p.name in wanted)
-        if not any(_words_apart(hit, p) <= _ALSO_REACH for p in near):
+        if not any(words_apart(hit, p) <= _ALSO_REACH for p in near):
             return False
     if not composition.unless:
         return True
     unwanted = (p for p in (*process, *anatomy) if p.name in composition.unless)
-    return not any(_words_apart(hit, p) <= _UNLESS_REACH for p in unwanted)
+    return not any(words_apart(hit, p) <= _UNLESS_REACH for p in unwanted)
 
 
 def _holds(wider: Hit, narrower: Hit) -> bool:
@@ -357,31 +270,6 @@ def _is_used_up(hit: Hit, standing: Sequence[Hit]) -> bool:
     if hit.name in _USED_UP:
         return any(term.first <= hit.first and term.last >= hit.last for term in standing)
     return hit.name in _SWALLOWED and any(_holds(term, hit) for term in standing)
-
-
-def _sharing(
-    words: Words, hit: Hit, standing: Sequence[Hit], anatomy: Sequence[Hit], process: Sequence[Hit]
-) -> list[Hit]:
-    """Return the anatomy that shares the noun of a term after it: "no central canal or foraminal stenosis"."""
-    term = next((t for t in standing if t.first <= hit.first and t.last >= hit.last), None)
-    if term is None:
-        return []
-    partners = [a for a in anatomy if a.last < term.first]
-    if not partners or term.first == hit.first:
-        return []
-    nearest = max(partners, key=lambda a: a.last)
-    between = range(nearest.last + 1, term.first)
-    joined = any(words.words[n] in _JOINERS for n in between) or any(
-        words.gaps[n] is Gap.COMMA or "/" in words.between(n) for n in (*between, term.first)
-    )
-    if nearest.name == OTHER or not joined or any(words.words[n] not in _SHARED for n in between):
-        return []
-    # "a mass in the canal and foraminal stenosis": the canal belongs to the mass
-    owned = any(
-        p.last < nearest.first and all(words.words[n] in _OWNING for n in range(p.last + 1, nearest.first))
-        for p in process
-    )
-    return [] if owned else partners
 
 
 def _without_generic(words: Words, mentions: Sequence[Mention]) -> list[Mention]:

@@ -1,0 +1,134 @@
+"""Measures how words of a sentence belong together: distances, coordinated places, nouns shared by two of them."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from cds_service.knowledge.findings import load_grammar
+from cds_service.reading.lexicon import OTHER, Hit
+from cds_service.reading.words import Gap, Words
+
+_GRAMMAR = load_grammar()
+# beyond this no penalty matters
+_FARTHEST = 26
+_HEAD_DISTANCE = 3
+_GAP_PENALTY = {Gap.SOFT: 0, Gap.COMMA: 4, Gap.CLAUSE: 8, Gap.STOP: 8}
+_WORD_PENALTY = {
+    **dict.fromkeys(_GRAMMAR.distance["breaking"], 3),
+    **dict.fromkeys(_GRAMMAR.distance["joining"], 1),
+    **dict.fromkeys(_GRAMMAR.distance["binding"], -1),
+}
+_LINKS = frozenset(_GRAMMAR.coordination["words"])
+_LONGEST_LINK = 4
+# what may stand between two places that share one noun, and what ties a place to the word before it
+_SHARED = _LINKS | frozenset(_GRAMMAR.coordination["grading"])
+_OWNING = frozenset(_GRAMMAR.coordination["owning"])
+_JOINERS = frozenset(_GRAMMAR.lists["joining"])
+_ARTICLES = frozenset({"the", "left", "right", "posterior", "anterior"})
+_DENYING = frozenset({"kein", "keine", "keinen", "no", "fara", "ohne", "without"})
+
+
+def distance_between(words: Words, hit: Hit, anatomy: Hit) -> int:
+    """Measure how far apart two hits stand: words between them, more for commas and linking words."""
+    if anatomy.last < hit.first:
+        low, high = anatomy.last, hit.first
+    elif anatomy.first > hit.last:
+        low, high = hit.last, anatomy.first
+    else:
+        return 0
+    if high - low > _FARTHEST:
+        return high - low
+    if _heads(words, anatomy) and anatomy.last < hit.first:
+        return min(high - low - 1, _HEAD_DISTANCE)
+    distance = high - low - 1
+    for index in range(low + 1, high + 1):
+        if _is_level(words.words[index - 1]) or _is_level(words.words[index]):
+            # "the discs (T2, T3, T4) with ...": levels between stand for the anatomy
+            distance -= index < high
+            continue
+        distance += _GAP_PENALTY[words.gaps[index]]
+        if index < high:
+            distance += _WORD_PENALTY.get(words.words[index], 0)
+    return max(distance, 0)
+
+
+def words_apart(one: Hit, two: Hit) -> int:
+    """Return how many words stand between two hits."""
+    return max(two.first - one.last, one.first - two.last, 1) - 1
+
+
+def is_direction(words: Words, anatomy: Hit) -> bool:
+    """Tell where something of the spine grows to, "extending into the pelvis", from where it lies."""
+    if anatomy.name != OTHER or anatomy.first < 2:  # noqa: PLR2004
+        return False
+    article = words.words[anatomy.first - 1] in _ARTICLES
+    before = words.words[anatomy.first - 2 : anatomy.first - 1] if article else words.words[anatomy.first - 1 :]
+    return before[:1] == ("into",)
+
+
+def _heads(words: Words, anatomy: Hit) -> bool:
+    """Tell an anatomy that heads its sentence: "ISG: ...", "Pedicles: ..."."""
+    after = anatomy.last + 1
+    opens = anatomy.first == 0 or words.gaps[anatomy.first] is Gap.STOP or "\n" in words.between(anatomy.first)
+    return opens and after < len(words) and ":" in words.between(after)
+
+
+@lru_cache(maxsize=8192)
+def _is_level(word: str) -> bool:
+    return word[-1].isdigit() and (word[0] in "ctldshbw")
+
+
+def coordinated(words: Words, nearest: Hit, candidates: Sequence[Hit]) -> list[Hit]:
+    """Return the nearest anatomy and those joined to it by "and", "or", commas and articles."""
+    position = candidates.index(nearest)
+    chain = [nearest]
+    for step in (-1, 1):
+        current, index = nearest, position + step
+        while 0 <= index < len(candidates) and linked(words, current, candidates[index]):
+            current = candidates[index]
+            chain.append(current)
+            index += step
+    return chain
+
+
+def named_with(words: Words, one: Hit, two: Hit) -> bool:
+    """Tell "hip and sacrum" from "abscess of the liver in this segment"."""
+    between = range(min(one.last, two.last) + 1, max(one.first, two.first) + 1)
+    return any(words.gaps[n] is Gap.COMMA or words.words[n] in _JOINERS for n in between)
+
+
+def linked(words: Words, one: Hit, two: Hit) -> bool:
+    """Tell whether nothing but words of a list stands between two places."""
+    low, high = (one.last, two.first) if one.first <= two.first else (two.last, one.first)
+    if high - low - 1 > _LONGEST_LINK:
+        return False
+    if any(words.gaps[index] >= Gap.CLAUSE for index in range(low + 1, high + 1)):
+        return False
+    return all(
+        words.words[index] in _LINKS or (words.words[index] in _DENYING and words.words[index - 1] in _JOINERS)
+        for index in range(low + 1, high)
+    )
+
+
+def sharing(
+    words: Words, hit: Hit, standing: Sequence[Hit], anatomy: Sequence[Hit], process: Sequence[Hit]
+) -> list[Hit]:
+    """Return the anatomy that shares the noun of a term after it: "no central canal or foraminal stenosis"."""
+    term = next((t for t in standing if t.first <= hit.first and t.last >= hit.last), None)
+    if term is None:
+        return []
+    partners = [a for a in anatomy if a.last < term.first]
+    if not partners or term.first == hit.first:
+        return []
+    nearest = max(partners, key=lambda a: a.last)
+    between = range(nearest.last + 1, term.first)
+    joined = any(words.words[n] in _JOINERS for n in between) or any(
+        words.gaps[n] is Gap.COMMA or "/" in words.between(n) for n in (*between, term.first)
+    )
+    if nearest.name == OTHER or not joined or any(words.words[n] not in _SHARED for n in between):
+        return []
+    # "a mass in the canal and foraminal stenosis": the canal belongs to the mass
+    owned = any(
+        p.last < nearest.first and all(words.words[n] in _OWNING for n in range(p.last + 1, nearest.first))
+        for p in process
+    )
+    return [] if owned else partners
