@@ -196,4 +196,5 @@ class LaneState:
     pregnant: bool = False
     augmentation_offered: bool = True
     conflict: bool = False
+    serious_conflict: bool = False
     extraspinal_suspicion: bool = False

@@ -74,6 +74,11 @@ def shown_outcomes(suppressed: Suppressed) -> Iterator[LaneOutcome]:
             yield UNCLEAR_CAUSE
 
 
+def unsettled(state: LaneState) -> bool:
+    """What no lane answers and a conservative plan must wait for."""
+    return state.extraspinal_suspicion or state.serious_conflict
+
+
 def _card(outcome: LaneOutcome, text: str, state: LaneState, suppressed: Suppressed) -> LaneCard:
     if outcome.indicator is None:
         raise LookupError(f"row {outcome.row} gives a card without an indicator")
@@ -97,7 +102,7 @@ def decide(state: LaneState, tables: Tables = TABLES) -> Decision:
     """
     if not state.trigger:
         return Decision()
-    suppressed = suppress(evaluate_lanes(state, tables), outside=state.extraspinal_suspicion)
+    suppressed = suppress(evaluate_lanes(state, tables), unsettled=unsettled(state))
     shown = tuple(shown_outcomes(suppressed))[:MOST_CARDS]
     texts = tuple(text_id(outcome, state, question_open=suppressed.question_open) for outcome in shown)
     shared = shared_lines(texts, state)

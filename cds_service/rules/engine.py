@@ -62,6 +62,38 @@ _HARMLESS = BACKGROUND | {
     FindingId.RADIATION,
     FindingId.ENHANCEMENT,
 }
+# A contradiction on one of these leaves open what a conservative plan takes for settled.
+_SERIOUS = frozenset(
+    {
+        FindingId.FRACTURE,
+        FindingId.FRACTURE_LINE,
+        FindingId.RETROPULSION,
+        FindingId.UNSTABLE,
+        FindingId.LIGAMENT_INJURY,
+        FindingId.MALALIGNMENT,
+        FindingId.INFECTION_STATED,
+        FindingId.ABSCESS_EPIDURAL,
+        FindingId.ABSCESS_PARASPINAL,
+        FindingId.PARAVERTEBRAL_EDEMA,
+        FindingId.PSOAS,
+        FindingId.DISC_FLUID,
+        FindingId.DISC_DESTROYED,
+        FindingId.DISC_ENHANCEMENT,
+        FindingId.ENDPLATE_EROSION,
+        FindingId.METASTASIS,
+        FindingId.TUMOR,
+        FindingId.MALIGNANCY_STATED,
+        FindingId.LYSIS,
+        FindingId.SOFT_MASS,
+        FindingId.EXPANSILE,
+        FindingId.T1_REPLACED,
+        FindingId.SPINAL_HEMATOMA,
+        FindingId.CORD,
+        FindingId.CORD_SIGNAL,
+        FindingId.CAUDA,
+        FindingId.CAUDA_MILD,
+    }
+)
 # The list of reports did not come whole.
 _INCOMPLETE = frozenset({GapCode.FETCH_INCOMPLETE, GapCode.PREFETCH_MISSING, GapCode.OPERATION_OUTCOME})
 # Stands for the report where there is none: it states nothing and triggers nothing.
@@ -196,7 +228,8 @@ class Engine:
         if newest is None:
             return _Evaluation(reports, None, Decision(), ())
         conflicts = _conflicts(newest.context)
-        state = replace(newest.state, conflict=bool(conflicts))
+        serious = any(c.finding in _SERIOUS for c in conflicts)
+        state = replace(newest.state, conflict=bool(conflicts), serious_conflict=serious)
         return _Evaluation(reports, replace(newest, state=state), decide(state), conflicts)
 
     def _context(self, facts: PatientFacts, reports: CurrentReports, lead: Report) -> RuleContext:

@@ -11,6 +11,7 @@ from cds_service.rules.levels import touches
 from cds_service.rules.malignancy import NAMED
 from cds_service.rules.polarity import Weight, weight
 from cds_service.rules.rule import Outcome, Rule, fired, quiet, rule, when
+from cds_service.rules.scores import of_class_at_least, stated_of_class
 from cds_service.rules.variables import (
     ANKYLOSED,
     BENIGN_LESION,
@@ -30,6 +31,7 @@ from cds_service.rules.variables import (
 _FRACTURE = Pathway.FRACTURE
 NECROSIS, BROKEN, OCCULT_STRESS, OCCULT_TRAUMA, OCCULT_RISK = "AVN", "F", "O1-stress", "O1-trauma", "O1-risk"
 _ORDER = (NECROSIS, BROKEN, OCCULT_STRESS, OCCULT_RISK, OCCULT_TRAUMA)
+_WALL_BROKEN = 3
 _DEFORMED = (FindingId.HEIGHT_LOSS, FindingId.DEFORMITY, FindingId.FRACTURE, FindingId.FRACTURE_LINE)
 
 
@@ -216,7 +218,9 @@ def severe(context: RuleContext) -> Outcome:
     found = [
         f
         for f in broken
-        if has(f, Qualifier.BURST, Qualifier.SEVERE) or (f.finding.percent is not None and f.finding.percent >= limit)
+        if has(f, Qualifier.BURST, Qualifier.SEVERE)
+        or (f.finding.percent is not None and f.finding.percent >= limit)
+        or of_class_at_least(stated_of_class(f.finding.sentence), _WALL_BROKEN)
     ]
     wall = context.stated(FindingId.RETROPULSION, FindingId.UNSTABLE)
     return when("1", (*found, *wall), "the fracture is severe", "no sign of severity is stated")

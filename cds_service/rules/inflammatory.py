@@ -88,7 +88,9 @@ def contiguous_sclerosis(context: RuleContext) -> Outcome:
 @rule("INFL-SPA-KNOWN", _INFLAMMATORY, INFL, "R-ASAS-SPINE2022")
 def spondyloarthritis_known(context: RuleContext) -> Outcome:
     """Axial spondyloarthritis or psoriatic arthritis is known."""
-    found = items(context.having(ConditionGroup.AXIAL_SPONDYLOARTHRITIS, ConditionGroup.PSORIATIC_ARTHRITIS))
+    charted = items(context.having(ConditionGroup.AXIAL_SPONDYLOARTHRITIS, ConditionGroup.PSORIATIC_ARTHRITIS))
+    named = [f for f in context.stated(FindingId.SPONDYLOARTHRITIS_STATED) if has(f, Qualifier.KNOWN)]
+    found = (*charted, *named)
     return when(SPONDYLOARTHRITIS, found, "the disease is known", "no such disease is charted")
 
 

@@ -25,7 +25,7 @@ from cds_service.rules.fracture import fresh_fractures
 from cds_service.rules.levels import is_sacral
 from cds_service.rules.orders.cautions import nsaid_not_advised, opioid_caution, opioid_fall_caution
 from cds_service.rules.rule import Rule
-from cds_service.rules.scores import FractureFeatures, of_class
+from cds_service.rules.scores import FractureFeatures, of_class, stated_of_class
 from cds_service.rules.stability import sins_of
 from cds_service.rules.time import weeks_since_onset
 
@@ -208,7 +208,9 @@ class Planner:
         return {"mask": tuple(dict.fromkeys(drugs))} if drugs else {}
 
     def _fracture_params(self) -> dict[str, ParamValue]:
-        of = of_class(fracture_features(self._context))
+        """OF class: the one that the report gives, or a higher one that its description amounts to."""
+        stated = (stated_of_class(f.finding.sentence) for f in fresh_fractures(self._context))
+        of = max(filter(None, (of_class(fracture_features(self._context)), *stated)), default=None)
         return {"of": of} if of else {}
 
     def _differential_params(self) -> dict[str, ParamValue]:

@@ -149,14 +149,23 @@ def deficit(context: RuleContext) -> Outcome:
     return fired(NEURO, found, "a deficit is known") if found else quiet("no new deficit is charted", "neurology")
 
 
+# Retention does not last, and loss of stool is not charted as an everyday complaint.
+_NEVER_EVERYDAY = frozenset({ConditionGroup.URINARY_RETENTION, ConditionGroup.FECAL_INCONTINENCE})
+
+
 def _says_new(item: HistoryItem) -> bool:
-    """Tell whether an undated entry speaks of this episode itself: by a word, or because retention does not last."""
-    return not item.charted or Qualifier.ACUTE in item.qualifiers or ConditionGroup.URINARY_RETENTION in item.groups
+    """Tell whether an undated entry speaks of this episode: by a word, its kind, or the day it was written down.
+
+    :func:`is_new` has set aside what was written down long ago. Plain loss of urine with no day at all is the
+    long-standing entry that does not count.
+    """
+    spoken = not item.charted or Qualifier.ACUTE in item.qualifiers or item.recorded is not None
+    return spoken or bool(item.groups & _NEVER_EVERYDAY)
 
 
 @rule("NEURO-SPHINCTER", _EMERGENCY, EMERG, "R-GIRFT2023")
 def sphincter(context: RuleContext) -> Outcome:
-    """Retention or incontinence of this episode; undated plain incontinence only beside infection, tumour, pressure."""
+    """Retention or incontinence of this episode; undated urine loss only beside infection, tumour or pressure."""
     serious = (
         context.value(IMG_INF) in {"S", "M"}
         or context.value(MAL_IMG) in {"S", "M"}

@@ -1,5 +1,6 @@
 """Clinical scores from what is stated: SINS, ESR limit by age and sex, OF class. Nothing missing is guessed."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from types import MappingProxyType
@@ -133,6 +134,16 @@ def of_class(features: FractureFeatures) -> str | None:
     if wall:
         return "OF3"
     return "OF2" if features.deformity and wall is False else None
+
+
+# "OF2", "OF 3", "OF-Typ 4", "OF type 2"; in capitals only, since "of" is a word.
+_STATED_OF = re.compile(r"\bOF[ -]?(?:[Tt]ype?|[Tt]ip|[Cc]lass|[Kk]lasse|[Gg]rade?)?[ -]?([1-5])\b")
+
+
+def stated_of_class(sentence: str) -> str | None:
+    """OF class that a report sentence gives itself, the highest of several; ``None`` when it gives none."""
+    found = _STATED_OF.findall(sentence)
+    return f"OF{max(found)}" if found else None
 
 
 def of_class_at_least(of: str | None, number: int) -> bool | None:

@@ -1,5 +1,7 @@
 """Mechanical stability: spinal instability score of a tumour, and fractures that must be taken as unstable."""
 
+import re
+
 from cds_service.domain.assessment import Cause, FindingCause, Pathway
 from cds_service.domain.vocabulary import ConditionGroup, FindingId, Qualifier, Trend
 from cds_service.rules.context import RuleContext, has, items, levels_of, without
@@ -7,13 +9,23 @@ from cds_service.rules.fracture import fresh_fractures
 from cds_service.rules.levels import touches
 from cds_service.rules.malignancy import NAMED
 from cds_service.rules.rule import Outcome, Rule, fired, quiet, rule, when
-from cds_service.rules.scores import SinsItems, SinsScore, sins, sins_location
+from cds_service.rules.scores import (
+    SinsItems,
+    SinsScore,
+    of_class_at_least,
+    sins,
+    sins_location,
+    stated_of_class,
+)
 from cds_service.rules.variables import ANKYLOSED, IMG_INF, KNOWN_METS, MAL_IMG, UNST
 
 _EMERGENCY = Pathway.EMERGENCY
 # Values in order of urgency.
 CANAL, ANKYLOSIS, OTHER = "canal", "ankylosed", "unstable"
 _NEIGHBOUR = 1
+_FRAME_LOST = 4
+# A spondyloarthritis named by a word that means stiffening; the disease concerns the whole spine, not one level.
+_ANKYLOSING = re.compile(r"bechterew|ankylo[sz]|anchilo[sz]|strümpell", re.IGNORECASE)
 
 
 def tumor_lesions(context: RuleContext) -> tuple[FindingCause, ...]:
@@ -77,7 +89,8 @@ def _posterolateral(context: RuleContext, levels: tuple[str, ...]) -> int | None
 @rule("UNST-ANKYLOSED-SPINE", _EMERGENCY, ANKYLOSED, "R-ASAS-SPINE2022")
 def ankylosed_spine(context: RuleContext) -> Outcome:
     """The spine is ankylosed by spondylitis or DISH, from report or chart."""
-    found = (*context.stated(FindingId.ANKYLOSIS), *items(context.having(ConditionGroup.ANKYLOSED_SPINE)))
+    named = [f for f in context.stated(FindingId.SPONDYLOARTHRITIS_STATED) if _ANKYLOSING.search(f.finding.sentence)]
+    found = (*context.stated(FindingId.ANKYLOSIS), *items(context.having(ConditionGroup.ANKYLOSED_SPINE)), *named)
     return when("1", found, "the spine is ankylosed", "no ankylosis is known")
 
 
@@ -87,16 +100,20 @@ def broken(context: RuleContext) -> tuple[FindingCause, ...]:
     return tuple(dict.fromkeys((*fresh_fractures(context), *possible)))
 
 
+def _is_disease(cause: FindingCause) -> bool:
+    return cause.finding.finding is FindingId.SPONDYLOARTHRITIS_STATED
+
+
 @rule("UNST-ANKYLOSED", _EMERGENCY, UNST, "R-ASAS-SPINE2022")
 def through_ankylosis(context: RuleContext) -> Outcome:
     """Any fracture through an ankylosed spine, or a pseudarthrosis in it, is unstable until shown otherwise."""
     stiff: list[Cause] = [c for s in context.fired(ANKYLOSED) for c in s.causes]
-    places = [c for c in stiff if isinstance(c, FindingCause)]
-    charted = [c for c in stiff if not isinstance(c, FindingCause)]
+    places = [c for c in stiff if isinstance(c, FindingCause) and not _is_disease(c)]
+    charted = [c for c in stiff if not isinstance(c, FindingCause) or _is_disease(c)]
     gaps = (*context.possible(FindingId.PSEUDARTHROSIS), *_broken_andersson(context))
     hit = [
         f
-        for f in (*broken(context), *gaps)
+        for f in (*broken(context), *gaps, *without(context.possible(FindingId.UNSTABLE), Qualifier.OLD))
         if charted or any(touches(f.finding.levels, p.finding.levels, gap=_NEIGHBOUR) for p in places)
     ]
     alone = [g for g in gaps if g.finding.finding is FindingId.PSEUDARTHROSIS]
@@ -115,12 +132,17 @@ def canal_compromise(context: RuleContext) -> Outcome:
     """A burst fracture or retropulsed fragment narrows the canal, or cord or cauda are pressed by bone."""
     bone = without(context.stated(FindingId.FRACTURE, FindingId.RETROPULSION, FindingId.UNSTABLE), Qualifier.OLD)
     narrowing = [f for f in bone if has(f, Qualifier.CANAL_COMPROMISE) and not _canal_free(context, f)]
-    pushed = [f for f in bone if f.finding.finding is FindingId.RETROPULSION or has(f, Qualifier.BURST)]
+    pushed = [f for f in bone if f.finding.finding is FindingId.RETROPULSION or has(f, Qualifier.BURST) or _of4(f)]
     tight = context.stated(FindingId.CANAL_STENOSIS, FindingId.CORD, FindingId.CAUDA, FindingId.CAUDA_MILD)
     tight = without(tight, Qualifier.DEGENERATIVE_CAUSE, Qualifier.MILD)
     tight = tuple(f for f in tight if f.finding.finding is not FindingId.CANAL_STENOSIS or not _canal_free(context, f))
     pairs = [f for f in pushed if any(_named_together(f, t) for t in tight)]
     return when(CANAL, (*narrowing, *pairs), "bone narrows the canal", "no canal compromise by bone")
+
+
+def _of4(fracture: FindingCause) -> bool:
+    """Tell whether the report itself grades the fracture OF4 or OF5: the frame of the body is lost."""
+    return bool(of_class_at_least(stated_of_class(fracture.finding.sentence), _FRAME_LOST))
 
 
 def _canal_free(context: RuleContext, narrowing: FindingCause) -> bool:

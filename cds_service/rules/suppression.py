@@ -85,10 +85,10 @@ def _dropped_benign(card: str, opened: _Open) -> str:
     return "S2" if beside_open or beside_known or unclear_infection else ""
 
 
-def _dropped_plan(plan: LaneOutcome, opened: _Open, *, outside: bool) -> str:
+def _dropped_plan(plan: LaneOutcome, opened: _Open, *, unsettled: bool) -> str:
     """S1 and S2 for lane E: no conservative plan beside an open question; time alone adds nothing to a work-up.
 
-    A suspicious finding ``outside`` the spine is an open question as well; a re-evaluation stands beside it.
+    What is ``unsettled`` is an open question as well; a re-evaluation stands beside it.
     """
     if plan.card == NO_CARD:
         return ""
@@ -96,7 +96,7 @@ def _dropped_plan(plan: LaneOutcome, opened: _Open, *, outside: bool) -> str:
         return "S1"
     if plan.card == "C81" and plan.indicator is Indicator.WARNING:
         return "S2" if opened.probable and plan.row != "E1" else ""
-    open_question = opened.infection_or_tumour or opened.infection_unknown or (outside and plan.card != "C81")
+    open_question = opened.infection_or_tumour or opened.infection_unknown or (unsettled and plan.card != "C81")
     return "S2" if open_question or (opened.known_disease and plan.card == "C80") else ""
 
 
@@ -111,11 +111,14 @@ def _inherits_urgency(lanes: LaneOutcomes, plan: str) -> bool:
     return gives_way and lanes.malignancy.card in TUMOUR_OPEN and Indicator.WARNING not in {o.indicator for o in others}
 
 
-def suppress(lanes: LaneOutcomes, *, outside: bool = False) -> Suppressed:
-    """Apply S1, S2 and the rule on C15 to the outcomes of the tables; ``outside`` is a suspicion beside the spine."""
+def suppress(lanes: LaneOutcomes, *, unsettled: bool = False) -> Suppressed:
+    """Apply S1, S2 and the rule on C15 to the outcomes of the tables.
+
+    ``unsettled``: a suspicion beside the spine, or a report that contradicts itself on a serious finding.
+    """
     opened = _open_questions(lanes)
     benign = _dropped_benign(lanes.benign.card, opened)
-    plan = _dropped_plan(lanes.plan, opened, outside=outside)
+    plan = _dropped_plan(lanes.plan, opened, unsettled=unsettled)
     urgent = Indicator.WARNING if _inherits_urgency(lanes, plan) else lanes.malignancy.indicator
     stays_empty = opened.safety or opened.infection_or_tumour or opened.known_disease
     return Suppressed(
@@ -129,6 +132,6 @@ def suppress(lanes: LaneOutcomes, *, outside: bool = False) -> Suppressed:
         falls_to_unclear=bool(benign) and not stays_empty,
         # The text names S1 and S2 for the plan lines and keeps fracture cards beside an unanswered infection question
         # without a word on their plan lines; "no conservative advice beside an open infection question" decides.
-        plan_lines_dropped=opened.safety or opened.infection_or_tumour or opened.infection_unknown or outside,
+        plan_lines_dropped=opened.safety or opened.infection_or_tumour or opened.infection_unknown or unsettled,
         question_open=opened.safety or opened.infection_or_tumour,
     )

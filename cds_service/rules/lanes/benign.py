@@ -65,9 +65,12 @@ def pregnancy(state: LaneState) -> bool:
 
 
 def transient_or_metabolic(state: LaneState) -> bool:
-    """Metabolic hint or edema alone in mid-life, markers not raised, no degenerative pattern."""
-    not_raised = state.labs in (Labs.N, Labs.B)
-    return state.metabolic is Metabolic.TRANSIENT and not_raised and not state.degenerative
+    """Metabolic hint or edema alone in mid-life; markers not raised, no degeneration, no suspicion outside the spine.
+
+    A diagnosis of exclusion does not stand beside a suspicious finding outside the spine.
+    """
+    excluded = state.labs in (Labs.N, Labs.B) and not state.degenerative and not state.extraspinal_suspicion
+    return state.metabolic is Metabolic.TRANSIENT and excluded
 
 
 def degeneration_with_caution(state: LaneState) -> bool:

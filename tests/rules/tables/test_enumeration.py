@@ -79,6 +79,12 @@ BROKEN_BY_CARDS: Mapping[str, Callable[[Shown], bool]] = {
     "plan beside a suspicion outside the spine": lambda s: (
         s.beside({"C80", "C82", "C83"}, s.texts) and s.state.extraspinal_suspicion
     ),
+    "plan beside a report that contradicts itself on a serious finding": lambda s: (
+        s.beside({"C80", "C82", "C83"}, s.texts) and s.state.serious_conflict
+    ),
+    "diagnosis of exclusion beside a suspicion outside the spine": lambda s: (
+        "C60" in s.texts and s.state.extraspinal_suspicion
+    ),
     "reassuring cause beside an open question": lambda s: s.beside(REASSURING, OPEN | {"C10-W"}),
     "time alone adds to an open work-up": lambda s: s.beside({"C81"}, PROBABLE) and s.rows[Lane.PLAN] != "E1",
     "re-evaluation beside an emergency": lambda s: s.beside({"C81"}, LANE_A),
@@ -187,9 +193,9 @@ def test_safety_cases_keep_every_promise(table_cases: Any) -> None:
 
 
 def test_each_promise_on_cards_can_be_broken() -> None:
-    state = LaneState(emergency=Emergency.NEURO, extraspinal_suspicion=True)
+    state = LaneState(emergency=Emergency.NEURO, extraspinal_suspicion=True, serious_conflict=True)
     rows = {Lane.INFECTION: "B11.4", Lane.PLAN: "E4"}
-    all_at_once = frozenset({"C01", "C11", "C20", "C15", "C30", "C30-P", "C50", "C80", "C81", "C82", "C17"})
+    all_at_once = frozenset({"C01", "C11", "C20", "C15", "C30", "C30-P", "C50", "C60", "C80", "C81", "C82", "C17"})
     found = broken_by_cards(Shown(state, rows, all_at_once)) + broken_by_cards(Shown(state, rows, frozenset()))
     assert set(found) == set(BROKEN_BY_CARDS)
 
