@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 
-from cds_service.domain.facts import Conflict, ConflictKind, TextFinding
+from cds_service.domain.facts import Conflict, ConflictKind, Span, TextFinding
 from cds_service.domain.vocabulary import Certainty, FindingId, Qualifier, Section, Status
 from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.words import cut
@@ -32,6 +32,7 @@ def settle(
     Two statements of one section both stand, and a denial beside a statement at the same place is a conflict.
     """
     findings = _without_denied_contact(findings)
+    denials = _Denials(findings)
     joints = {(f.text_index, f.sentence_span.start) for f in findings if f.finding in _JOINTS}
     dropped: set[int] = set()
     conflicts: list[Conflict] = []
@@ -43,12 +44,14 @@ def settle(
         if len({findings[n].status for n in members}) < 2 or len(members) > 40:  # noqa: PLR2004
             continue
         for one, two in combinations(members, 2):
+            if findings[one].status is findings[two].status:
+                continue
             if findings[one].finding is FindingId.EDEMA and any(
                 (findings[n].text_index, findings[n].sentence_span.start) in joints for n in (one, two)
             ):
                 # edema beside a facet joint is not what "no marrow edema" of the bodies denies
                 continue
-            _settle_pair(findings, (one, two), emergency, dropped, conflicts)
+            _settle_pair(findings, (one, two), emergency, denials, dropped, conflicts)
     kept = [finding for number, finding in enumerate(findings) if number not in dropped]
     return kept, list(dict.fromkeys(conflicts))
 
@@ -82,52 +85,63 @@ def _without_denied_contact(findings: Sequence[TextFinding]) -> list[TextFinding
     return kept
 
 
+class _Denials:
+    """What the denials of a report say, by their sentence and worked out once for each."""
+
+    def __init__(self, findings: Sequence[TextFinding]) -> None:
+        self._by_sentence: dict[Span, list[TextFinding]] = {}
+        self._of_rest: dict[str, bool] = {}
+        for finding in findings:
+            if finding.status is Status.ABSENT:
+                self._by_sentence.setdefault(finding.sentence_span, []).append(finding)
+
+    def is_of_rest(self, denial: TextFinding) -> bool:
+        """Tell "no other fracture", which speaks of the rest."""
+        known = self._of_rest.get(denial.sentence)
+        if known is None:
+            known = any(word.startswith(_REST) for word in cut(denial.sentence).words)
+            self._of_rest[denial.sentence] = known
+        return known
+
+    def narrows(self, denial: TextFinding, other: TextFinding) -> bool:
+        """Tell whether a denial is of one kind or place only: "no acute fracture", "no epidural tumour"."""
+        said = frozenset[Qualifier]().union(
+            *(
+                f.qualifiers
+                for f in self._by_sentence[denial.sentence_span]
+                if f.span.start <= denial.span.end and denial.span.start <= f.span.end
+            )
+        )
+        return bool((said & _NARROWING) - other.qualifiers)
+
+
 def _settle_pair(
     findings: Sequence[TextFinding],
     pair: tuple[int, int],
     emergency: frozenset[FindingId],
+    denials: _Denials,
     dropped: set[int],
     conflicts: list[Conflict],
 ) -> None:
     one, two = (findings[number] for number in pair)
-    if one.status is two.status or not _same_place(one, two):
+    if not _same_place(one, two, denials):
         return
     loser = _loser(one, two, emergency)
     if loser is not None:
         dropped.add(pair[loser])
-    if (
-        Status.ABSENT in {one.status, two.status}
-        and one.sentence != two.sentence
-        and not _denies_less(findings, one, two)
-    ):
+    absent, other = (one, two) if one.status is Status.ABSENT else (two, one)
+    if absent.status is Status.ABSENT and one.sentence != two.sentence and not denials.narrows(absent, other):
         levels = tuple(dict.fromkeys((*one.levels, *two.levels)))
         conflicts.append(Conflict(ConflictKind.STATUS, one.finding, (one.sentence, two.sentence), levels))
 
 
-def _same_place(one: TextFinding, two: TextFinding) -> bool:
+def _same_place(one: TextFinding, two: TextFinding, denials: _Denials) -> bool:
     """Tell whether two statements speak of the same place; "no other ..." speaks of the rest."""
     if one.sentence_span == two.sentence_span and one.text_index == two.text_index:
         return False
     if one.levels and two.levels and not set(one.levels) & set(two.levels):
         return False
-    denials = (said for said in (one, two) if said.status is Status.ABSENT)
-    return not any(word.startswith(_REST) for said in denials for word in cut(said.sentence).words)
-
-
-def _denies_less(findings: Sequence[TextFinding], one: TextFinding, two: TextFinding) -> bool:
-    """Tell whether the denial is of one kind or place only: "no acute fracture", "no epidural tumour"."""
-    absent, other = (one, two) if one.status is Status.ABSENT else (two, one)
-    said = frozenset[Qualifier]().union(
-        *(
-            f.qualifiers
-            for f in findings
-            if f.status is Status.ABSENT
-            and f.sentence_span == absent.sentence_span
-            and f.span.start <= absent.span.end
-            and absent.span.start <= f.span.end
-        )
-    )
-    return bool((said & _NARROWING) - other.qualifiers)
+    return not any(said.status is Status.ABSENT and denials.is_of_rest(said) for said in (one, two))
 
 
 def _loser(one: TextFinding, two: TextFinding, emergency: frozenset[FindingId]) -> int | None:

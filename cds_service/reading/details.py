@@ -13,6 +13,8 @@ _MILLIMETRES_REACH = 10
 _PERCENT_REACH = 14
 _MM_PER_CM = 10
 _LARGEST_MM = 600
+_LENGTH_UNITS = frozenset({"mm", "cm"})
+_QUALIFIERS = {qualifier.value: qualifier for qualifier in Qualifier}
 # qualifiers that hold for a whole sentence; all others must stand close to the finding
 _SENTENCE_WIDE = frozenset(
     {
@@ -30,7 +32,7 @@ def qualifiers_of(words: Words, mention: Mention, hits: Sequence[Hit], denials: 
     found = set(mention.qualifiers)
     denied_words = {denial.last + 1 for denial in denials}
     for hit in hits:
-        qualifier = Qualifier(hit.name)
+        qualifier = _QUALIFIERS[hit.name]
         wide = qualifier in _SENTENCE_WIDE
         if not wide and not _near(words, mention, hit):
             continue
@@ -50,7 +52,7 @@ def _near(words: Words, mention: Mention, hit: Hit) -> bool:
         return True
     if high - low > _NEAR:
         return False
-    allowed = Gap.COMMA if Qualifier(hit.name) in _AGE else Gap.SOFT
+    allowed = Gap.COMMA if hit.name in _AGE else Gap.SOFT
     return all(words.gaps[index] <= allowed for index in range(low + 1, high + 1))
 
 
@@ -70,6 +72,8 @@ def trend_of(words: Words, mention: Mention, hits: Sequence[Hit]) -> Trend | Non
 def percent_of(words: Words, mention: Mention, bounds: tuple[int, int]) -> float | None:
     """Return a stated percentage near a mention, the upper end of a range."""
     low, high = max(bounds[0], mention.from_ - 6), min(bounds[1], mention.to + _PERCENT_REACH)
+    if not any(map(str.isdigit, words.words[low:high])):
+        return None
     for index in range(high - 1, low - 1, -1):
         if not words.words[index].isdigit() or len(words.words[index]) > 3:  # noqa: PLR2004
             continue
@@ -84,10 +88,12 @@ def percent_of(words: Words, mention: Mention, bounds: tuple[int, int]) -> float
 def millimetres_of(words: Words, mention: Mention, bounds: tuple[int, int]) -> float | None:
     """Return the largest stated size near a mention in millimetres."""
     low, high = max(bounds[0], mention.from_ - _MILLIMETRES_REACH), min(bounds[1], mention.to + _MILLIMETRES_REACH)
+    if _LENGTH_UNITS.isdisjoint(words.words[low:high]):
+        return None
     sizes = []
     for index in range(low, high):
         unit = words.words[index]
-        if unit not in {"mm", "cm"} or index == low or not words.words[index - 1].isdigit():
+        if unit not in _LENGTH_UNITS or index == low or not words.words[index - 1].isdigit():
             continue
         number = words.words[index - 1]
         if index - 1 > low and words.between(index - 1) in {".", ","} and words.words[index - 2].isdigit():

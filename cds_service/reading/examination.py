@@ -16,10 +16,10 @@ _SPINE_PARTS = frozenset({BodyRegion.CERVICAL, BodyRegion.THORACIC, BodyRegion.L
 
 def examination(title: str, text: str) -> tuple[Modality, BodyRegion]:
     """Return modality and region; the title decides, else the opening of the text. Unknown stays unknown."""
-    in_title = _named(cut(title))
-    opening = _opening(text)
-    in_line = _named(cut(opening[0]))
-    in_text = _named(cut(opening[1]))
+    in_title = _named(cut(title)) if title else []
+    line, beginning = _opening(text)
+    in_line = _named(cut(line))
+    in_text = _named(cut(beginning))
     own = _modality([m for m in in_line if m.first == 0])
     if own not in {Modality.UNKNOWN, Modality.MR} and _region(in_title) in _ELSEWHERE:
         # the text opens with the name of another method, and the title does not name the spine

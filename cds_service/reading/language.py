@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from cds_service.domain.facts import Span
 from cds_service.domain.vocabulary import Language
@@ -88,18 +88,20 @@ class LanguageDetector:
     def evidence(self, words: Words, start: int = 0, end: int | None = None) -> Evidence:
         """Weigh the words ``[start, end)`` of a text, at most the first few hundred of them."""
         last = min(len(words) if end is None else end, start + _LOOKED_AT)
-        counts: Counter[str] = Counter()
-        for word in words.words[start:last]:
-            counts.update(self._known.get(word, ()))
+        known = filter(None, map(self._known.get, words.words[start:last]))
+        counts = Counter(chain.from_iterable(known))
         scores = {code: float(counts.pop(code.value, 0)) for code in Language}
         text = words.text[words.starts[start] : words.ends[last - 1]] if last > start else ""
         for code, letters in _LETTERS.items():
             scores[code] += _LETTER_WEIGHT * sum(map(text.count, letters))
         return Evidence(scores, max(counts.values(), default=0))
 
-    def parts(self, words: Words, index: int, main: Language) -> list[Part]:
-        """Return the parts of a text: one, unless some sentences clearly speak another of the languages read."""
-        scores = self.evidence(words).scores
+    def parts(self, words: Words, index: int, main: Language, whole: Evidence | None = None) -> list[Part]:
+        """Return the parts of a text: one, unless some sentences clearly speak another of the languages read.
+
+        ``whole`` is the evidence of the text where it is already known.
+        """
+        scores = (whole or self.evidence(words)).scores
         second = max(score for code, score in scores.items() if code is not main)
         if second <= _ENOUGH or second < _SECOND_SHARE * scores[main]:
             return [Part(main, index)]

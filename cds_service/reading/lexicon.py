@@ -1,7 +1,7 @@
 """Compiles the words of one language into one index and sorts what it finds in a text by kind."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -37,6 +37,23 @@ class Hits:
     mark: list[Hit] = field(default_factory=list)
     levels: list[LevelGroup] = field(default_factory=list)
 
+    def parted(self, bounds: Sequence[tuple[int, int]], size: int) -> "list[Hits]":
+        """Return the hits that begin and end inside each of the word ranges ``[first, end)``, which do not overlap.
+
+        ``size`` is the number of words of the text.
+        """
+        parts = [Hits() for _ in bounds]
+        owner = [-1] * size
+        for number, (first, end) in enumerate(bounds):
+            owner[first:end] = [number] * (end - first)
+        for name in self.__slots__:
+            targets = [getattr(part, name) for part in parts]
+            for hit in getattr(self, name):
+                number = owner[hit.first]
+                if number >= 0 and hit.last < bounds[number][1]:
+                    targets[number].append(hit)
+        return parts
+
 
 @dataclass(frozen=True, slots=True)
 class CompiledComposition:
@@ -54,7 +71,9 @@ class Lexicon:
 
     def __init__(self, findings: FindingsKnowledge, language: LanguageKnowledge) -> None:
         self.language: Language = language.language
-        self._index = TermIndex(_terms(findings, language))
+        terms = _terms(findings, language)
+        self._index = TermIndex(terms)
+        self._sorted = {name: (name[0], name[2:]) for name in terms}
         self.headings: dict[tuple[str, ...], Section] = {
             cut(term).words: section for section, terms in language.sections.items() for term in terms
         }
@@ -73,43 +92,57 @@ class Lexicon:
             "a": hits.anatomy, "p": hits.process, "f": hits.literal, "c": hits.cue, "q": hits.qualifier,
             "t": hits.trend, "m": hits.mark,
         }  # fmt: skip
-        for match in outermost(self._index.find(words)):
-            targets[match.id[0]].append(Hit(match.id[2:], match.first, match.last))
-        hits.anatomy += [
-            Hit(SEGMENT if all("-" in level for level in group.levels) else LEVEL, group.first, group.last)
-            for group in hits.levels
-            if not group.root
-        ]
-        hits.anatomy += [Hit("root", group.first, group.last) for group in hits.levels if group.root]
+        for name, first, last in outermost(self._index.places(words)):
+            kind, own = self._sorted[name]
+            targets[kind].append(Hit(own, first, last))
+        for group in hits.levels:
+            name = "root" if group.root else SEGMENT if all("-" in level for level in group.levels) else LEVEL
+            hits.anatomy.append(Hit(name, group.first, group.last))
         hits.anatomy = _without_lookalikes(hits.anatomy)
         # the mass of "mass effect" is none, nor does "contrast enhanced T1" tell that anything takes contrast up
-        pressing = _covered_words(p for p in hits.process if p.name == "compress" and p.last > p.first)
-        given = _covered_words(mark for mark in hits.mark if mark.name == "contrast_done")
+        pressing = _covered_words(hits.process, "compress")
+        given = _covered_words(hits.mark, "contrast_done", single=True)
         # a "free fragment" leaves no recess free
-        loose = _covered_words(p for p in hits.process if p.name == "herniation" and p.last > p.first)
-        hits.process = [
-            p
-            for p in hits.process
-            if not ((p.name == "mass" and p.first in pressing) or (p.first in given and p.last in given))
-            and not (p.name == "patent" and p.first in loose)
-        ]
+        loose = _covered_words(hits.process, "herniation")
+        if pressing or given or loose:
+            hits.process = [
+                p
+                for p in hits.process
+                if not ((p.name == "mass" and p.first in pressing) or (p.first in given and p.last in given))
+                and not (p.name == "patent" and p.first in loose)
+            ]
         return hits
 
 
-def _covered_words(hits: Iterable[Hit]) -> frozenset[int]:
-    return frozenset(number for hit in hits for number in range(hit.first, hit.last + 1))
+def _covered_words(hits: Iterable[Hit], wanted: str, *, single: bool = False) -> frozenset[int]:
+    """Return the words of all hits of one name; single words count only where that is said."""
+    return frozenset(
+        number
+        for name, first, last in hits
+        if name == wanted and (single or last > first)
+        for number in range(first, last + 1)
+    )
 
 
 def _without_lookalikes(anatomy: list[Hit]) -> list[Hit]:
     """Drop anatomy inside a longer name of something else: "iliac spine", "vocal cord", and the word in a level."""
-    ordered = sorted(anatomy, key=lambda hit: (hit.first, -hit.last))
+    ordered = sorted(anatomy, key=_reading_order)
     kept: list[Hit] = []
     for hit in ordered:
-        wider = next((k for k in reversed(kept[-6:]) if k.first <= hit.first and k.last >= hit.last), None)
-        if wider is not None and wider.last - wider.first > hit.last - hit.first and _swallows(wider.name, hit.name):
-            continue
-        kept.append(hit)
+        name, first, last = hit
+        for wider in kept[:-7:-1]:
+            if wider.first <= first and wider.last >= last:
+                swallowed = wider.last - wider.first > last - first and _swallows(wider.name, name)
+                break
+        else:
+            swallowed = False
+        if not swallowed:
+            kept.append(hit)
     return kept
+
+
+def _reading_order(hit: Hit) -> tuple[int, int]:
+    return hit.first, -hit.last
 
 
 def _swallows(wider: str, narrower: str) -> bool:

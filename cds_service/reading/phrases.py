@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from cds_service.reading.words import Gap, Words, cut, fold
+
+Place: TypeAlias = tuple[str, int, int]
+Placed = TypeVar("Placed", bound=Place)
 
 _ANY = 0
 _CACHE_LIMIT = 50_000
@@ -123,21 +126,31 @@ class TermIndex:
 
     def find(self, words: Words) -> list[WordMatch]:
         """Return the longest match of every list at every word, in reading order."""
+        return [WordMatch(*place) for place in self.places(words)]
+
+    def places(self, words: Words) -> list[Place]:
+        """Return the same as bare tuples ``(id, first, last)``."""
         if len(self._classes) + self._steps > _CACHE_LIMIT:
             self._forget()
         known = self._classes
         classes = [known[word] if word in known else self._class(word) for word in words.words]
-        found: list[WordMatch] = []
+        found: list[Place] = []
         gaps, soft, size = words.gaps, Gap.SOFT, len(classes)
         for first, here in enumerate(classes):
-            state = here.opening
-            if state is None:
+            opening = here.opening
+            if opening is None:
                 continue
-            following = first + 1
-            if following == size or gaps[following] is not soft:
-                found += [WordMatch(name, first, first) for name in state.ids]
-            else:
-                self._walk(gaps, classes, first, state, found)
+            last = first + 1
+            if last < size and gaps[last] is soft:
+                word, after = classes[last], opening.after
+                state = after[word] if word in after else self._step(opening, word)
+                if state is not None:
+                    longest = dict.fromkeys(opening.ids, first)
+                    self._walk(gaps, classes, last, state, longest)
+                    found += [(name, first, end) for name, end in longest.items()]
+                    continue
+            for name in opening.ids:
+                found.append((name, first, first))
         return found
 
     def _class(self, word: str) -> _WordClass:
@@ -152,19 +165,21 @@ class TermIndex:
         return known
 
     def _walk(
-        self, gaps: Sequence[Gap], classes: Sequence[_WordClass], first: int, opening: _State, found: list[WordMatch]
+        self, gaps: Sequence[Gap], classes: Sequence[_WordClass], last: int, state: _State, longest: dict[str, int]
     ) -> None:
-        """Add the longest match of every list that begins at the word ``first``."""
-        longest = dict.fromkeys(opening.ids, first)
-        state: _State | None = opening
-        for last in range(first + 1, len(classes)):
-            if state is None or gaps[last] is not Gap.SOFT:
-                break
-            word, after = classes[last], state.after
-            state = after[word] if word in after else self._step(state, word)
-            if state is not None and state.ids:
+        """Note for every list the last word of its longest term, from ``state`` at the word ``last`` on."""
+        size = len(classes)
+        while True:
+            if state.ids:
                 longest.update(dict.fromkeys(state.ids, last))
-        found += [WordMatch(name, first, end) for name, end in longest.items()]
+            last += 1
+            if last == size or gaps[last] is not Gap.SOFT:
+                return
+            word, after = classes[last], state.after
+            following = after[word] if word in after else self._step(state, word)
+            if following is None:
+                return
+            state = following
 
     def _step(self, state: _State, word: _WordClass) -> _State | None:
         """Work out where a word of a class leads, and remember it."""
@@ -190,7 +205,7 @@ class PhraseMatcher:
         ]
 
 
-def outermost(matches: Iterable[WordMatch]) -> list[WordMatch]:
+def outermost(matches: Iterable[Placed]) -> list[Placed]:
     """Drop every match that lies within another match of the same list; the order of reading stays."""
     reach: dict[str, int] = {}
     kept = []

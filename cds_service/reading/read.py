@@ -1,6 +1,5 @@
 """Reads spine MRI reports in three languages: texts in, findings with their exact places out."""
 
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -13,7 +12,7 @@ from cds_service.reading.conflicts import settle
 from cds_service.reading.details import millimetres_of, percent_of, qualifiers_of, trend_of
 from cds_service.reading.ellipsis import elided
 from cds_service.reading.examination import examination
-from cds_service.reading.language import LanguageDetector, Part, declared
+from cds_service.reading.language import Evidence, LanguageDetector, Part, declared
 from cds_service.reading.levels import LevelGroup
 from cds_service.reading.lexicon import OTHER, Hit, Hits, Lexicon
 from cds_service.reading.marrow_or_cord import resolve
@@ -77,18 +76,23 @@ class Reader:
         the language that finds most in it.
         """
         cuts = [cut(unwrapped(text.text)) for text in texts]
-        language = self._language(texts, cuts, declared)
+        evidence = [self._detector.evidence(words) for words in cuts]
+        language = self._language(texts, cuts, evidence, declared)
         if language is not None:
-            return self._read(texts, cuts, title, self._parts(cuts, language))
-        if any(self._detector.evidence(words).is_foreign for words in cuts):
+            return self._read(texts, cuts, title, self._parts(cuts, evidence, language))
+        if any(one.is_foreign for one in evidence):
             return Reading(None)
         attempts = [self._read(texts, cuts, title, [Part(code, i) for i in range(len(cuts))]) for code in Language]
         best = max(attempts, key=lambda reading: len(reading.findings))
         return best if best.findings else Reading(None)
 
-    def _parts(self, cuts: Sequence[Words], language: Language) -> list[Part]:
+    def _parts(self, cuts: Sequence[Words], evidence: Sequence[Evidence], language: Language) -> list[Part]:
         """Return the parts of all texts, the main language first."""
-        parts = [part for index, words in enumerate(cuts) for part in self._detector.parts(words, index, language)]
+        parts = [
+            part
+            for index, words in enumerate(cuts)
+            for part in self._detector.parts(words, index, language, evidence[index])
+        ]
         return sorted(parts, key=lambda part: part.language is not language)
 
     def _read(self, texts: Sequence[ReportText], cuts: Sequence[Words], title: str, parts: Sequence[Part]) -> Reading:
@@ -135,15 +139,18 @@ class Reader:
         """Return the hits of title and texts: "MRT LWS mit KM" is often said in the title only."""
         return [lexicon.find(cut(title)), *(text.hits for text in prepared)]
 
-    def _language(self, texts: Sequence[ReportText], cuts: Sequence[Words], given: Language | None) -> Language | None:
-        longest = max(cuts, key=len, default=None)
-        if longest is None:
+    @staticmethod
+    def _language(
+        texts: Sequence[ReportText], cuts: Sequence[Words], evidence: Sequence[Evidence], given: Language | None
+    ) -> Language | None:
+        """Return the language that a report is tagged with or, against or without a tag, that of its longest text."""
+        if not cuts:
             return None
-        evidence = self._detector.evidence(longest)
+        longest = max(range(len(cuts)), key=lambda number: len(cuts[number]))
         tagged = given or next((code for text in texts if (code := declared(text.language))), None)
         if tagged is None:
-            return evidence.leading
-        return evidence.against(tagged) or tagged
+            return evidence[longest].leading
+        return evidence[longest].against(tagged) or tagged
 
     def _findings(self, text: _Prepared, language: Language, *, spinal: bool | None) -> list[TextFinding]:
         composer = self._composers[language]
@@ -151,11 +158,9 @@ class Reader:
         anatomy: frozenset[str] = frozenset()
         topic: tuple[str, ...] = ()
         last_levels: tuple[str, ...] = ()
-        cutter = _Cutter(text.hits)
+        every = text.hits.parted([(s.first, s.end) for s in text.sentences], len(text.words))
         previous: Sentence | None = None
-        for sentence in text.sentences:
-            bounds = (sentence.first, sentence.end)
-            here = cutter.within(bounds)
+        for sentence, here in zip(text.sentences, every, strict=True):
             if (
                 previous is None
                 or (sentence.line != previous.line and not sentence.continued)
@@ -166,48 +171,31 @@ class Reader:
                     anatomy = frozenset()
             previous = sentence
             own = anatomy_names(here.anatomy)
-            if sentence.section in _STATING or sentence.told:
+            if (sentence.section in _STATING or sentence.told) and (here.literal or here.process):
                 head = frozenset({"level"}) if sentence.head else frozenset()
                 around = Surroundings(head or anatomy, spinal)
                 mentions = composer.mentions(text.words, here.anatomy, here.process, here.literal, around)
                 mentions += extraspinal(here, self._lexicons[language])
                 # what was done to the spine is stated in a history as well; what it shows is not
                 mentions = [m for m in mentions if not sentence.told or m.finding in STATES]
-                inherited = sentence.head or (topic if _looks_back(text.words, sentence) else ())
-                pronoun = text.words.words[sentence.first] in _PRONOUNS
-                if not inherited and (pronoun or _same_level(text.words, sentence)):
-                    inherited = last_levels
-                found += _described(text, sentence, mentions, here, inherited, language)
-            topic = topic_of(text.words, here.levels, bounds) or (topic if not here.levels else ())
-            last_levels = next((g.levels for g in reversed(here.levels) if not g.root), last_levels)
+                if mentions:
+                    inherited = _inherited(text.words, sentence, topic, last_levels)
+                    found += _described(text, sentence, mentions, here, inherited, language)
+            if here.levels:
+                topic = topic_of(text.words, here.levels, (sentence.first, sentence.end))
+                last_levels = next((g.levels for g in reversed(here.levels) if not g.root), last_levels)
             anatomy = own or anatomy
         return found
 
 
-class _Cutter:
-    """Cuts the hits of a whole text to the sentences one after the other."""
-
-    def __init__(self, hits: Hits) -> None:
-        self._lists = {
-            name: getattr(hits, name)
-            for name in ("anatomy", "process", "literal", "cue", "qualifier", "trend", "mark", "levels")
-        }
-        self._firsts = {name: [hit.first for hit in members] for name, members in self._lists.items()}
-
-    def within(self, bounds: tuple[int, int]) -> Hits:
-        """Return the hits that begin and end inside the bounds."""
-        return Hits(
-            **{
-                name: [
-                    hit
-                    for hit in members[
-                        bisect_left(self._firsts[name], bounds[0]) : bisect_left(self._firsts[name], bounds[1])
-                    ]
-                    if hit.last < bounds[1]
-                ]
-                for name, members in self._lists.items()
-            }
-        )
+def _inherited(
+    words: Words, sentence: Sentence, topic: tuple[str, ...], last_levels: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return the levels that a sentence takes from its list head or from the sentence before it."""
+    inherited = sentence.head or (topic if topic and _looks_back(words, sentence) else ())
+    if not inherited and last_levels and (words.words[sentence.first] in _PRONOUNS or _same_level(words, sentence)):
+        return last_levels
+    return inherited
 
 
 def _looks_back(words: Words, sentence: Sentence) -> bool:
@@ -220,7 +208,9 @@ def _looks_back(words: Words, sentence: Sentence) -> bool:
 def _same_level(words: Words, sentence: Sentence) -> bool:
     """Tell "this level", "diesem Segment", "acest nivel"."""
     here = words.words[sentence.first : sentence.end]
-    return any(one in _POINTING and two.startswith(_REFERENCE["places"]) for one, two in pairwise(here))
+    return not _POINTING.isdisjoint(here) and any(
+        one in _POINTING and two.startswith(_REFERENCE["places"]) for one, two in pairwise(here)
+    )
 
 
 @dataclass(frozen=True, slots=True)

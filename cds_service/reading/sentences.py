@@ -1,8 +1,8 @@
 """Cuts a report into sentences and gives each its section and the levels of the list head it stands under."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 from cds_service.domain.vocabulary import Section
 from cds_service.knowledge.findings import load_grammar
@@ -33,8 +33,7 @@ _LIST_DIGITS = 2
 _AWAITING = frozenset({"negated<", "possible<", "probable<", "suspected<"})
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
+class Sentence(NamedTuple):
     """The words ``[first, end)`` of one sentence. ``head`` holds the levels of a list head above it ("L4/5: ...").
 
     ``line`` counts lines of the text, ``continued`` marks a part after a semicolon, ``told`` history under no heading.
@@ -76,13 +75,13 @@ def split(words: Words, lexicon: Lexicon, hits: Hits) -> list[Sentence]:
         return []
     starts = _starts(words, _Held.of(hits))
     sentences = []
-    line = 0
+    line, body = 0, Section.BODY
     for number, (first, continued) in enumerate(starts):
         end = starts[number + 1][0] if number + 1 < len(starts) else len(words)
         line += "\n" in words.between(first)
-        after = words.text[words.ends[end - 1] : words.starts[end] if end < len(words) else len(words.text)]
-        asked = "?" in after[:3]
-        sentences.append(Sentence(first, end, Section.BODY, continued=continued, line=line, asked=asked))
+        stop = words.ends[end - 1]
+        asked = "?" in words.text[stop : min(stop + 3, words.starts[end]) if end < len(words) else stop + 3]
+        sentences.append(Sentence(first, end, body, (), continued, line, False, asked))  # noqa: FBT003 - many are made
     return _with_heads(_with_sections(sentences, words, lexicon), words, hits)
 
 
@@ -181,7 +180,7 @@ def _with_sections(sentences: list[Sentence], words: Words, lexicon: Lexicon) ->
         elif _blank_line(words, first) and section in _SECTIONS_OF_ONE_LINE and following[number] is None:
             section = Section.BODY
         if first < sentence.end:
-            found.append(replace(sentence, first=first, section=section, heading=heading is not None))
+            found.append(sentence._replace(first=first, section=section, heading=heading is not None))
     return found
 
 
@@ -232,7 +231,7 @@ def _with_heads(sentences: list[Sentence], words: Words, hits: Hits) -> list[Sen
         section = sentence.section
         here = _head(sentence, words, groups)
         head = here or head
-        found.append(replace(sentence, head=head))
+        found.append(sentence._replace(head=head) if head else sentence)
     return found
 
 
