@@ -112,6 +112,7 @@ class Cues(_Strict):
     unassessable: Cue
     historical: Cue
     gone: Cue
+    planned: Cue = Cue(preceding=(), following=())
     aged: Cue
     relative: Cue
     question: Cue
@@ -176,8 +177,9 @@ class Grammar(_Strict):
     levels: dict[Literal["opening", "listing", "breaking", "placing", "binding"], Terms]
     reference: dict[Literal["pronouns", "pointing", "places", "elsewhere"], Terms]
     lists: dict[Literal["joining", "adding", "comparing"], Terms]
-    sentences: dict[Literal["abbreviations", "never_joined", "ordinal_nouns", "rest", "unfinished"], Terms]
+    sentences: dict[Literal["abbreviations", "never_joined", "ordinal_nouns", "rest", "unfinished", "acquired"], Terms]
     marrow_or_cord: dict[Literal["opening", "marrow", "bone", "canal", "denying"], Terms]
+    compounds: dict[Literal["joining", "tails"], Terms]
 
 
 class CorpusLabel(_Strict):

@@ -34,6 +34,8 @@ _OR = frozenset({"or", "nor", "oder", "noch", "sau", "nici"})
 _OR_REACH = 6
 # a bare "not" denies its verb or adjective, not the statement after the next comma
 _OF_VERBS = frozenset({"nicht", "not", "nu"})
+# verbs of doubt hold for all that they govern, "could lead to A and B", an adjective for its own noun
+_VERBS = frozenset({"could", "may", "might", "suggest", "suggests", "suggesting", "represent", "represents", "exclude"})
 # findings that are a state after something: "status post fusion" says that the fusion is there
 STATES = frozenset({FindingId.POSTOPERATIVE, FindingId.IMPLANT, FindingId.CEMENT, FindingId.RADIATION})
 # findings that age words make past; a chronic herniation is still there
@@ -123,7 +125,9 @@ def _decide(mention: Mention, acting: Sequence[Cue], words: Words) -> Assertion:
     by_kind: dict[str, Hit] = {}
     for cue in acting:
         by_kind.setdefault(cue.kind, cue.hit)
-    if hit := by_kind.get("unassessable"):
+    # an operation that is only planned has not changed the spine
+    planned = by_kind.get("planned") if mention.finding in STATES else None
+    if hit := by_kind.get("unassessable") or planned:
         return Assertion(Status.UNKNOWN, Certainty.POSSIBLE, hit)
     denied = by_kind.get("negated")
     if mention.claims is Status.ABSENT:
@@ -187,6 +191,8 @@ def _acts_back(words: Words, mention: Mention, cue: Cue, cues: Sequence[Cue]) ->
     hit = cue.hit
     if hit.first <= mention.last:
         return hit.last > mention.last and hit.first > mention.first
+    if _opens_phrase(words, cue):
+        return False
     single = hit.first == hit.last
     adjective = cue.kind in _ADJECTIVES and single and not _is_predicate(words, mention, cue)
     reach = _ADJECTIVE_REACH + 1 if adjective else _GONE_REACH if cue.kind == "gone" else _FOLLOWING_REACH
@@ -198,6 +204,13 @@ def _acts_back(words: Words, mention: Mention, cue: Cue, cues: Sequence[Cue]) ->
         if attributive or _another_subject(words, mention.last, hit.first):
             return False
     return _reaches(words, cue, mention.last, hit.first, cues)
+
+
+def _opens_phrase(words: Words, cue: Cue) -> bool:
+    """Tell "angioma, less likely metastases": after a comma the words judge the noun that follows them."""
+    after = cue.hit.last + 1
+    follows = after < len(words) and words.gaps[after] is Gap.SOFT and words.words[after] not in _AND | _JOINING
+    return cue.kind == "unlikely" and words.gaps[cue.hit.first] is Gap.COMMA and follows
 
 
 def _is_predicate(words: Words, mention: Mention, cue: Cue) -> bool:
@@ -245,15 +258,14 @@ def _ended(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -> 
 
 def _reaches(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -> bool:
     """Tell whether nothing between the words ``low`` and ``high`` ends the scope."""
-    if _ended(words, cue, low, high, cues):
+    if _ended(words, cue, low, high, cues) or not _crosses(words, cue, low, high):
         return False
-    if not _crosses(words, cue, low, high):
-        return False
-    if cue.kind in _PAST and not cue.forward and high - low <= _PAST_REACH:
+    late = cue.kind in _PAST and not cue.forward and high - low <= _PAST_REACH
+    # "Past medical history: fracture of L1, treated discitis" holds for all that follows
+    heading = cue.forward and ":" in words.between(cue.hit.last + 1)
+    if late or heading or cue.kind not in _ADJECTIVES:
         return True
-    if cue.kind not in _ADJECTIVES:
-        return True
-    if cue.forward and _joined_later(words, low, high):
+    if cue.forward and words.words[cue.hit.last] not in _VERBS and _joined_later(words, low, high):
         return False
     commas = any(words.gaps[index] is Gap.COMMA for index in range(low + 1, high + 1))
     return cue.kind == "possible" or not commas or _listed(words, high)

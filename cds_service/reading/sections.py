@@ -21,7 +21,23 @@ _WHEN = (
     "cunoscut",
     "tratat",
     "istoric",
+    "patient",
+    "surgery",
+    "after",
+    "follow",
+    "days",
+    "weeks",
+    "months",
+    "fall",
+    "fell",
+    "trauma",
+    "injury",
+    "mva",
+    "cancer",
+    "antibiotic",
 )
+# words that only tell whose spine it is
+_WHO = ("year", "yo", "y", "yr", "old", "patient", "female", "male")
 
 
 def by_content(sentences: Sequence[Sentence], words: Words, hits: Hits) -> list[Sentence]:
@@ -61,13 +77,16 @@ def by_content(sentences: Sequence[Sentence], words: Words, hits: Hits) -> list[
 def _describes(
     sentence: Sentence, words: Words, told: Sequence[int], stating: Sequence[int], levels: Sequence[int]
 ) -> bool:
-    """Tell a finding with its level whose only word of history says when it was: "new since the prior study"."""
+    """Tell a finding with its level whose only words of history say when it was: "new since the prior study".
+
+    A finding beside no more than the age of the patient needs no level.
+    """
     here = told[bisect_left(told, sentence.first) : bisect_left(told, sentence.end)]
-    return (
-        _has(stating, sentence)
-        and _has(levels, sentence)
-        and all(words.words[index].startswith(_WHEN) for index in here)
-    )
+    if not _has(stating, sentence):
+        return False
+    if all(words.words[index].startswith(_WHO) or words.words[index].isdigit() for index in here):
+        return True
+    return _has(levels, sentence) and all(words.words[index].startswith(_WHO + _WHEN) for index in here)
 
 
 def _has(firsts: Sequence[int], sentence: Sentence) -> bool:

@@ -1,5 +1,6 @@
 """Cuts a report into sentences and gives each its section and the levels of the list head it stands under."""
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
@@ -22,12 +23,28 @@ _BULLETS = "-•*–·>►▪◦"
 # nobody writes longer sentences; a text without full stops is cut here, which keeps reading linear
 _LONGEST_SENTENCE = 120
 _SHORT_LINE = 70
+_WIDEST_WRAPPED = 132
+_SHORT_SHARE = 0.6
 _LONGEST_HEADING = 6
 _LEVEL_HEAD_WORDS = 7
+_LEVEL_HEAD_OPENING = 3
+# the sections that may still come before the description
+_INTRODUCING = frozenset({Section.INDICATION, Section.TECHNIQUE, Section.COMPARISON, Section.FINDINGS})
+# what a sentence about the examination itself says
+_ACQUIRED = tuple(_GRAMMAR["acquired"])
 _SECTIONS_OF_ONE_LINE = frozenset({Section.INDICATION, Section.TECHNIQUE, Section.COMPARISON})
 # "lumbar.There": a full stop without a space ends a sentence after a whole word only
 _GLUED_WORD = 4
 _LIST_DIGITS = 2
+_SIDES = frozenset({"bds", "li", "re", "linkss", "rechtss"})
+# "MRT der LWS vom 3.5.: ..." opens what was found, even inside a history
+_EXAMINATIONS = frozenset(
+    {"mrt", "mri", "mr", "ct", "rontgen", "ro", "rm", "irm", "kernspintomographie", "kernspintomografie", "rx"}
+)
+_EXAMINATION_WORDS = 8
+
+# what opens with one of these speaks of the whole spine, not of the level that the list has come to
+_WHOLE = ("myelon", "halsmark", "ruckenmark", "konus", "conus", "isg", "iliosakral", "mituntersucht", "miterfass")
 
 # a denial or a doubt needs what it speaks of
 _AWAITING = frozenset({"negated<", "possible<", "probable<", "suspected<"})
@@ -59,21 +76,51 @@ class _Held:
     awaited: frozenset[int]
 
     @classmethod
-    def of(cls, hits: Hits) -> Self:
+    def of(cls, hits: Hits, words: Words) -> Self:
         """Collect it from the hits of a text."""
         terms: list[Hit | LevelGroup] = [*hits.anatomy, *hits.process, *hits.literal, *hits.cue, *hits.levels]
         return cls(
             {group.first: group.last for group in hits.levels},
             frozenset(n for term in terms for n in range(term.first + 1, term.last + 1)),
-            frozenset(cue.last + 1 for cue in hits.cue if cue.name in _AWAITING),
+            frozenset(
+                cue.last + 1
+                for cue in hits.cue
+                # "MRI lumbar spine w/o" at a line end is an examination without contrast
+                if cue.name in _AWAITING and words.words[cue.last] != "o"
+            ),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """The sorted words that state a finding, and those that tell a history."""
+
+    stating: Sequence[int]
+    told: Sequence[int]
+
+    @classmethod
+    def of(cls, hits: Hits, lexicon: Lexicon) -> Self:
+        """Collect them from the hits of a text."""
+        stating = [hit.first for hit in hits.literal]
+        stating += [hit.first for hit in hits.process if hit.name in lexicon.compositions]
+        return cls(sorted(stating), [mark.first for mark in hits.mark if mark.name == "words"])
+
+    def begins(self, sentence: Sentence, words: Words) -> bool:
+        """Tell the first sentence of the description in a text whose headings end on one line: "History: pain. ..."."""
+        if sentence.asked or not _any_within(self.stating, sentence) or _any_within(self.told, sentence):
+            return False
+        return not any(words.words[n].startswith(_ACQUIRED) for n in range(sentence.first, sentence.end))
+
+
+def _any_within(firsts: Sequence[int], sentence: Sentence) -> bool:
+    return bisect_left(firsts, sentence.first) < bisect_left(firsts, sentence.end)
 
 
 def split(words: Words, lexicon: Lexicon, hits: Hits) -> list[Sentence]:
     """Return the sentences of a text in order, with sections told by headings."""
     if not len(words):
         return []
-    starts = _starts(words, _Held.of(hits))
+    starts = _starts(words, _Held.of(hits, words))
     sentences = []
     line, body = 0, Section.BODY
     for number, (first, continued) in enumerate(starts):
@@ -82,12 +129,13 @@ def split(words: Words, lexicon: Lexicon, hits: Hits) -> list[Sentence]:
         stop = words.ends[end - 1]
         asked = "?" in words.text[stop : min(stop + 3, words.starts[end]) if end < len(words) else stop + 3]
         sentences.append(Sentence(first, end, body, (), continued, line, False, asked))  # noqa: FBT003 - many are made
-    return _with_heads(_with_sections(sentences, words, lexicon), words, hits)
+    return _with_heads(_with_sections(sentences, words, lexicon, hits), words, hits)
 
 
 def _starts(words: Words, held: _Held) -> list[tuple[int, bool]]:
     """Return the first word of each sentence, and whether it only goes on after a semicolon."""
     starts = [(0, False)]
+    short = _short_line(words.text)
     for index in range(1, len(words)):
         start, end = words.ends[index - 1], words.starts[index]
         if end - start == 1 and words.text[start] in " -/,":
@@ -96,7 +144,7 @@ def _starts(words: Words, held: _Held) -> list[tuple[int, bool]]:
             continue
         between = words.text[start:end]
         if "\n" in between:
-            if _line_breaks(words, index, between, held) or index - starts[-1][0] > _LONGEST_SENTENCE:
+            if _line_breaks(words, index, between, held, short) or index - starts[-1][0] > _LONGEST_SENTENCE:
                 starts.append((index, False))
         elif ";" in between:
             starts.append((index, True))
@@ -113,8 +161,9 @@ def _stops(words: Words, index: int, between: str) -> bool:
     if between.endswith("."):
         glued = len(before) >= _GLUED_WORD and before.isalpha() and words.ends[index] - words.starts[index] > 1
         return glued and raw.isupper()
-    if before in _ROMAN and words.words[index - 2] in _GRADES and raw.isupper():
-        # "Modic Typ I. Haemangioma ...": a grade, no initial
+    # "Modic Typ I. Haemangioma ...": a grade, no initial
+    grade = before in _ROMAN and words.words[index - 2] in _GRADES
+    if raw.isupper() and (grade or _closes(words, index)):
         return True
     if before in _ABBREVIATIONS or (len(before) == 1 and before.isalpha()):
         return ")" in between
@@ -125,7 +174,21 @@ def _stops(words: Words, index: int, between: str) -> bool:
     return raw.isupper() and ends and words.words[index] not in _ORDINAL_NOUNS
 
 
-def _line_breaks(words: Words, index: int, between: str, held: _Held) -> bool:
+def _closes(words: Words, index: int) -> bool:
+    """Tell the stop of "L4/5 bds. Spinalkanal ..." and "L3/4 o.B. L4/5 ...", where an abbreviation ends a sentence."""
+    before, two = words.words[index - 1], words.words[max(index - 2, 0)]
+    if before in _SIDES:
+        return index > 1 and (words.text[words.starts[index - 2]].isupper() or two[-1].isdigit())
+    return (before == "b" and two == "o") or (before in "lr" and any(c in words.between(index - 1) for c in "<>="))
+
+
+def _short_line(text: str) -> float:
+    """Return the length below which a line ends a sentence: beside lines that no wrapping made, most lines do."""
+    width = max(map(len, text.split("\n")))
+    return _SHORT_LINE if width <= _WIDEST_WRAPPED else width * _SHORT_SHARE
+
+
+def _line_breaks(words: Words, index: int, between: str, held: _Held, short: float) -> bool:
     """Tell a line break that ends a sentence from one that wraps it."""
     before, _, after = between.partition("\n")
     raw = words.text[words.starts[index]]
@@ -139,8 +202,8 @@ def _line_breaks(words: Words, index: int, between: str, held: _Held) -> bool:
     if _goes_on(words, index, held):
         return False
     start = words.starts[index - 1]
-    line_start = words.text.rfind("\n", max(0, start - _SHORT_LINE * 2), start) + 1
-    return start - line_start < _SHORT_LINE and not raw.islower() and "," not in before
+    line_start = words.text.rfind("\n", 0, start) + 1
+    return start - line_start < short and not raw.islower() and "," not in before
 
 
 def _goes_on(words: Words, index: int, held: _Held) -> bool:
@@ -162,8 +225,9 @@ def _is_heading_line(words: Words, index: int) -> bool:
     return False
 
 
-def _with_sections(sentences: list[Sentence], words: Words, lexicon: Lexicon) -> list[Sentence]:
+def _with_sections(sentences: list[Sentence], words: Words, lexicon: Lexicon, hits: Hits) -> list[Sentence]:
     """Give each sentence the section of the heading above it; a heading itself is cut off its sentence."""
+    described = _Described.of(hits, lexicon)
     found: list[Sentence] = []
     section, one_line = Section.BODY, False
     headings = [_heading(s, words, lexicon) for s in sentences]
@@ -175,7 +239,8 @@ def _with_sections(sentences: list[Sentence], words: Words, lexicon: Lexicon) ->
             section, first = heading[0], heading[1]
             one_line = first < sentence.end and "\n" not in words.between(first)
         elif one_line and section in _SECTIONS_OF_ONE_LINE and not sentence.continued:
-            if "\n" in words.between(first) and following[number] is not Section.FINDINGS:
+            broken = "\n" in words.between(first) and following[number] is not Section.FINDINGS
+            if broken or (following[number] not in _INTRODUCING and described.begins(sentence, words)):
                 section = Section.BODY
         elif _blank_line(words, first) and section in _SECTIONS_OF_ONE_LINE and following[number] is None:
             section = Section.BODY
@@ -212,6 +277,19 @@ def _heading(sentence: Sentence, words: Words, lexicon: Lexicon) -> tuple[Sectio
         dashed = between.strip() in {"-", "–"} and words.text[words.starts[sentence.first]].isupper() and " " in between
         if opens or (alone and _starts_line(words, sentence.first)) or (dashed and _starts_line(words, sentence.first)):
             return section, after
+    return _examination_heading(sentence, words)
+
+
+def _examination_heading(sentence: Sentence, words: Words) -> tuple[Section, int] | None:
+    """Read "MRT der LWS vom 3.5.: ..." and "Röntgen HWS: ..." as the opening of findings."""
+    if words.words[sentence.first] not in _EXAMINATIONS:
+        return None
+    for index in range(sentence.first + 1, min(sentence.first + _EXAMINATION_WORDS, sentence.end)):
+        between = words.between(index)
+        if ":" in between:
+            return Section.FINDINGS, index
+        if "," in between or ";" in between:
+            return None
     return None
 
 
@@ -230,7 +308,7 @@ def _with_heads(sentences: list[Sentence], words: Words, hits: Hits) -> list[Sen
             head = ()
         section = sentence.section
         here = _head(sentence, words, groups)
-        head = here or head
+        head = here or (() if words.words[sentence.first].startswith(_WHOLE) else head)
         found.append(sentence._replace(head=head) if head else sentence)
     return found
 
@@ -243,6 +321,8 @@ def _head(sentence: Sentence, words: Words, groups: Mapping[int, LevelGroup]) ->
             if index > sentence.first and words.gaps[index] >= Gap.CLAUSE:
                 return ()
             continue
+        if index > sentence.first + _LEVEL_HEAD_OPENING:
+            return ()
         after = group.last + 1
         for step in range(after, min(after + 5, sentence.end)):
             between = words.between(step)
@@ -250,6 +330,4 @@ def _head(sentence: Sentence, words: Words, groups: Mapping[int, LevelGroup]) ->
                 return group.levels
             if between.strip(" ()/,"):
                 break
-        if index > sentence.first + 3:
-            break
     return ()
