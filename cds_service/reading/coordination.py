@@ -17,6 +17,7 @@ _WORD_PENALTY = {
     **dict.fromkeys(_GRAMMAR.distance["joining"], 1),
     **dict.fromkeys(_GRAMMAR.distance["binding"], -1),
 }
+_BREAKING = frozenset(_GRAMMAR.distance["breaking"])
 _LINKS = frozenset(_GRAMMAR.coordination["words"])
 _LONGEST_LINK = 4
 # what may stand between two places that share one noun, and what ties a place to the word before it
@@ -41,8 +42,10 @@ def distance_between(words: Words, hit: Hit, anatomy: Hit) -> int:
         return min(high - low - 1, _HEAD_DISTANCE)
     distance = high - low - 1
     for index in range(low + 1, high + 1):
-        if _is_level(words.words[index - 1]) or _is_level(words.words[index]):
-            # "the discs (T2, T3, T4) with ...": levels between stand for the anatomy
+        parted = words.gaps[index] is Gap.COMMA or words.words[index] in _BREAKING
+        stands_for = _is_level(words.words[index - 1]) and (not parted or ")" in words.between(index))
+        if _is_level(words.words[index]) or stands_for:
+            # "the discs (T2, T3, T4) with ...": levels between stand for the anatomy; "disc L4-5, with ..." goes on
             distance -= index < high
             continue
         distance += _GAP_PENALTY[words.gaps[index]]

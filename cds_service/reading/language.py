@@ -13,6 +13,8 @@ from cds_service.reading.words import Gap, Words, fold
 _LOOKED_AT = 400
 _MARGIN = 1.3
 _LETTERS = {Language.DE: frozenset("äöüßÄÖÜ"), Language.RO: frozenset("ăâîșțşţĂÂÎȘȚŞŢ")}
+# letters of languages that are not read; "ã" is left out, which old Romanian texts write for "ă"
+_FOREIGN_LETTERS = "éèêëàçœñõłąęğőűřůžčåøìòùúíóáÉÈÊËÀÇŒÑÕŁĄĘĞŐŰŘŮŽČÅØÌÒÙÚÍÓÁ"
 _LETTER_WEIGHT = 1.5
 # This many words of a language are needed before it is believed against another one.
 _ENOUGH = 2.0
@@ -94,7 +96,8 @@ class LanguageDetector:
         text = words.text[words.starts[start] : words.ends[last - 1]] if last > start else ""
         for code, letters in _LETTERS.items():
             scores[code] += _LETTER_WEIGHT * sum(map(text.count, letters))
-        return Evidence(scores, max(counts.values(), default=0))
+        foreign = max(counts.values(), default=0)
+        return Evidence(scores, foreign + (0 if text.isascii() else _LETTER_WEIGHT * _foreign_letters(text)))
 
     def parts(self, words: Words, index: int, main: Language, whole: Evidence | None = None) -> list[Part]:
         """Return the parts of a text: one, unless some sentences clearly speak another of the languages read.
@@ -115,6 +118,10 @@ class LanguageDetector:
                 current = best
             spans.setdefault(current, []).append(Span(words.starts[start], words.ends[end - 1] + 1))
         return [Part(language, index, tuple(found)) for language, found in spans.items()]
+
+
+def _foreign_letters(text: str) -> int:
+    return sum(map(text.count, _FOREIGN_LETTERS))
 
 
 def _sentences(words: Words) -> list[tuple[int, int]]:

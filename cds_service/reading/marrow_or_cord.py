@@ -14,6 +14,7 @@ _EDEMA = frozenset({FindingId.EDEMA, FindingId.EDEMA_ENDPLATE, FindingId.EDEMA_D
 _CORD = frozenset({FindingId.CORD, FindingId.CORD_SIGNAL})
 # a denial this many words before a word takes it back
 _REACH = 3
+_OF_BONE = ("osos", "osoas", "spongios", "vertebral", "subcondral")
 
 
 def resolve(findings: Sequence[TextFinding]) -> tuple[list[TextFinding], list[Conflict]]:
@@ -43,7 +44,9 @@ def _is_open(finding: TextFinding, *, cord_is_normal: bool) -> bool:
     if finding.language is not Language.RO or finding.finding not in _EDEMA or finding.status is not Status.PRESENT:
         return False
     words = cut(finding.sentence).words
-    if not any(_begins(a, _WORDS["opening"]) and _begins(b, _WORDS["marrow"]) for a, b in pairwise(words)):
+    named = [n for n, (a, b) in enumerate(pairwise(words)) if _is_named(a, b)]
+    # "edem medular osos" leaves nothing open
+    if all(n + 2 < len(words) and _begins(words[n + 2], _OF_BONE) for n in named):
         return False
     canal = any(
         _begins(word, _WORDS["canal"])
@@ -52,6 +55,10 @@ def _is_open(finding: TextFinding, *, cord_is_normal: bool) -> bool:
     )
     bone = any(_begins(word, _WORDS["bone"]) for word in words)
     return canal or not (bone or cord_is_normal)
+
+
+def _is_named(edema: str, of: str) -> bool:
+    return _begins(edema, _WORDS["opening"]) and _begins(of, _WORDS["marrow"])
 
 
 def _begins(word: str, beginnings: Iterable[str]) -> bool:

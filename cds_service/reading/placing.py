@@ -1,9 +1,14 @@
 """Gives each mention its levels: those named nearest to it, the topic of the sentence, or those of the list head."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from cds_service.domain.vocabulary import FindingId
 from cds_service.knowledge.findings import load_grammar
+from cds_service.reading.level_names import INDEX
+from cds_service.reading.level_words import NAMED_WORDS
 from cds_service.reading.levels import LevelGroup
+from cds_service.reading.lexicon import Hit
 from cds_service.reading.mentions import Mention
 from cds_service.reading.words import Gap, Words
 
@@ -17,7 +22,15 @@ _GAP_COST = {Gap.SOFT: 0, Gap.COMMA: 3, Gap.CLAUSE: 8, Gap.STOP: 20}
 _CLAUSE_REACH = 12
 _END_REACH = 4
 _ENDING = ("terminat", "ending", "ends", "endet", "endend", "termina")
+# the level at which a cord ends is no place of what is said of it: "con medular situat la nivel L1"
+_SITUATED = ("situat", "proiectat", "localizat", "pozitionat", "located", "positioned", "lies", "projiziert", "gelegen")
+_CONUS = ("con", "conul", "conului", "conus", "konus")
+_CONUS_REACH = 4
 _ELSEWHERE = ("otherwise", "elsewhere", "remaining", "remainder", "ubrig", "sonst", "ansonst", "restul", "celelalte")
+# findings of a whole spine, of marrow, and of the disc between two vertebrae
+_WHOLE = frozenset({FindingId.DEFORMITY, FindingId.KYPHOSIS, FindingId.DEGENERATIVE_CHANGE})
+_MARROW = frozenset({FindingId.EDEMA, FindingId.MARROW_SIGNAL})
+_DISCS = frozenset({FindingId.DISC_FLUID, FindingId.DISC_ENHANCEMENT, FindingId.DISC_DEGENERATION})
 _GRAMMAR = load_grammar().levels
 _WORD_COST = {
     **dict.fromkeys(_GRAMMAR["breaking"], 3),
@@ -60,12 +73,17 @@ def levels_of(
 def _is_elsewhere(words: Words, mention: Mention, group: LevelGroup, bounds: tuple[int, int]) -> bool:
     """Tell a level that a mention cannot take: the one the cord ends at, and that of the clause before "elsewhere"."""
     for index in range(max(bounds[0], group.first - _END_REACH), group.first):
-        if words.words[index].startswith(_ENDING):
+        word = words.words[index]
+        if word.startswith(_ENDING) or (word.startswith(_SITUATED) and _of_conus(words, index, bounds[0])):
             return True
     first, last = _clause(words, mention, bounds)
     if first <= group.first <= last:
         return False
     return any(words.words[index].startswith(_ELSEWHERE) for index in range(first, last + 1))
+
+
+def _of_conus(words: Words, index: int, first: int) -> bool:
+    return any(word in _CONUS for word in words.words[max(first, index - _CONUS_REACH) : index])
 
 
 def has_own_place(words: Words, mention: Mention, groups: Sequence[LevelGroup], bounds: tuple[int, int]) -> bool:
@@ -92,10 +110,44 @@ def _adjoins(words: Words, group: LevelGroup, anchor: tuple[int, int]) -> bool:
     return 0 < high - low <= 2 and all(words.gaps[n] is Gap.SOFT for n in range(low + 1, high + 1))  # noqa: PLR2004
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a sentence names: its levels, anatomy and findings."""
+
+    groups: Sequence[LevelGroup]
+    anatomy: Sequence[Hit]
+    mentions: Sequence[Mention]
+
+
+def fitting(
+    words: Words, mention: Mention, levels: tuple[str, ...], named: Named, bounds: tuple[int, int]
+) -> tuple[str, ...]:
+    """Return the levels that a finding of this kind can have, of those its sentence gives.
+
+    The curve of the spine has none that another finding stands with, a sacroiliac joint none but the sacrum, and a
+    disc between two vertebrae the segment.
+    """
+    if mention.finding is FindingId.SACROILIAC:
+        return tuple(level for level in levels if level.startswith("S"))
+    if not levels or has_own_place(words, mention, named.groups, bounds):
+        return levels
+    if mention.finding in _WHOLE and any(
+        has_own_place(words, other, named.groups, bounds) for other in named.mentions if other.finding not in _WHOLE
+    ):
+        return ()
+    first, last = _clause(words, mention, bounds)
+    if mention.finding in _MARROW and any(a.name == "sij" and first <= a.first <= last for a in named.anatomy):
+        return ()
+    if mention.finding in _DISCS and len(levels) == 2 and "-" not in "".join(levels):  # noqa: PLR2004
+        one, two = sorted(levels, key=INDEX.__getitem__)
+        return (f"{one}-{two}",) if INDEX[two] == INDEX[one] + 1 else levels
+    return levels
+
+
 def topic_of(words: Words, groups: Sequence[LevelGroup], bounds: tuple[int, int]) -> tuple[str, ...]:
     """Return the levels a sentence opens with ("At L4-5, ..."): the sentences after it may speak of them as well."""
     for group in groups:
-        if not group.root and _is_topic(words, group, bounds):
+        if not group.root and _is_topic(words, group, bounds) and words.words[group.first] not in NAMED_WORDS:
             return group.levels
     return ()
 
