@@ -181,7 +181,8 @@ class Conflict:
 class Reading:
     """What the reader understood of one report text set.
 
-    ``language`` is ``None`` when it could not be told (then nothing was read and a gap says so).
+    ``language`` is ``None`` when it could not be told (then nothing was read and a gap says so). ``unfinished`` says
+    that the time of the call was over before the end: what was found counts, what was not found says nothing.
     """
 
     language: Language | None
@@ -191,6 +192,7 @@ class Reading:
     conflicts: tuple[Conflict, ...] = ()
     describes_spine: bool = False
     onset_days: int | None = None
+    unfinished: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,11 @@
 import base64
 import binascii
 import codecs
+import html
 import io
 import re
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pypdf import Configuration, PdfReader, apply_configuration
@@ -19,6 +22,7 @@ MOST_CHARACTERS = 200_000
 _MOST_PAGES = 40
 # A page of a report has a few thousand drawing operators; a small file can unpack to millions of them.
 _MOST_OPERATORS = 60_000
+_OPERATORS_AT_ONCE = 500
 _MOST_BYTES_UNPACKED = 4_000_000
 # Far below the bounds of the library, which are made for books and plans; beyond them it fails.
 _PDF_BOUNDS = Configuration(
@@ -40,6 +44,12 @@ _EMPTY_LINES = re.compile(r"\n\s*\n\s*")
 _BLOCK = re.compile(
     r"<(?=/?(?:p|div|br|li|tr|h[1-6]|table|ul|ol|dl|dt|dd|section|article|header|footer|hr|pre)\b)", re.IGNORECASE
 )
+# The parser looks through all open elements at many tags, so its work can grow with the square of their number.
+_NESTING = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]{0,20})")
+_EMPTY_ELEMENTS = frozenset({"br", "hr", "img", "input", "meta", "link", "col", "wbr"})
+_MOST_TAGS = 20_000
+_DEEPEST_MARKUP = 1_000
+_TAG = re.compile(r"<[^<>]*>")
 _CELL = re.compile(r"<(?=/?(?:td|th)\b)", re.IGNORECASE)
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s{0,5}=\s{0,5}[\"']?([A-Za-z0-9_\-]{1,40})", re.IGNORECASE)
 _CHARSET = re.compile(r"charset\s{0,5}=\s{0,5}[\"']?([A-Za-z0-9_\-:.]{1,40})", re.IGNORECASE)
@@ -73,15 +83,15 @@ class Failure(Exception):  # noqa: N818 - carries the gap, is no fault of the pr
     reason: str
 
 
-def attachment_text(attachment: Node, *, language: str = "") -> str:
-    """Return the readable text of an Attachment, or an empty text and a gap.
+def attachment_text(attachment: Node, *, language: str = "", in_time: Callable[[], bool] = lambda: True) -> str:
+    """Return the readable text of an Attachment, or an empty text and a gap; ``in_time`` ends a document too slow.
 
     A declared charset is followed; without one the text is taken as UTF-8, else as the usual set of the language.
     """
     declared = attachment.text("contentType")
     try:
         data = _bytes(attachment)
-        return tidy(_convert(attachment, data, declared, language))
+        return tidy(_convert(attachment, data, declared, language, in_time))
     except Failure as failure:
         image = declared.lower().startswith(("image/", "video/", "audio/", "application/dicom"))
         attachment.note(failure.code, "data", clinical=not image, reason=failure.reason)
@@ -97,11 +107,33 @@ def tidy(text: str) -> str:
 def html_text(markup: str) -> str:
     """Return the visible text of HTML, one line for each block."""
     spaced = _CELL.sub(" <", _BLOCK.sub("\n<", markup[: MOST_CHARACTERS * 10]))
+    if _is_too_deep(spaced):
+        # no report is built like that; all of its words stay, also those that a page would hide
+        return tidy(html.unescape(_TAG.sub("", spaced)))
     tree = LexborHTMLParser(spaced)
     for hidden in tree.css("script, style, head, template, noscript"):
         hidden.decompose()
     body = tree.body or tree.root
     return tidy(body.text(deep=True, separator="")) if body is not None else ""
+
+
+def _is_too_deep(markup: str) -> bool:
+    """Tell whether there are more tags, or more of them stand open, than any report has; one pass over the text."""
+    if markup.count("<") > _MOST_TAGS:
+        return True
+    depth = 0
+    standing: Counter[str] = Counter()
+    for match in _NESTING.finditer(markup):
+        name = match[2].lower()
+        if not match[1] and name not in _EMPTY_ELEMENTS:
+            standing[name] += 1
+            depth += 1
+        elif match[1] and standing[name]:
+            standing[name] -= 1
+            depth -= 1
+        if depth > _DEEPEST_MARKUP:
+            return True
+    return False
 
 
 def _bytes(attachment: Node) -> bytes:
@@ -132,12 +164,12 @@ def _is_prose(data: str) -> bool:
     )
 
 
-def _convert(attachment: Node, data: bytes, declared: str, language: str) -> str:
+def _convert(attachment: Node, data: bytes, declared: str, language: str, in_time: Callable[[], bool]) -> str:
     kind = declared.partition(";")[0].strip().lower()
     if not kind:
         attachment.note(GapCode.MISSING_VALUE, "contentType")
     if kind in _PDF_TYPES or data[:5] == b"%PDF-":
-        return _pdf_text(attachment, data)
+        return _pdf_text(attachment, data, in_time)
     if data[:5] == b"{\\rtf" or kind in {"application/rtf", "text/rtf", "text/richtext"}:
         raise Failure(GapCode.ATTACHMENT_TYPE, "rtf")
     if kind in _HTML_TYPES or (not kind and data[:200].lstrip()[:1] == b"<"):
@@ -177,10 +209,10 @@ def _decoded(attachment: Node, data: bytes, declared: str, language: str) -> str
     return data.decode(_FALLBACKS.get(language[:2].lower(), "cp1252"), "replace")
 
 
-def _pdf_text(attachment: Node, data: bytes) -> str:
+def _pdf_text(attachment: Node, data: bytes, in_time: Callable[[], bool]) -> str:
     try:
         with apply_configuration(_PDF_BOUNDS):
-            text = _pages(attachment, PdfReader(io.BytesIO(data)))
+            text = _pages(attachment, PdfReader(io.BytesIO(data)), in_time)
     except _PDF_FAULTS as error:
         # a damaged or hostile file makes the parser fail in many ways
         raise Failure(GapCode.ATTACHMENT_UNREADABLE, "pdf") from error
@@ -190,29 +222,32 @@ def _pdf_text(attachment: Node, data: bytes) -> str:
 
 
 class _TooManyOperators(Exception):  # noqa: N818 - ends a loop, is no fault of the program
-    """The pages hold more than a report can."""
+    """The pages hold more than a report can, or more than there is time for."""
 
 
 class _OperatorBound:
-    """Ends the extraction of text when a document draws without end."""
+    """Ends the extraction of text when a document draws without end, or when the time of the call is over."""
 
-    def __init__(self) -> None:
+    def __init__(self, in_time: Callable[[], bool]) -> None:
         self._left = _MOST_OPERATORS
+        self._in_time = in_time
 
     def count(self, *_operator: object) -> None:
         """Count one drawing operator. Raises _TooManyOperators."""
         self._left -= 1
-        if self._left < 0:
+        if self._left < 0 or (self._left % _OPERATORS_AT_ONCE == 0 and not self._in_time()):
             raise _TooManyOperators
 
 
-def _pages(attachment: Node, reader: PdfReader) -> str:
+def _pages(attachment: Node, reader: PdfReader, in_time: Callable[[], bool]) -> str:
     if reader.is_encrypted and not reader.decrypt(""):
         raise Failure(GapCode.ATTACHMENT_UNREADABLE, "encrypted")
     pages = reader.pages
     parts: list[str] = []
-    bound = _OperatorBound()
+    bound = _OperatorBound(in_time)
     for page in pages[:_MOST_PAGES]:
+        if not in_time():
+            break
         try:
             parts.append(page.extract_text(visitor_operand_before=bound.count))
         except _TooManyOperators:

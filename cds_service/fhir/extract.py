@@ -135,7 +135,7 @@ class FactExtractor:
         found = _Found()
         for item in own:
             if in_time():
-                self._take(item, index, intake, born, found)
+                self._take(item, index, intake, born, found, in_time)
             else:
                 item.node(intake).note(GapCode.RESOURCE_UNREADABLE, "", clinical=True, reason="time")
         drafts = [item for item in receive(draft_orders, intake) if check.is_own(item, intake)]
@@ -165,14 +165,20 @@ class FactExtractor:
         )
 
     def _take(
-        self, item: ReceivedResource, index: ReferenceIndex, intake: Intake, born: date | None, found: _Found
+        self,
+        item: ReceivedResource,
+        index: ReferenceIndex,
+        intake: Intake,
+        born: date | None,
+        found: _Found,
+        in_time: Callable[[], bool],
     ) -> None:
         node = item.node(intake)
         links = index.around(item, intake)
         if item.kind == "Observation":
             self._observe(node, links, found)
         elif item.kind == "DiagnosticReport":
-            self._report(item, links, intake, found)
+            self._report(item, links, intake, found, in_time)
         elif item.kind == "Condition":
             found.add(self._conditions.read(node, born))
         elif item.kind in _DRUGS:
@@ -187,12 +193,19 @@ class FactExtractor:
             # a document may be the report of an outside examination
             node.note(GapCode.UNEXPECTED_RESOURCE, clinical=item.kind == "DocumentReference")
 
-    def _report(self, item: ReceivedResource, links: Mapping[str, Node], intake: Intake, found: _Found) -> None:
+    def _report(
+        self,
+        item: ReceivedResource,
+        links: Mapping[str, Node],
+        intake: Intake,
+        found: _Found,
+        in_time: Callable[[], bool],
+    ) -> None:
         node = item.node(intake)
         if self._reports.is_laboratory(node):
             found.labs.extend(self._labs.read_report(node))
         else:
-            found.reports.extend(_some(self._reports.read(node, links, links)))
+            found.reports.extend(_some(self._reports.read(node, links, links, in_time)))
         for inner in item.contained(intake):
             if inner.text("resourceType") == "Observation":
                 self._observe(inner, links, found)

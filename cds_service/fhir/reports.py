@@ -1,6 +1,6 @@
 """DiagnosticReports to imaging reports with their texts and what was read in them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -26,8 +26,15 @@ _READ_BY_RULES = frozenset({Modality.MR, Modality.UNKNOWN})
 class TextReader(Protocol):
     """Reads report texts."""
 
-    def read(self, texts: Sequence[ReportText], *, title: str = "", declared: Language | None = None) -> Reading:
-        """Return what the texts of one report say."""
+    def read(
+        self,
+        texts: Sequence[ReportText],
+        *,
+        title: str = "",
+        declared: Language | None = None,
+        in_time: Callable[[], bool] = lambda: True,
+    ) -> Reading:
+        """Return what the texts of one report say; what is not read while ``in_time`` says yes is left out."""
 
 
 class ReportReader:
@@ -40,22 +47,35 @@ class ReportReader:
         self._laboratory_categories = codes.laboratory_categories
         self._reader = reader
 
-    def read(self, node: Node, results: Mapping[str, Node], binaries: Mapping[str, Node]) -> Report | None:
-        """Return the report; ``None`` for withdrawn reports and for those of a laboratory."""
+    def read(
+        self,
+        node: Node,
+        results: Mapping[str, Node],
+        binaries: Mapping[str, Node],
+        in_time: Callable[[], bool] = lambda: True,
+    ) -> Report | None:
+        """Return the report; ``None`` for withdrawn reports and for those of a laboratory.
+
+        What is not read while ``in_time`` says yes counts as the unread end of the report.
+        """
         if self.is_laboratory(node):
             return None
         status = self._status(node)
         if status is None:
             return None
-        texts = report_texts(node, results, binaries)
+        texts = report_texts(node, results, binaries, in_time)
         concept = node.concept("code")
         title = " · ".join(dict.fromkeys(concept.words))
         modality, region = self._examined(node, title, texts)
         relevant = modality in _READ_BY_RULES and region is not BodyRegion.OTHER
         effective, issued = _times(node, relevant=relevant)
         declared = _language(node, texts)
-        reading = self._reader.read(texts, title=title, declared=declared) if texts else Reading(declared)
-        if texts and reading.language is None:
+        reading = Reading(declared)
+        if texts:
+            reading = self._reader.read(texts, title=title, declared=declared, in_time=in_time)
+        if reading.unfinished:
+            node.note(GapCode.REPORT_TRUNCATED, "", clinical=relevant, reason="time")
+        elif texts and reading.language is None:
             node.note(GapCode.REPORT_LANGUAGE_UNKNOWN, "", clinical=relevant)
         if status in _EARLY:
             node.note(GapCode.REPORT_PRELIMINARY, "status", clinical=relevant)

@@ -1,6 +1,6 @@
 """Collects the texts of a report, each once: conclusion, attachments, coded conclusions, results, narrative."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from cds_service.domain.facts import GapCode, ReportText
 from cds_service.fhir.answers import answer_of
@@ -11,15 +11,21 @@ _MOST_ATTACHMENTS = 12
 _WITHDRAWN = frozenset({"cancelled", "entered-in-error"})
 
 
-def report_texts(report: Node, results: Mapping[str, Node], binaries: Mapping[str, Node]) -> tuple[ReportText, ...]:
+def report_texts(
+    report: Node,
+    results: Mapping[str, Node],
+    binaries: Mapping[str, Node],
+    in_time: Callable[[], bool] = lambda: True,
+) -> tuple[ReportText, ...]:
     """Return the readable texts of a DiagnosticReport, without those that only repeat another one.
 
     ``results`` and ``binaries`` resolve references to Observations and Binary resources. The narrative is read when
-    nothing else is there, or when it holds more than the rest. A report without any text becomes a gap.
+    nothing else is there, or when it holds more than the rest. A report without any text becomes a gap, and so does
+    an attachment that was not reached while ``in_time`` says yes.
     """
     language = report.code("language")
     found = [ReportText(tidy(report.text("conclusion")), "conclusion", language or None)]
-    found += _attachments(report, binaries, language)
+    found += _attachments(report, binaries, language, in_time)
     found += _concepts(report, language)
     found += _results(report, results, language)
     texts = _distinct([text for text in found if text.text])
@@ -31,15 +37,20 @@ def report_texts(report: Node, results: Mapping[str, Node], binaries: Mapping[st
     return tuple(_bounded(report, text) for text in texts)
 
 
-def _attachments(report: Node, binaries: Mapping[str, Node], language: str) -> list[ReportText]:
+def _attachments(
+    report: Node, binaries: Mapping[str, Node], language: str, in_time: Callable[[], bool]
+) -> list[ReportText]:
     found: list[ReportText] = []
     for index, form in enumerate(report.children("presentedForm")):
         if index >= _MOST_ATTACHMENTS:
             report.note(GapCode.REPORT_TRUNCATED, "presentedForm", clinical=True)
             break
+        if not in_time():
+            report.note(GapCode.REPORT_TRUNCATED, "presentedForm", clinical=True, reason="time")
+            break
         own = form.code("language") or language
         source = form if form.has("data") else binaries.get(form.text("url"), form)
-        found.append(ReportText(attachment_text(source, language=own), form.path, own or None))
+        found.append(ReportText(attachment_text(source, language=own, in_time=in_time), form.path, own or None))
     return found
 
 

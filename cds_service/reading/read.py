@@ -1,6 +1,6 @@
 """Reads spine MRI reports in three languages: texts in, findings with their exact places out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -55,6 +55,18 @@ class _Prepared:
     original: str
 
 
+class _Allowance:
+    """The time of one call: once it is over it stays over, whatever is asked later."""
+
+    def __init__(self, in_time: Callable[[], bool]) -> None:
+        self._in_time = in_time
+        self.over = False
+
+    def lasts(self) -> bool:
+        self.over = self.over or not self._in_time()
+        return not self.over
+
+
 class Reader:
     """Compiled once; reads any number of reports. Linear in the length of the text."""
 
@@ -69,22 +81,34 @@ class Reader:
         self._detector = LanguageDetector(languages)
         self._stated = {code: StatedReader(conditions, code) for code in languages}
 
-    def read(self, texts: Sequence[ReportText], *, title: str = "", declared: Language | None = None) -> Reading:
+    def read(
+        self,
+        texts: Sequence[ReportText],
+        *,
+        title: str = "",
+        declared: Language | None = None,
+        in_time: Callable[[], bool] = lambda: True,
+    ) -> Reading:
         """Return what the texts of one report say; in an unknown language nothing is read (``language`` is None).
 
         Sentences in a second language are read in that language. A text too short to tell its language is read in
-        the language that finds most in it.
+        the language that finds most in it. When ``in_time`` says no, reading ends with the sentence it is at.
         """
+        time = _Allowance(in_time)
+        if texts and not time.lasts():
+            return Reading(None, unfinished=True)
         cuts = [cut(unwrapped(text.text)) for text in texts]
         evidence = [self._detector.evidence(words) for words in cuts]
         language = self._language(texts, cuts, evidence, declared)
         if language is not None:
-            return self._read(texts, cuts, title, self._parts(cuts, evidence, language))
+            return self._read(texts, cuts, title, self._parts(cuts, evidence, language), time)
         if any(one.is_foreign for one in evidence):
             return Reading(None)
-        attempts = [self._read(texts, cuts, title, [Part(code, i) for i in range(len(cuts))]) for code in Language]
+        attempts = [
+            self._read(texts, cuts, title, [Part(code, i) for i in range(len(cuts))], time) for code in Language
+        ]
         best = max(attempts, key=lambda reading: len(reading.findings))
-        return best if best.findings else Reading(None)
+        return best if best.findings else Reading(None, unfinished=time.over)
 
     def _parts(self, cuts: Sequence[Words], evidence: Sequence[Evidence], language: Language) -> list[Part]:
         """Return the parts of all texts, the main language first."""
@@ -95,7 +119,14 @@ class Reader:
         ]
         return sorted(parts, key=lambda part: part.language is not language)
 
-    def _read(self, texts: Sequence[ReportText], cuts: Sequence[Words], title: str, parts: Sequence[Part]) -> Reading:
+    def _read(
+        self,
+        texts: Sequence[ReportText],
+        cuts: Sequence[Words],
+        title: str,
+        parts: Sequence[Part],
+        time: _Allowance,
+    ) -> Reading:
         """Read each part in its language and settle what they say together."""
         findings: list[TextFinding] = []
         stated: list[StatedFact] = []
@@ -110,7 +141,7 @@ class Reader:
             for text in prepared:
                 told = self._stated[language].facts(text.words, text.hits, text.sentences, text.index)
                 stated += (s for s in told if any(p.holds(s.text_index, s.span.start) for p in own))
-                read = self._findings(text, language, spinal=spinal)
+                read = self._findings(text, language, time, spinal=spinal)
                 findings += (f for f in read if any(p.holds(f.text_index, f.span.start) for p in own))
             hits += self._hits_of_technique(title, lexicon, prepared)
             spine = spine or any(_names_spine(text, lexicon.unspecific) for text in prepared)
@@ -127,6 +158,7 @@ class Reader:
             (*ambiguous, *conflicts),
             describes_spine=spine or any(is_spinal(f.finding) for f in settled),
             onset_days=onset,
+            unfinished=time.over,
         )
 
     @staticmethod
@@ -152,7 +184,9 @@ class Reader:
             return evidence[longest].leading
         return evidence[longest].against(tagged) or tagged
 
-    def _findings(self, text: _Prepared, language: Language, *, spinal: bool | None) -> list[TextFinding]:
+    def _findings(
+        self, text: _Prepared, language: Language, time: _Allowance, *, spinal: bool | None
+    ) -> list[TextFinding]:
         composer = self._composers[language]
         found: list[TextFinding] = []
         anatomy: frozenset[str] = frozenset()
@@ -161,6 +195,8 @@ class Reader:
         every = text.hits.parted([(s.first, s.end) for s in text.sentences], len(text.words))
         previous: Sentence | None = None
         for sentence, here in zip(text.sentences, every, strict=True):
+            if not time.lasts():
+                break
             if (
                 previous is None
                 or (sentence.line != previous.line and not sentence.continued)

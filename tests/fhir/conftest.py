@@ -20,8 +20,15 @@ PATIENT = {"resourceType": "Patient", "id": "p1", "gender": "female", "birthDate
 class SilentReader:
     """Stands in for the reader of report texts: takes the declared language and finds nothing."""
 
-    def read(self, texts: Sequence[ReportText], *, title: str = "", declared: Language | None = None) -> Reading:
-        del texts, title
+    def read(
+        self,
+        texts: Sequence[ReportText],
+        *,
+        title: str = "",
+        declared: Language | None = None,
+        in_time: Callable[[], bool] = lambda: True,
+    ) -> Reading:
+        del texts, title, in_time
         return Reading(declared or Language.EN)
 
 
