@@ -208,8 +208,20 @@ def _next_item(words: Words, item: Item) -> Item | None:
         return found if found and _plausible(words, index + 1, item, found) else None
     if between.strip() in {",", "/", "&", "+"}:
         found = item_at(words, index, region)
+        if found and found.end < len(words) and _names_sequence(words, index, found.end):
+            return None
         return found if found and _plausible(words, index, item, found) else None
     return None
+
+
+def _names_sequence(words: Words, index: int, end: int) -> bool:
+    """Tell the sequence of "L2, T1 isointense" from the vertebra that a list goes on with."""
+    return (
+        words.words[index] in {"t1", "t2"}
+        and words.gaps[end] is Gap.SOFT
+        and words.words[end].startswith(SEQUENCE_AFTER)
+        and not words.words[end].startswith(VERTEBRA_AFTER)
+    )
 
 
 def _plausible(words: Words, index: int, before: Item, found: Item) -> bool:
@@ -319,6 +331,7 @@ def _atlas_on_axis(groups: list[LevelGroup], words: Words) -> list[LevelGroup]:
             and {last.levels, group.levels} == {("C1",), ("C2",)}
             and group.first - last.last <= _TWO_DIGITS
             and words.words[group.first] in NAMED_WORDS
+            and words.gaps[group.first] is Gap.SOFT
         ):
             joined[-1] = LevelGroup(last.first, group.last, ("C1-C2",))
         else:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from cds_service.domain.vocabulary import FindingId, Language, Qualifier, Section, Trend
 from cds_service.knowledge.findings import Composition, FindingsKnowledge, LanguageKnowledge
+from cds_service.reading.compounds import completed
 from cds_service.reading.levels import LevelGroup, find_levels
 from cds_service.reading.phrases import TermIndex, WordMatch, outermost
 from cds_service.reading.words import Words, cut
@@ -92,7 +93,8 @@ class Lexicon:
             "a": hits.anatomy, "p": hits.process, "f": hits.literal, "c": hits.cue, "q": hits.qualifier,
             "t": hits.trend, "m": hits.mark,
         }  # fmt: skip
-        for name, first, last in outermost(self._index.places(words)):
+        searched = completed(words) if self.language is Language.DE else words
+        for name, first, last in outermost(self._index.places(searched)):
             kind, own = self._sorted[name]
             targets[kind].append(Hit(own, first, last))
         for group in hits.levels:

@@ -29,6 +29,7 @@ _GRAMMAR = load_grammar()
 _PARTING = frozenset({"with", "mit", "cu"})
 _COMPARING = frozenset(tuple(words.split()) for words in _GRAMMAR.lists["comparing"])
 _YARDSTICK_REACH = 3
+_CARCINOMAS = ("karzinom", "carcinom", "cancer", "krebs")
 _BONE = frozenset({"vertebra", "marrow", "endplate"})
 _SIGNALS = frozenset({"high", "low", "signal_change"})
 # processes that a longer term uses up: the compression of "compression fracture" compresses nothing
@@ -62,6 +63,16 @@ class Surroundings:
 
     anatomy: frozenset[str]
     spinal_report: bool | None
+
+
+def _without_origins(words: Words, anatomy: Sequence[Hit]) -> list[Hit]:
+    """Leave out organs that only name a carcinoma, alone or with its metastasis: "Nierenzellkarzinommetastase"."""
+    return [
+        a
+        for a in anatomy
+        if a.name != OTHER
+        or not any(stem in word for word in words.words[a.first : a.last + 2] for stem in _CARCINOMAS)
+    ]
 
 
 class Composer:
@@ -110,8 +121,11 @@ class Composer:
         mention = Mention(finding, hit.first, hit.last, hit.first, hit.last)
         if finding in self._lexicon.free:
             return mention
-        spinal, other = self._nearest_distances(words, hit, anatomy)
-        if other is None:
+        spinal, other = self._nearest_distances(words, hit, _without_origins(words, anatomy))
+        if finding is FindingId.OSTEOPOROSIS and spinal is not None:
+            # the whole skeleton is porotic: "T-Score LWS -3,4, Schenkelhals -2,9"
+            accepted = True
+        elif other is None:
             accepted = spinal is not None or _inherits(around)
         elif spinal is None:
             accepted = other > _REACH and around.spinal_report is True

@@ -43,7 +43,7 @@ def pathway_of(pairs: Pairs, reading: Reading) -> str:
         ("fracture", _any(pairs, _BROKEN) or _traumatic(pairs, reading)),
         ("inflammatory", _any(pairs, ("sacroiliitis",))),
         # a lesion of the cord without a cause named beside it leads to none of the pathways
-        ("unclear", _any(pairs, ("cord_signal_abnormality",))),
+        ("unclear", ("cord_signal_abnormality", "present") in pairs),
         ("degenerative", _any(pairs, _DEGENERATIVE)),
         ("transient_metabolic", _transient(reading)),
     )

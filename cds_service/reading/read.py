@@ -18,7 +18,7 @@ from cds_service.reading.lexicon import OTHER, Hit, Hits, Lexicon
 from cds_service.reading.marrow_or_cord import resolve
 from cds_service.reading.mentions import Composer, Mention, Surroundings, anatomy_names
 from cds_service.reading.outside import extraspinal, is_spinal
-from cds_service.reading.placing import has_own_place, levels_of, topic_of
+from cds_service.reading.placing import Named, fitting, has_own_place, levels_of, topic_of
 from cds_service.reading.refine import refine
 from cds_service.reading.sections import by_content
 from cds_service.reading.sentences import Sentence, split
@@ -35,6 +35,13 @@ _CONCLUSIONS = frozenset(
         FindingId.INFECTION_STATED, FindingId.MALIGNANCY_STATED, FindingId.METASTASIS, FindingId.TUMOR,
         FindingId.SPONDYLOARTHRITIS_STATED, FindingId.SAPHO_STATED, FindingId.OSTEOPOROSIS, FindingId.DEFORMITY,
         FindingId.DEGENERATIVE_CHANGE,
+    }
+)  # fmt: skip
+# a denial of these speaks of all that was examined
+_DENIED_AT_LARGE = frozenset(
+    {
+        FindingId.FRACTURE, FindingId.SPINAL_HEMATOMA, FindingId.ABSCESS_EPIDURAL, FindingId.ABSCESS_PARASPINAL,
+        FindingId.EDEMA, FindingId.SPONDYLOLISTHESIS, FindingId.LYSIS,
     }
 )  # fmt: skip
 _REFERENCE = load_grammar().reference
@@ -276,8 +283,11 @@ class _Said:
             levels = ()
         if not levels:
             own_place = _has_levels(self.here) or mention.finding in _CONCLUSIONS
+            own_place = own_place or (status is Status.ABSENT and mention.finding in _DENIED_AT_LARGE)
             levels = self.sentence.head if own_place else self.inherited
-        return levels if is_spinal(mention.finding) else ()
+        levels = fitting(words, mention, levels, Named(self.groups, self.here.anatomy, self.mentions), self.bounds)
+        # the whole skeleton is porotic, not the vertebra that broke
+        return levels if is_spinal(mention.finding) and mention.finding is not FindingId.OSTEOPOROSIS else ()
 
     def finding(
         self, mention: Mention, said: Assertion, levels: tuple[str, ...], denials: Sequence[Hit]

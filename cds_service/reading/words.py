@@ -17,6 +17,8 @@ _LONGEST_WORD = 60
 _DIGRAPHS = {"ae": "a", "oe": "o", "ue": "u"}
 _NEVER_JOINED = frozenset(load_grammar().sentences["never_joined"])
 _ABBREVIATION = 2
+# "bds. frei", "geringgr. Stenose"
+_ABBREVIATED = frozenset(load_grammar().sentences["abbreviations"])
 
 
 class Gap(IntEnum):
@@ -117,7 +119,8 @@ def _gap(between: str, before: str, after: str) -> Gap:
     if "." not in between or "!" in between or "?" in between or between.count("\n") > 1:
         return _graded(between)
     inside = between == "." and (before[-1:].isdigit() == after[0].isdigit() or len(before) <= _ABBREVIATION)
-    short = len(before) <= _ABBREVIATION and before.isalpha() and "\n" not in between and "," not in between
+    abbreviated = before in _ABBREVIATED or (len(before) <= _ABBREVIATION and before.isalpha())
+    short = abbreviated and "\n" not in between and "," not in between
     return Gap.SOFT if inside or short else Gap.STOP
 
 
