@@ -6,7 +6,7 @@ beats every denial, a denial reaches over a list but not over a contrast word or
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cds_service.domain.vocabulary import Certainty, FindingId, Section, Status
 from cds_service.knowledge.findings import load_grammar
@@ -60,8 +60,7 @@ _GRADES = (
 _EXCLUSION = ("exclu", "auszuschl", "ausschl", "ausgeschl", "rule", "ruled")
 
 
-@dataclass(frozen=True, slots=True)
-class Assertion:
+class Assertion(NamedTuple):
     """Status and certainty of one mention, and the words that decided."""
 
     status: Status
@@ -70,8 +69,7 @@ class Assertion:
     rival: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Cue:
+class Cue(NamedTuple):
     """A cue word of a class acting on what follows it (``forward``) or on what precedes it."""
 
     kind: str

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import repeat
 
 from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.lexicon import OTHER, Hit
@@ -38,9 +39,13 @@ def distance_between(words: Words, hit: Hit, anatomy: Hit) -> int:
         return 0
     if high - low > _FARTHEST:
         return high - low
-    if _heads(words, anatomy) and anatomy.last < hit.first:
+    if anatomy.last < hit.first and _heads(words, anatomy):
         return min(high - low - 1, _HEAD_DISTANCE)
     distance = high - low - 1
+    here = words.words[low : high + 1]
+    if not any(map(_is_level, here)):
+        distance += sum(map(_GAP_PENALTY.__getitem__, words.gaps[low + 1 : high + 1]))
+        return max(distance + sum(map(_WORD_PENALTY.get, here[1:-1], repeat(0))), 0)
     for index in range(low + 1, high + 1):
         parted = words.gaps[index] is Gap.COMMA or words.words[index] in _BREAKING
         stands_for = _is_level(words.words[index - 1]) and (not parted or ")" in words.between(index))
@@ -71,8 +76,9 @@ def is_direction(words: Words, anatomy: Hit) -> bool:
 def _heads(words: Words, anatomy: Hit) -> bool:
     """Tell an anatomy that heads its sentence: "ISG: ...", "Pedicles: ..."."""
     after = anatomy.last + 1
-    opens = anatomy.first == 0 or words.gaps[anatomy.first] is Gap.STOP or "\n" in words.between(anatomy.first)
-    return opens and after < len(words) and ":" in words.between(after)
+    if after == len(words) or ":" not in words.signs[after]:
+        return False
+    return anatomy.first == 0 or words.gaps[anatomy.first] is Gap.STOP or "\n" in words.signs[anatomy.first]
 
 
 @lru_cache(maxsize=8192)
@@ -104,7 +110,7 @@ def linked(words: Words, one: Hit, two: Hit) -> bool:
     low, high = (one.last, two.first) if one.first <= two.first else (two.last, one.first)
     if high - low - 1 > _LONGEST_LINK:
         return False
-    if any(words.gaps[index] >= Gap.CLAUSE for index in range(low + 1, high + 1)):
+    if max(words.gaps[low + 1 : high + 1], default=Gap.SOFT) >= Gap.CLAUSE:
         return False
     return all(
         words.words[index] in _LINKS or (words.words[index] in _DENYING and words.words[index - 1] in _JOINERS)

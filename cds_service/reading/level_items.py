@@ -1,7 +1,7 @@
 """Reads one vertebra, or two joined by a dash, as letter and number."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cds_service.reading.level_names import COUNT, INDEX, ORDER, vertebra
 from cds_service.reading.level_words import GERMAN_BODIES, ROMAN
@@ -22,8 +22,7 @@ _UNITS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One vertebra, or two joined by a dash; ``end`` is the word after."""
 
     start: str

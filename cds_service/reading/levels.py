@@ -1,7 +1,7 @@
 """Reads vertebral levels, segments, ranges and lists in the notations of three languages."""
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from cds_service.domain.vocabulary import Language
 from cds_service.reading.level_items import DASHES, REGIONS, Item, item_at, partner_below, single, unit_follows
@@ -37,8 +37,7 @@ _BARE_REACH = 7
 _STRENGTH = ("kraft", "kg", "parese", "janda", "strength", "power", "forta", "mrc", "vas", "nrs")
 
 
-@dataclass(frozen=True, slots=True)
-class LevelGroup:
+class LevelGroup(NamedTuple):
     """Levels that are named together over the words ``[first, last]``; ``root`` means they name nerve roots."""
 
     first: int

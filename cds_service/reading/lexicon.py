@@ -25,6 +25,9 @@ class Hit(NamedTuple):
     last: int
 
 
+_OF_SENTENCES = ("anatomy", "process", "literal", "cue", "qualifier", "trend", "levels")
+
+
 @dataclass(slots=True)
 class Hits:
     """Everything found in a text, each list in reading order."""
@@ -41,13 +44,13 @@ class Hits:
     def parted(self, bounds: Sequence[tuple[int, int]], size: int) -> "list[Hits]":
         """Return the hits that begin and end inside each of the word ranges ``[first, end)``, which do not overlap.
 
-        ``size`` is the number of words of the text.
+        ``size`` is the number of words of the text. Marks are of whole texts and left out.
         """
         parts = [Hits() for _ in bounds]
         owner = [-1] * size
         for number, (first, end) in enumerate(bounds):
             owner[first:end] = [number] * (end - first)
-        for name in self.__slots__:
+        for name in _OF_SENTENCES:
             targets = [getattr(part, name) for part in parts]
             for hit in getattr(self, name):
                 number = owner[hit.first]
@@ -78,6 +81,7 @@ class Lexicon:
         self.headings: dict[tuple[str, ...], Section] = {
             cut(term).words: section for section, terms in language.sections.items() for term in terms
         }
+        self.heading_openers = frozenset(words[0] for words in self.headings)
         self.free = frozenset(f.id for f in findings.findings.values() if f.gate == "free")
         self.emergency = frozenset(f.id for f in findings.findings.values() if f.emergency)
         self.compositions = _compositions(findings)

@@ -1,7 +1,8 @@
 """Composes findings: a process takes the anatomy nearest to it, and words that are findings by themselves are gated."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
 
 from cds_service.domain.vocabulary import FindingId, Qualifier, Status
 from cds_service.knowledge.findings import load_grammar
@@ -19,6 +20,7 @@ from cds_service.reading.words import Gap, Words
 
 SPINE = "spine"
 GENERIC = "generic"
+_GENERIC_ALONE = frozenset({GENERIC})
 _REACH = 14
 _GATE_REACH = 8
 _ALSO_REACH = 12
@@ -28,6 +30,7 @@ _GRAMMAR = load_grammar()
 # "degenerative changes with disc space narrowing" states both
 _PARTING = frozenset({"with", "mit", "cu"})
 _COMPARING = frozenset(tuple(words.split()) for words in _GRAMMAR.lists["comparing"])
+_COMPARING_OPENERS = frozenset(words[0] for words in _COMPARING)
 _YARDSTICK_REACH = 3
 _CARCINOMAS = ("karzinom", "carcinom", "cancer", "krebs")
 _BONE = frozenset({"vertebra", "marrow", "endplate"})
@@ -36,11 +39,11 @@ _SIGNALS = frozenset({"high", "low", "signal_change"})
 _SWALLOWED = frozenset({"collapse"})
 _USED_UP = frozenset({"narrow", "stenosis", "compress", "contact", "mass", "tissue", "inflamed", "lesion"})
 # adjectives that belong to the finding named after them, with how far they reach
+_FINDINGS = {finding.value: finding for finding in FindingId}
 _GENERIC = {FindingId.DEGENERATIVE_CHANGE: 2, FindingId.OSTEOPOROSIS: 3}
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(NamedTuple):
     """A finding named at the words ``[first, last]``; ``[from_, to]`` includes the anatomy it was anchored to."""
 
     finding: FindingId
@@ -54,8 +57,7 @@ class Mention:
     anchors: tuple[tuple[int, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """What a sentence may inherit: anatomy of the sentence before it or of its list head.
 
     ``spinal_report`` tells whether the report is about the spine at all; ``None`` is not known.
@@ -102,7 +104,10 @@ class Composer:
 
     def _is_yardstick(self, words: Words, anatomy: Hit) -> bool:
         """Tell what a signal is only compared with: "darker than the discs" is no statement about the discs."""
-        before = range(max(anatomy.first - _YARDSTICK_REACH, 0), anatomy.first)
+        start = max(anatomy.first - _YARDSTICK_REACH, 0)
+        if _COMPARING_OPENERS.isdisjoint(words.words[start : anatomy.first]):
+            return False
+        before = range(start, anatomy.first)
         soft = all(words.gaps[index] is Gap.SOFT for index in range(before.start + 1, anatomy.first + 1))
         named = anatomy.name not in self._lexicon.weak
         return named and soft and any(words.words[n : n + size] in _COMPARING for n in before for size in (1, 2))
@@ -111,13 +116,13 @@ class Composer:
         """Leave out literal terms inside a longer term of a finding they yield to."""
         kept = []
         for hit in literal:
-            swallowers = self._lexicon.yields_to[FindingId(hit.name)]
+            swallowers = self._lexicon.yields_to[_FINDINGS[hit.name]]
             if not any(other.name in swallowers and _holds(other, hit) for other in literal):
                 kept.append(hit)
         return kept
 
     def _literal(self, words: Words, hit: Hit, anatomy: Sequence[Hit], around: Surroundings) -> Mention | None:
-        finding = FindingId(hit.name)
+        finding = _FINDINGS[hit.name]
         mention = Mention(finding, hit.first, hit.last, hit.first, hit.last)
         if finding in self._lexicon.free:
             return mention
@@ -176,30 +181,14 @@ class Composer:
             return []
         found = []
         for composition in compositions:
-            fitting = composition.anatomy & names
-            if composition.source.generic and GENERIC in names:
-                fitting = frozenset({GENERIC})
-            if not own and not (composition.source.inherit and composition.source.claims is not Status.ABSENT):
-                continue
+            fitting = _fitting(composition, names, own=bool(own))
             if not fitting or not _conditions_hold(hit, composition, process, anatomy):
                 continue
             used = [anchor for anchor in anchors if anchor.name in fitting]
             reach = composition.source.reach
             if reach is not None and used and min(distance_between(words, hit, anchor) for anchor in used) > reach:
                 continue
-            found.append(
-                Mention(
-                    composition.finding,
-                    hit.first,
-                    hit.last,
-                    min([hit.first, *(a.first for a in used)]),
-                    max([hit.last, *(a.last for a in used)]),
-                    composition.source.claims,
-                    composition.source.qualifiers,
-                    literal=False,
-                    anchors=tuple((a.first, a.last) for a in used),
-                )
-            )
+            found.append(_mention(hit, composition, used))
         return found
 
     def _anchors(self, words: Words, hit: Hit, anatomy: Sequence[Hit]) -> list[Hit] | None:
@@ -251,6 +240,33 @@ class Composer:
         return frozenset({SPINE}) & eligible if _inherits(around) else frozenset()
 
 
+def _mention(hit: Hit, composition: CompiledComposition, used: Sequence[Hit]) -> Mention:
+    """Return the mention of a composition over its process and the anatomy it used."""
+    return Mention(
+        composition.finding,
+        hit.first,
+        hit.last,
+        min([hit.first, *(a.first for a in used)]),
+        max([hit.last, *(a.last for a in used)]),
+        composition.source.claims,
+        composition.source.qualifiers,
+        literal=False,
+        anchors=tuple((a.first, a.last) for a in used),
+    )
+
+
+def _fitting(composition: CompiledComposition, names: AbstractSet[str], *, own: bool) -> AbstractSet[str]:
+    """Return the named anatomy that a composition takes; ``own`` tells whether the sentence names it itself."""
+    if composition.source.generic and GENERIC in names:
+        fitting: AbstractSet[str] = _GENERIC_ALONE
+    elif composition.anatomy.isdisjoint(names):
+        return frozenset()
+    else:
+        fitting = composition.anatomy & names
+    inherited = composition.source.inherit and composition.source.claims is not Status.ABSENT
+    return fitting if own or inherited else frozenset()
+
+
 def _inherits(around: Surroundings) -> bool:
     if around.spinal_report is None:
         return bool(around.anatomy) and OTHER not in around.anatomy
@@ -288,6 +304,8 @@ def _is_used_up(hit: Hit, standing: Sequence[Hit]) -> bool:
 
 def _without_generic(words: Words, mentions: Sequence[Mention]) -> list[Mention]:
     """Drop the bare word "degenerative" where it belongs to a finding named right after it."""
+    if not any(mention.finding in _GENERIC for mention in mentions):
+        return list(mentions)
     kept = []
     for mention in mentions:
         reach = _GENERIC.get(mention.finding, 0)
@@ -323,6 +341,9 @@ def _is_fragile(words: Words, mention: Mention, other: Mention) -> bool:
 
 def _distinct(mentions: Iterable[Mention]) -> list[Mention]:
     """Keep one mention of a finding where several overlap: the literal one, else the longest."""
+    mentions = list(mentions)
+    if len(mentions) == 1:
+        return mentions
     kept: list[Mention] = []
     by_rank = sorted(mentions, key=lambda m: (not m.literal, -(m.last - m.first), m.first))
     for mention in by_rank:

@@ -94,9 +94,11 @@ def has_own_place(words: Words, mention: Mention, groups: Sequence[LevelGroup], 
 
 def _clause(words: Words, mention: Mention, bounds: tuple[int, int]) -> tuple[int, int]:
     first, last = mention.first, mention.last
-    while first > bounds[0] and words.gaps[first] is Gap.SOFT and mention.first - first < _CLAUSE_REACH:
+    gaps, soft = words.gaps, Gap.SOFT
+    lowest, highest = max(bounds[0], first - _CLAUSE_REACH), min(bounds[1] - 1, last + _CLAUSE_REACH)
+    while first > lowest and gaps[first] is soft:
         first -= 1
-    while last + 1 < bounds[1] and words.gaps[last + 1] is Gap.SOFT and last - mention.last < _CLAUSE_REACH:
+    while last < highest and gaps[last + 1] is soft:
         last += 1
     return first, last
 

@@ -72,10 +72,12 @@ def _differentials(findings: Sequence[TextFinding]) -> list[TextFinding]:
 
 def _harmless(finding: TextFinding) -> TextFinding:
     """Mark tumours that are no question of malignancy: lipomas, and known nerve sheath tumours that do not grow."""
+    if finding.finding is not FindingId.TUMOR:
+        return finding
     named = _named(finding)
     settled = finding.trend is Trend.SAME or Qualifier.KNOWN in finding.qualifiers
     benign = any(word in named for word in _FAT) or (settled and any(word in named for word in _SHEATH))
-    if finding.finding is not FindingId.TUMOR or not benign:
+    if not benign:
         return finding
     return replace(finding, qualifiers=finding.qualifiers | {Qualifier.EXPLAINED_BENIGN})
 

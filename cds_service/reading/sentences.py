@@ -19,6 +19,8 @@ _ROMAN = frozenset({"i", "ii", "iii", "iv", "v"})
 _GRADES = frozenset(
     {"typ", "type", "tip", "tipul", "grad", "grade", "gradul", "stadium", "stage", "modic", "meyerding"}
 )
+# signs that end no sentence
+_INSIDE = frozenset(" -/,")
 _BULLETS = "-•*–·>►▪◦"
 # nobody writes longer sentences; a text without full stops is cut here, which keeps reading linear
 _LONGEST_SENTENCE = 120
@@ -136,13 +138,11 @@ def _starts(words: Words, held: _Held) -> list[tuple[int, bool]]:
     """Return the first word of each sentence, and whether it only goes on after a semicolon."""
     starts = [(0, False)]
     short = _short_line(words.text)
-    for index in range(1, len(words)):
-        start, end = words.ends[index - 1], words.starts[index]
-        if end - start == 1 and words.text[start] in " -/,":
+    for index, between in enumerate(words.signs[1:-1], 1):
+        if between in _INSIDE:
             if index - starts[-1][0] > _LONGEST_SENTENCE:
                 starts.append((index, True))
             continue
-        between = words.text[start:end]
         if "\n" in between:
             if _line_breaks(words, index, between, held, short) or index - starts[-1][0] > _LONGEST_SENTENCE:
                 starts.append((index, False))
@@ -265,7 +265,8 @@ def _blank_line(words: Words, index: int) -> bool:
 
 def _heading(sentence: Sentence, words: Words, lexicon: Lexicon) -> tuple[Section, int] | None:
     """Return the section that a sentence's first words open, and the word after the heading."""
-    for size in range(min(_LONGEST_HEADING, sentence.end - sentence.first), 0, -1):
+    longest = _LONGEST_HEADING if words.words[sentence.first] in lexicon.heading_openers else 0
+    for size in range(min(longest, sentence.end - sentence.first), 0, -1):
         key = words.words[sentence.first : sentence.first + size]
         section = lexicon.headings.get(key)
         if section is None:
@@ -315,7 +316,10 @@ def _with_heads(sentences: list[Sentence], words: Words, hits: Hits) -> list[Sen
 
 def _head(sentence: Sentence, words: Words, groups: Mapping[int, LevelGroup]) -> tuple[str, ...]:
     """Return the levels of a sentence that opens with them and a colon or dash: "L4/5: ...", "Segment L4/5 - ..."."""
-    for index in range(sentence.first, min(sentence.first + _LEVEL_HEAD_WORDS, sentence.end)):
+    opening = range(sentence.first, min(sentence.first + _LEVEL_HEAD_WORDS, sentence.end))
+    if groups.keys().isdisjoint(opening):
+        return ()
+    for index in opening:
         group = groups.get(index)
         if group is None:
             if index > sentence.first and words.gaps[index] >= Gap.CLAUSE:

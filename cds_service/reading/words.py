@@ -32,13 +32,17 @@ class Gap(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Folded words of a text with their original ``[start, end)``; ``gaps[i]`` is what stands before word ``i``."""
+    """Folded words of a text with their original ``[start, end)``; ``gaps[i]`` is what stands before word ``i``.
+
+    ``signs`` are the original characters before each word, back to the word before it, and those after the last.
+    """
 
     text: str
     words: tuple[str, ...]
     starts: tuple[int, ...]
     ends: tuple[int, ...]
     gaps: tuple[Gap, ...]
+    signs: tuple[str, ...]
 
     def __len__(self) -> int:
         """Return the number of words."""
@@ -46,8 +50,7 @@ class Words:
 
     def between(self, index: int) -> str:
         """Return the original characters before word ``index``, back to the word before it; at the end, the rest."""
-        end = self.starts[index] if index < len(self.starts) else len(self.text)
-        return self.text[self.ends[index - 1] if index else 0 : end]
+        return self.signs[index]
 
 
 @lru_cache(maxsize=32768)
@@ -78,7 +81,7 @@ def cut(text: str) -> Words:
         soft if sign == " " else _gap(sign, before, after)
         for sign, before, after in zip(between, ("", *words), raw, strict=False)
     ]
-    return Words(text, words, tuple(starts), tuple(ends), tuple(gaps))
+    return Words(text, words, tuple(starts), tuple(ends), tuple(gaps), (*between, pieces[-1]))
 
 
 def _joined(
