@@ -144,7 +144,10 @@ def test_an_order_that_only_waits_is_raised_as_the_client_sent_it(pipeline: Any)
         "intent": "order",
         "priority": "routine",
         "subject": {"reference": "Patient/p"},
-        "code": {"text": "Referral to spine surgery"},
+        "code": {
+            "coding": [{"system": "http://snomed.info/sct", "code": "3457005"}],
+            "text": "Referral to spine surgery",
+        },
         "note": [{"text": "Interpreter needed"}],
     }
     chart = [pipeline.patient(), pipeline.condition("Cauda equina syndrome", 1)]

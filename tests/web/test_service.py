@@ -288,7 +288,10 @@ def test_waiting_order_of_an_emergency_is_raised_as_the_client_sent_it(client: A
         "intent": "order",
         "priority": "routine",
         "subject": {"reference": f"Patient/{body['context']['patientId']}"},
-        "code": {"text": "MRI lumbar spine"},
+        "code": {
+            "coding": [{"system": "http://www.ama-assn.org/go/cpt", "code": "72148"}],
+            "text": "MRI lumbar spine",
+        },
         "extension": [{"url": "https://site.example/slot", "valueString": "A"}],
     }
     drafts = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": waiting}]}

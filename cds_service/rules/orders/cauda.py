@@ -3,7 +3,16 @@
 from cds_service.domain.assessment import Draft, DraftKind, Priority
 from cds_service.domain.state import ImagingInfection, Labs
 from cds_service.domain.vocabulary import Indicator, OrderKind
-from cds_service.rules.orders.order_rule import Advice, Answer, OrderContext, OrderRow, OrderRule, Silence, Window
+from cds_service.rules.orders.order_rule import (
+    Advice,
+    Answer,
+    OrderContext,
+    OrderRow,
+    OrderRule,
+    Silence,
+    Window,
+    is_coded,
+)
 from cds_service.rules.variables import EMERG
 
 _URGENT = frozenset({"urgent", "asap", "stat"})
@@ -12,7 +21,7 @@ _ANSWERS = _IMAGES | {OrderKind.SPINE_REFERRAL}
 
 
 def _missing_answers(context: OrderContext, waiting: frozenset[OrderKind]) -> tuple[Draft, ...]:
-    """Referral and MRI that are not among the drafts yet; a draft that only waits is raised instead."""
+    """Referral and MRI that are not among the drafts; a draft that only waits is raised instead if a code names it."""
     referral = () if OrderKind.SPINE_REFERRAL in waiting else (Draft(DraftKind.SPINE_SURGERY_REFERRAL, Priority.STAT),)
     imaged = context.state.whole_spine_contrast_done or waiting & _IMAGES
     return (*referral, *(() if imaged else (Draft(DraftKind.MRI_WHOLE_SPINE_CONTRAST, Priority.STAT),)))
@@ -25,7 +34,7 @@ def urgent_order_missing(context: OrderContext) -> Answer:
         return Silence("no neurological emergency")
     if any(order.kinds & _ANSWERS and order.priority in _URGENT for order in context.facts.orders):
         return Silence("an urgent referral or MRI is among the drafts")
-    waiting = [order for order in context.facts.orders if order.kinds & _ANSWERS]
+    waiting = [order for order in context.facts.orders if order.kinds & _ANSWERS and is_coded(order)]
     infection = state.imaging_infection >= ImagingInfection.M or state.abscess
     drafts = (
         *(Draft(DraftKind.RAISE_PRIORITY, Priority.STAT, target=order.provenance) for order in waiting),

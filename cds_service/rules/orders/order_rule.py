@@ -35,6 +35,11 @@ _CODE_SYSTEMS = ("http://loinc.org", "http://snomed.info/sct", "http://www.ama-a
                  "http://www.nlm.nih.gov/research/umls/rxnorm", "http://fhir.de/CodeSystem/bfarm/atc")  # fmt: skip
 
 
+def is_coded(order: OrderFact) -> bool:
+    """Whether a standard code says what the order is: its words alone are too little to change or delete it."""
+    return any(coding.system in _CODE_SYSTEMS for coding in order.codes)
+
+
 class ShownCard(Protocol):
     """The part of a lane card that order rules look at."""
 
@@ -103,12 +108,12 @@ class OrderContext:
 
     def removal(self) -> tuple[Draft, ...]:
         """Offer to delete this order; only when a standard code, not its words alone, says what it is."""
-        coded = any(coding.system in _CODE_SYSTEMS for coding in self.order.codes)
-        return (Draft(DraftKind.DELETE_ORDER, target=self.order.provenance),) if coded else ()
+        return (Draft(DraftKind.DELETE_ORDER, target=self.order.provenance),) if is_coded(self.order) else ()
 
     def note(self, text: str) -> tuple[Draft, ...]:
-        """Offer to add a note to this order."""
-        return (Draft(DraftKind.ADD_REQUEST_NOTE, note=text, target=self.order.provenance),)
+        """Offer to add a note to this order; only when a standard code says what it is."""
+        draft = Draft(DraftKind.ADD_REQUEST_NOTE, note=text, target=self.order.provenance)
+        return (draft,) if is_coded(self.order) else ()
 
     def causes(self, *variables: str) -> tuple[Cause, ...]:
         """The facts behind the named state variables, without repeats."""
