@@ -171,11 +171,19 @@ class Settings:
         return self.public_url or f"http://{host}:{self.port}"
 
     def check_exposure(self) -> None:
-        """Refuse to answer strangers: without a client registry the service stays on this machine.
+        """Refuse to answer strangers: without a client registry the service stays on this machine, with one on https.
 
-        Raises ConfigError unless the host is loopback, clients are configured, or open access was chosen explicitly.
+        Raises ConfigError unless the host is loopback, clients call an https address, or open access was chosen
+        explicitly.
         """
-        if not (self.clients or self.allow_open or is_loopback(self.host)):
+        if self.allow_open or is_loopback(self.host):
+            return
+        if self.clients and not self.base_url.startswith("https://"):
+            raise ConfigError(
+                f"{PREFIX}HOST={self.host} would take tokens and patient data over plain http: "
+                f"set {PREFIX}PUBLIC_URL to the https address of the proxy in front"
+            )
+        if not self.clients:
             raise ConfigError(
                 f"{PREFIX}HOST={self.host} would answer everybody: name the callers in {PREFIX}CLIENTS, "
                 f"or set {PREFIX}ALLOW_OPEN=yes where only synthetic data flow"

@@ -83,7 +83,10 @@ def test_wrong_values_and_unknown_names_are_named(name: str, value: str) -> None
         ({"host": "0.0.0.0"}, True),  # noqa: S104 - the case that must be refused
         ({"host": "192.168.1.5"}, True),
         ({"host": "cds.example.org"}, True),
-        ({"host": "192.168.1.5", "clients": Path("clients.toml")}, False),
+        (
+            {"host": "192.168.1.5", "clients": Path("clients.toml"), "public_url": "https://cds.example.org"},
+            False,
+        ),
         ({"host": "192.168.1.5", "allow_open": True}, False),
     ],
 )
@@ -93,6 +96,14 @@ def test_service_for_everybody_needs_a_decision(changes: dict[str, Any], exposed
         with pytest.raises(ConfigError, match=r"MARROW_CLIENTS.*MARROW_ALLOW_OPEN"):
             settings.check_exposure()
     else:
+        settings.check_exposure()
+
+
+@pytest.mark.requirement("SEC-1")
+@pytest.mark.parametrize("changes", [{}, {"public_url": "http://cds.example.org"}])
+def test_registered_clients_beyond_this_machine_call_over_https(changes: dict[str, Any]) -> None:
+    settings = Settings(host="192.168.1.5", clients=Path("clients.toml"), **changes)
+    with pytest.raises(ConfigError, match="MARROW_PUBLIC_URL to the https address"):
         settings.check_exposure()
 
 

@@ -40,6 +40,7 @@ def explain(client: Client, settings: Settings) -> Iterator[str]:
     everybody = ", ".join(settings.fhir_origins) or "none"
     servers = _listed(client.fhir_servers, "none", f"those of MARROW_FHIR_ORIGINS: {everybody}")
     yield f"  FHIR servers that may be asked: {servers}"
+    yield f"  Access tokens made out to: {client.fhir_client_id or 'any client id'}"
     for service in SERVICES:
         if service.hook.value in client.hooks:
             yield f"  {service.hook.value}: aud must be {settings.base_url}/cds-services/{service.id}"

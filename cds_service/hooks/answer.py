@@ -16,6 +16,7 @@ from cds_service.domain.assessment import Assessment, PlannedCard
 from cds_service.domain.vocabulary import Language
 from cds_service.hooks.evaluate import Evaluation, Evaluator
 from cds_service.hooks.prefetch import Chart, ChartAccess, PrefetchCompleter
+from cds_service.hooks.release import older_than_r4
 from cds_service.hooks.repeat import RepeatLock, Screened
 from cds_service.hooks.request import HookRequest
 from cds_service.hooks.services import Hook
@@ -55,6 +56,12 @@ class WrittenCard:
 
     card: Card
     plan: PlannedCard
+
+    @property
+    def without_drafts(self) -> "WrittenCard":
+        """The same advice in words alone."""
+        kept = self.card.model_copy(update={"suggestions": None, "selection_behavior": None})
+        return replace(self, card=kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +110,14 @@ class CardDesk:
         return tuple(written)
 
 
+def _with_grant_of(client: Client, request: HookRequest) -> HookRequest:
+    """Drop a grant that was made out to another service than the one that ``client`` registered."""
+    if request.grant is None or client.fhir_client_id in ("", request.grant.subject):
+        return request
+    _log.warning("access token not used: it was granted to another client id")
+    return replace(request, grant=None)
+
+
 def _no_limit() -> Callable[[], bool]:
     return lambda: True
 
@@ -141,6 +156,7 @@ class HookDesk:
         if request.lay_reader or request.nothing_to_check:
             return Answer()
         in_time = self._start()
+        request = _with_grant_of(client, request)
         chart = self._completer.complete(request, self._open_access(request, client.fhir_servers))
         evaluation = self._evaluator.for_hook(
             request.service.hook,
@@ -154,6 +170,8 @@ class HookDesk:
         )
         screened = self._screened(request, evaluation, as_of, client)
         written = self._cards.write(screened.assessment, language, request.patient_id, by_reference(request.orders))
+        if older_than_r4((*chart.resources, *request.orders)):
+            written = tuple(one.without_drafts for one in written)
         issued = self._issued(request, language, as_of, written, evaluation.assessment.knowledge_version)
         recorded = self._record(issued)
         if self._repeats is not None and screened.states:

@@ -1,7 +1,9 @@
-"""The answer in the form of an older specification: fields that a client of that version does not know are left out."""
+"""The answers in the form of one specification: fields that a client of that version does not know are left out."""
 
 from typing import Any
 
+# What a client that is registered for 3.0 is told; older clients do not know the member.
+_NEWEST = "3.0.0"
 _CARD_1_0 = frozenset({"summary", "detail", "indicator", "source", "suggestions", "selectionBehavior", "links"})
 _SOURCE_1_0 = frozenset({"label", "url", "icon"})
 _SUGGESTION_1_0 = frozenset({"label", "uuid", "actions"})
@@ -41,3 +43,13 @@ def in_version(wire: dict[str, Any], version: str) -> dict[str, Any]:
     if version != "1.0":
         return wire
     return {"cards": [_card_1_0(card) for card in wire["cards"]]}
+
+
+def discovery_in_version(document: dict[str, Any], version: str) -> dict[str, Any]:
+    """Return the discovery document for a client of specification ``version``; it is written as of 2.0."""
+    services = document["services"]
+    if version == "1.0":
+        services = [{k: v for k, v in one.items() if k != "usageRequirements"} for one in services]
+    if version == "3.0":
+        services = [one | {"version": _NEWEST} for one in services]
+    return {"services": services}

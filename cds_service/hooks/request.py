@@ -45,6 +45,7 @@ class FhirGrant:
 
     token: str
     seconds: float | None = None
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -186,10 +187,12 @@ def _grant(body: Json, patient_id: str) -> FhirGrant | None:
         return None
     if granted.get("patient") not in (None, patient_id, f"Patient/{patient_id}"):
         return None
+    named = granted.get("subject")
+    subject = named if isinstance(named, str) else ""
     seconds = granted.get("expires_in")
     if not isinstance(seconds, int | float) or isinstance(seconds, bool):
-        return FhirGrant(token)
-    return FhirGrant(token, float(seconds)) if seconds > 0 else None
+        return FhirGrant(token, None, subject)
+    return FhirGrant(token, float(seconds), subject) if seconds > 0 else None
 
 
 def read_request(service: Service, body: Any) -> HookRequest:

@@ -6,7 +6,6 @@ from enum import StrEnum
 LOINC = "http://loinc.org"
 OBSERVATION_CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 DIAGNOSTIC_SECTION = "http://terminology.hl7.org/CodeSystem/v2-0074"
-SPECIFICATION_VERSION = "2.0.0"
 
 
 class Hook(StrEnum):

@@ -62,6 +62,7 @@ class _ClientEntry(BaseModel):
         USUAL_ALGORITHMS
     )
     fhir_servers: tuple[Url, ...] | None = None
+    fhir_client_id: Filled | None = None
     tenants: tuple[Filled, ...] = ()
     hooks: Annotated[tuple[Hooks, ...], Field(min_length=1)] = ("patient-view", "order-select", "order-sign")
     version: SpecVersion = "2.0"
@@ -99,8 +100,9 @@ class Client:
     """One caller. ``language`` ``None`` leaves the choice to each request.
 
     ``jku`` are the key addresses that its tokens may name; ``fhir_servers`` its FHIR base addresses, ``None`` leaves
-    them to the origins for everybody. Without ``keys`` no token of this issuer is accepted. ``repeat_lock`` ``None``
-    leaves the choice to the setting.
+    them to the origins for everybody. ``fhir_client_id`` is the id under which its authorization server knows this
+    service; access tokens made out to another one are not used. Without ``keys`` no token of this issuer is accepted.
+    ``repeat_lock`` ``None`` leaves the choice to the setting.
     """
 
     issuer: str
@@ -111,6 +113,7 @@ class Client:
     jku: frozenset[str] = frozenset()
     algorithms: tuple[str, ...] = USUAL_ALGORITHMS
     fhir_servers: frozenset[str] | None = None
+    fhir_client_id: str = ""
     hooks: frozenset[str] = frozenset({"patient-view", "order-select", "order-sign"})
     version: SpecVersion = "2.0"
     rate: RateLimitItem | None = None
@@ -195,6 +198,7 @@ def _client(entry: _ClientEntry, folder: Path, fetched: MakeFetched) -> Client:
         jku=frozenset(entry.jku) | ({entry.jwks_url} if entry.jwks_url else frozenset()),
         algorithms=entry.algorithms,
         fhir_servers=None if entry.fhir_servers is None else frozenset(entry.fhir_servers),
+        fhir_client_id=entry.fhir_client_id or "",
         hooks=frozenset(entry.hooks),
         version=entry.version,
         rate=parse(entry.rate) if entry.rate else None,

@@ -37,3 +37,9 @@ class Backend:
         The audience is the configured public URL and the path called: the Host header is the caller's word only.
         """
         return self.verifier.verify(request.headers.getlist("Authorization"), f"{self.settings.base_url}{request.path}")
+
+    def reader(self, request: Request) -> Caller:
+        """Return who asks for something public; the token stays good for another call. Raises TokenRefused."""
+        return self.verifier.examine(
+            request.headers.getlist("Authorization"), f"{self.settings.base_url}{request.path}"
+        )

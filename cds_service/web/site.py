@@ -13,9 +13,11 @@ from cds_service.web.feedback import feedback_blueprint
 from cds_service.web.headers import register_headers
 from cds_service.web.health import health_blueprint
 from cds_service.web.hook import hook_blueprint
+from cds_service.web.interface import interface_blueprint
 from cds_service.web.knowledge import knowledge_blueprint
 from cds_service.web.preview import preview_blueprint
 from cds_service.web.problems import register_problems
+from cds_service.web.tls import register_tls
 
 _markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
 
@@ -37,6 +39,7 @@ def build_site(backend: Backend) -> Flask:
     # Answers are logged last, so this is registered first: Flask runs these in reverse order.
     register_access_log(app)
     register_admission(app, backend)
+    register_tls(app, https=backend.settings.base_url.startswith("https://"))
     register_headers(app, https=backend.settings.base_url.startswith("https://"))
     register_cors(app, backend.settings.cors_origins, local=backend.settings.clients is None)
     register_problems(app)
@@ -47,6 +50,7 @@ def build_site(backend: Backend) -> Flask:
         preview_blueprint,
         health_blueprint,
         knowledge_blueprint,
+        interface_blueprint,
     ):
         app.register_blueprint(build(backend))
     return app
