@@ -13,6 +13,8 @@ _SERIOUSNESS = {Status.PRESENT: 2, Status.POSSIBLE: 1, Status.ABSENT: 0}
 _CONCLUDING = frozenset({Section.IMPRESSION, Section.ADDENDUM})
 _JOINTS = frozenset({FindingId.FACET, FindingId.SACROILIAC})
 _CONTACTED = frozenset({FindingId.CORD, FindingId.ROOT})
+_SHAPING = ("deform", "flatten", "indent", "distort", "abflach", "eindell", "aplatiz", "amprent")
+_PRESSING = ("compres", "imping", "displac", "kompr", "verlager", "comprim", "deplas")
 # a denial with one of these words denies that kind or place only
 _NARROWING = frozenset(
     {
@@ -67,14 +69,22 @@ def _without_denied_contact(findings: Sequence[TextFinding]) -> list[TextFinding
         for level in finding.levels
     }
     uncompressed = {
-        (f.finding, f.text_index, f.sentence_span.start)
+        _sentence_of(f)
         for f in findings
-        if f.finding in _CONTACTED and f.status is Status.ABSENT
+        if f.finding in _CONTACTED and f.status is Status.ABSENT and not _denies_shape_only(f)
+    }
+    touched = {
+        _sentence_of(f)
+        for f in findings
+        if f.finding in _CONTACTED and f.status is Status.POSSIBLE and Qualifier.CONTACT_ONLY in f.qualifiers
     }
     kept = []
     for finding in findings:
         contact = Qualifier.CONTACT_ONLY in finding.qualifiers and finding.status is Status.POSSIBLE
-        if contact and (finding.finding, finding.text_index, finding.sentence_span.start) in uncompressed:
+        if finding.status is Status.ABSENT and _denies_shape_only(finding) and _sentence_of(finding) in touched:
+            # "contacts the cord without deforming it" is contact still
+            continue
+        if contact and _sentence_of(finding) in uncompressed:
             continue
         if contact and finding.finding is FindingId.CORD and finding.levels and denied:
             levels = tuple(level for level in finding.levels if level not in denied)
@@ -113,6 +123,17 @@ class _Denials:
             )
         )
         return bool((said & _NARROWING) - other.qualifiers)
+
+
+def _denies_shape_only(finding: TextFinding) -> bool:
+    """Tell "without deforming the cord" from the denial of compression."""
+    start = finding.span.start - finding.sentence_span.start
+    said = finding.sentence[start : start + finding.span.end - finding.span.start].lower()
+    return any(word in said for word in _SHAPING) and not any(word in said for word in _PRESSING)
+
+
+def _sentence_of(finding: TextFinding) -> tuple[FindingId, int, int]:
+    return finding.finding, finding.text_index, finding.sentence_span.start
 
 
 def _settle_pair(

@@ -186,7 +186,7 @@ class Composer:
                 continue
             used = [anchor for anchor in anchors if anchor.name in fitting]
             reach = composition.source.reach
-            if reach is not None and used and min(distance_between(words, hit, anchor) for anchor in used) > reach:
+            if reach is not None and used and min(distance_between(words, hit, anchor) for anchor in anchors) > reach:
                 continue
             found.append(_mention(hit, composition, used))
         return found
