@@ -15,6 +15,7 @@ from cds_service.reading.words import Words, cut
 OTHER = "other"
 LEVEL = "level"
 SEGMENT = "segment_level"
+_PLACING = (("in",), ("im",), ("bei",), ("auf",), ("am",), ("an",), ("links",), ("rechts",), ("der",))
 
 
 class Hit(NamedTuple):
@@ -104,20 +105,38 @@ class Lexicon:
         for group in hits.levels:
             name = "root" if group.root else SEGMENT if all("-" in level for level in group.levels) else LEVEL
             hits.anatomy.append(Hit(name, group.first, group.last))
+        if self.language is Language.DE:
+            hits.cue = _without_above_all(words, hits.cue, hits.levels)
         hits.anatomy = _without_lookalikes(hits.anatomy)
         # the mass of "mass effect" is none, nor does "contrast enhanced T1" tell that anything takes contrast up
         pressing = _covered_words(hits.process, "compress")
         given = _covered_words(hits.mark, "contrast_done", single=True)
         # a "free fragment" leaves no recess free
         loose = _covered_words(hits.process, "herniation")
-        if pressing or given or loose:
+        diseases = _covered_words(hits.process, "named_disease")
+        if pressing or given or loose or diseases:
             hits.process = [
                 p
                 for p in hits.process
                 if not ((p.name == "mass" and p.first in pressing) or (p.first in given and p.last in given))
                 and not (p.name == "patent" and p.first in loose)
+                and p.first not in diseases
             ]
         return hits
+
+
+def _without_above_all(words: Words, cues: list[Hit], levels: Sequence[LevelGroup]) -> list[Hit]:
+    """Tell "v.a. L4/5", above all, from "V.a. Fraktur", suspected: in small letters right before a place."""
+    places = {group.first for group in levels}
+    return [
+        cue
+        for cue in cues
+        if not (
+            words.words[cue.first : cue.last + 1] == ("v", "a")
+            and words.text[words.starts[cue.first]] == "v"
+            and (cue.last + 1 in places or words.words[cue.last + 1 : cue.last + 2] in _PLACING)
+        )
+    ]
 
 
 def _covered_words(hits: Iterable[Hit], wanted: str, *, single: bool = False) -> frozenset[int]:
