@@ -1,11 +1,13 @@
 """DiagnosticReports to imaging reports with their texts and what was read in them."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
 from cds_service.domain.facts import GapCode, Reading, Report, ReportText
-from cds_service.domain.vocabulary import BodyRegion, Language, Modality
+from cds_service.domain.vocabulary import BodyRegion, Certainty, FindingId, Language, Modality, Qualifier, Status
 from cds_service.fhir.answers import answer_of
 from cds_service.fhir.imaging import CodedFindings, ImagingIndex
 from cds_service.fhir.node import Concept, Node
@@ -19,6 +21,9 @@ _STATUSES = frozenset(
 _WITHDRAWN = frozenset({"cancelled", "entered-in-error"})
 _EARLY = frozenset({"registered", "partial", "preliminary"})
 _FINISHED = frozenset({"final", "amended", "corrected", "appended"})
+# No report names one finding at more places; what comes after is a list without end.
+_MOST_OF_A_KIND = 60
+_MOST_CONFLICTS = 100
 _SPINE = frozenset(BodyRegion) - {BodyRegion.OTHER, BodyRegion.UNKNOWN}
 _READ_BY_RULES = frozenset({Modality.MR, Modality.UNKNOWN})
 
@@ -73,6 +78,7 @@ class ReportReader:
         reading = Reading(declared)
         if texts:
             reading = self._reader.read(texts, title=title, declared=declared, in_time=in_time)
+            reading = _bounded(node, reading)
         if reading.unfinished:
             node.note(GapCode.REPORT_TRUNCATED, "", clinical=relevant, reason="time")
         elif texts and reading.language is None:
@@ -128,6 +134,24 @@ class ReportReader:
         kept = named if named is not Modality.UNKNOWN and named is not coded.modality else coded.modality
         widened = region in {BodyRegion.THORACOLUMBAR, BodyRegion.WHOLE_SPINE} and coded.region in _SPINE
         return kept, (region if widened or (not exact and region is not BodyRegion.UNKNOWN) else coded.region)
+
+
+def _bounded(node: Node, reading: Reading) -> Reading:
+    """Keep the first statements of each kind: rules compare findings with each other, and a report can be all findings.
+
+    What is left out only repeats what is kept at other places, and counts as the unread end of the report.
+    """
+    met: Counter[tuple[FindingId, Status, Certainty, frozenset[Qualifier]]] = Counter()
+    kept = []
+    for finding in reading.findings:
+        kind = (finding.finding, finding.status, finding.certainty, finding.qualifiers)
+        met[kind] += 1
+        if met[kind] <= _MOST_OF_A_KIND:
+            kept.append(finding)
+    if len(kept) == len(reading.findings) and len(reading.conflicts) <= _MOST_CONFLICTS:
+        return reading
+    node.note(GapCode.REPORT_TRUNCATED, "", clinical=True, reason="findings")
+    return replace(reading, findings=tuple(kept), conflicts=reading.conflicts[:_MOST_CONFLICTS])
 
 
 def _stated_results(node: Node, results: Mapping[str, Node]) -> Iterator[Concept]:

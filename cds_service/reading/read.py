@@ -112,9 +112,11 @@ class Reader:
         if any(one.is_foreign for one in evidence):
             return Reading(None)
         attempts = [
-            self._read(texts, cuts, title, [Part(code, i) for i in range(len(cuts))], time) for code in Language
+            self._read(texts, cuts, title, [Part(code, i) for i in range(len(cuts))], time)
+            for code in Language
+            if time.lasts()
         ]
-        best = max(attempts, key=lambda reading: len(reading.findings))
+        best = max(attempts, key=lambda reading: len(reading.findings), default=Reading(None))
         return best if best.findings else Reading(None, unfinished=time.over)
 
     def _parts(self, cuts: Sequence[Words], evidence: Sequence[Evidence], language: Language) -> list[Part]:

@@ -124,7 +124,8 @@ def two_signs(context: RuleContext) -> Outcome:
     """Two imaging signs of infection lie at the same place, one of them of disc, endplate or psoas muscle."""
     signs = _all_signs(context)
     places = []
-    for leading in (s for s in signs if s.finding.finding in _LEADING):
+    # one for each place: a report may repeat a sign a thousand times
+    for leading in {s.finding.levels: s for s in signs if s.finding.finding in _LEADING}.values():
         there = _beside(leading, signs)
         if len({_group_of(sign) for sign in there}) > 1:
             places.append(there)
@@ -149,7 +150,8 @@ def one_sign(context: RuleContext) -> Outcome:
 def soft_tissue_contiguous(context: RuleContext) -> Outcome:
     """Paravertebral edema accompanies the change of contiguous vertebrae."""
     soft = _signs(context, FindingId.PARAVERTEBRAL_EDEMA)
-    places = [(s, *there) for s in soft if (there := _beside(s, _contiguous(context)))]
+    contiguous = _contiguous(context)
+    places = [(s, *there) for s in soft if (there := _beside(s, contiguous))]
     return Outcome(_per_place(MODERATE, places), "both are reported" if places else "not both are reported")
 
 

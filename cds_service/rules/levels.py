@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 _REGIONS = (("C", 7), ("T", 12), ("L", 5), ("S", 5))
 _LABELS = tuple(f"{region}{number}" for region, count in _REGIONS for number in range(1, count + 1))
@@ -17,6 +18,12 @@ Bodies = frozenset[int]
 
 def bodies(levels: Iterable[str]) -> Bodies:
     """Vertebrae that level labels name, as positions from C1 downwards: ``L4-L5`` is both; an unknown label none."""
+    return _bodies(tuple(levels))
+
+
+# The same few labels are asked for again and again while findings are compared with each other.
+@lru_cache(maxsize=4096)
+def _bodies(levels: tuple[str, ...]) -> Bodies:
     found: set[int] = set()
     for level in levels:
         if level.upper() in {SACRUM_WORD, "S"}:
