@@ -173,7 +173,7 @@ class Grammar(_Strict):
     """Small words of all languages that hold a sentence together; the file says what each list is for."""
 
     distance: dict[Literal["breaking", "joining", "binding"], Terms]
-    coordination: dict[Literal["words", "grading", "owning"], Terms]
+    coordination: dict[Literal["words", "grading", "owning", "no_nouns"], Terms]
     levels: dict[Literal["opening", "listing", "breaking", "placing", "binding"], Terms]
     reference: dict[Literal["pronouns", "pointing", "places", "elsewhere"], Terms]
     lists: dict[Literal["joining", "adding", "comparing"], Terms]

@@ -29,6 +29,15 @@ _WEAK_PENALTY = 5
 _GRAMMAR = load_grammar()
 # "degenerative changes with disc space narrowing" states both
 _PARTING = frozenset({"with", "mit", "cu"})
+_CANAL = frozenset({"epidural", "extradural", "epiduraler", "epidurales", "epidurale", "epiduralabszess"})
+_HEAD = (
+    "skull", "crani", "intracran", "extracran", "brain", "cerebr", "cerebell", "frontal", "temporal", "parietal",
+    "occipit", "calvari", "convexity", "falx", "falc", "tentor", "posterior", "ventric", "schadel", "hirn", "gehirn",
+    "kalott", "creier", "craniu", "hemisphere", "sinus", "mastoid", "orbit",
+)  # fmt: skip
+# participles of pressure, and words that are not the noun a participle can belong to
+_PARTICIPLES = frozenset({"displaced", "compressed", "deviated", "shifted", "impacted", "flattened"})
+_NO_NOUNS = frozenset(_GRAMMAR.coordination["no_nouns"])
 _COMPARING = frozenset(tuple(words.split()) for words in _GRAMMAR.lists["comparing"])
 _COMPARING_OPENERS = frozenset(words[0] for words in _COMPARING)
 _YARDSTICK_REACH = 3
@@ -133,7 +142,9 @@ class Composer:
         elif other is None:
             accepted = spinal is not None or _inherits(around)
         elif spinal is None:
-            accepted = other > _REACH and around.spinal_report is True
+            # "the day after a hip injection the MRI showed no epidural abscess": epidural is spinal below the head
+            below = _names_canal(words, hit) and not _names_head(words, anatomy)
+            accepted = (other > _REACH and around.spinal_report is True) or (below and other > 1)
         else:
             accepted = spinal <= other or other > _GATE_REACH or self._shared(words, hit, anatomy)
         return mention if accepted else None
@@ -166,7 +177,7 @@ class Composer:
         self, words: Words, hit: Hit, anatomy: Sequence[Hit], process: Sequence[Hit], around: Surroundings
     ) -> list[Mention]:
         compositions = self._lexicon.compositions.get(hit.name, ())
-        if not compositions:
+        if not compositions or _is_attribute(words, hit, anatomy):
             return []
         anchors = self._anchors(words, hit, anatomy)
         if anchors is None:
@@ -265,6 +276,24 @@ def _fitting(composition: CompiledComposition, names: AbstractSet[str], *, own: 
         fitting = composition.anatomy & names
     inherited = composition.source.inherit and composition.source.claims is not Status.ABSENT
     return fitting if own or inherited else frozenset()
+
+
+def _names_canal(words: Words, hit: Hit) -> bool:
+    return any(words.words[n] in _CANAL for n in range(hit.first, hit.last + 1))
+
+
+def _names_head(words: Words, anatomy: Sequence[Hit]) -> bool:
+    return any(words.words[a.first].startswith(_HEAD) for a in anatomy if a.name == OTHER)
+
+
+def _is_attribute(words: Words, hit: Hit, anatomy: Sequence[Hit]) -> bool:
+    """Tell "the displaced peg abuts the cord": the participle belongs to the noun right after it, not to the cord."""
+    after = hit.last + 1
+    if hit.first != hit.last or words.words[hit.first] not in _PARTICIPLES or after >= len(words):
+        return False
+    follows = words.gaps[after] is Gap.SOFT and words.words[after] not in _NO_NOUNS
+    named = any(a.first <= after + 1 and a.last >= after for a in anatomy)
+    return follows and not named and not words.words[after].endswith("ly")
 
 
 def _inherits(around: Surroundings) -> bool:

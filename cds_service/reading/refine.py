@@ -10,26 +10,30 @@ _STANDING = frozenset({Status.PRESENT, Status.POSSIBLE})
 _TUMOUR_SIGNS = frozenset(
     {
         FindingId.MALIGNANCY_STATED, FindingId.TUMOR, FindingId.METASTASIS, FindingId.LYSIS, FindingId.EXPANSILE,
-        FindingId.T1_REPLACED, FindingId.ATYPICAL_LESION, FindingId.FOCAL_LESION,
+        FindingId.T1_REPLACED, FindingId.ATYPICAL_LESION, FindingId.FOCAL_LESION, FindingId.HEMANGIOMA,
     }
 )  # fmt: skip
 _ENTITIES = frozenset({FindingId.MALIGNANCY_STATED, FindingId.TUMOR, FindingId.METASTASIS})
 _DIFFERENTIAL = 3
 _COMPONENT = ("component", "komponente", "anteil", "extension", "extensie", "extending", "extends")
 _FAT = ("lipom",)
+_COLLECTION = ("colec", "collect", "fluid", "kollekt", "flussig", "flüssig", "epidural", "extradural")
+_PUS = ("abs", "abces", "flegmon", "phlegm", "empyem", "empiem", "infec", "infek", "purulent", "sept", "puroi", "eitr")
 _SHEATH = ("neurinom", "schwannom", "neurofibrom", "meningiom", "meningeom")
+_TISSUE = ("soft tissue", "tissue", "weichteil", "gewebe", "tesut")
+_SWELLING = ("swell", "edema", "granulation", "scar", "schwell", "odem", "ödem", "narb", "cicatr", "inflam")
 _SOLID = ("solid", "tumor", "tumour", "mass", "raumford", "neoplas", "extraoss")
 
 
 def refine(findings: Sequence[TextFinding]) -> list[TextFinding]:
     """Return the findings with soft-tissue components read as what the report makes of them."""
-    findings = _differentials(findings)
+    findings = _bloody(_differentials(findings))
     findings = _intradural(findings)
     findings = [_harmless(finding) for finding in findings]
     infected = any(f.finding is FindingId.INFECTION_STATED and f.status in _STANDING for f in findings)
     tumorous = any(f.finding in _TUMOUR_SIGNS and f.status in _STANDING for f in findings)
     if tumorous and not infected:
-        return list(findings)
+        return [_solid(finding) for finding in findings]
     refined = []
     for finding in findings:
         if finding.finding is FindingId.SOFT_MASS and finding.status in _STANDING and _is_component(finding):
@@ -37,6 +41,19 @@ def refine(findings: Sequence[TextFinding]) -> list[TextFinding]:
         else:
             refined.append(finding)
     return refined
+
+
+def _solid(finding: TextFinding) -> TextFinding:
+    """Read soft tissue in the canal as the mass that it is beside a tumour."""
+    named = _named(finding)
+    tissue = any(word in named for word in _TISSUE) and not any(word in named for word in _SWELLING)
+    if (
+        finding.finding is not FindingId.PARAVERTEBRAL_EDEMA
+        or not tissue
+        or Qualifier.EPIDURAL not in finding.qualifiers
+    ):
+        return finding
+    return replace(finding, finding=FindingId.SOFT_MASS)
 
 
 def _intradural(findings: Sequence[TextFinding]) -> list[TextFinding]:
@@ -49,6 +66,25 @@ def _intradural(findings: Sequence[TextFinding]) -> list[TextFinding]:
         if f.finding is FindingId.SOFT_MASS and f.status in _STANDING and "epidural" not in f.sentence.lower()
         else f
         for f in findings
+    ]
+
+
+def _bloody(findings: Sequence[TextFinding]) -> list[TextFinding]:
+    """Read a collection that the same sentence calls a hematoma as blood and not as pus."""
+    blood = {
+        (f.text_index, f.sentence_span.start)
+        for f in findings
+        if f.finding is FindingId.SPINAL_HEMATOMA and f.status is Status.PRESENT
+    }
+    return [
+        f
+        for f in findings
+        if not (
+            f.finding is FindingId.ABSCESS_EPIDURAL
+            and (f.text_index, f.sentence_span.start) in blood
+            and _named(f).startswith(_COLLECTION)
+            and not any(word in f.sentence.lower() for word in _PUS)
+        )
     ]
 
 
