@@ -1,19 +1,31 @@
 """Turns readings into the labels of the annotation guideline, for rows of a corpus file."""
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Any
 
 from cds_service.domain.facts import Reading, ReportText, TextFinding
-from cds_service.domain.vocabulary import FindingId, Qualifier, Section, Status
+from cds_service.domain.vocabulary import FindingId, Language, Qualifier, Section, Status
 from cds_service.knowledge.findings import CorpusLabel
 from cds_service.reading.language import declared
+from cds_service.reading.levels import find_levels
 from cds_service.reading.pathway import edema_of, pathway_of
+from cds_service.reading.placing import topic_of
 from cds_service.reading.read import Reader
+from cds_service.reading.words import cut
+from cds_service.reading.words import fold
 
 _LABELLED = frozenset({Status.PRESENT, Status.ABSENT, Status.POSSIBLE, Status.HISTORICAL, Status.OTHER_PERSON})
 _STATING = frozenset({Section.FINDINGS, Section.IMPRESSION, Section.ADDENDUM, Section.BODY})
+_EDEMA = ("edema", "oedema", "odem", "ödem", "edem")
+_INFLAMED = ("iliitis", "ileitis", "itis", "ilit", "erosi")
+_LESS = ("less likely", "less favo", "weniger wahrscheinlich", "mai putin probabil", "mai puțin probabil")
+# denied of the very body that is named before: "fracture of L1 without retropulsion"
+_OF_THE_BODY = frozenset({FindingId.RETROPULSION, FindingId.POSTERIOR_CONVEX, FindingId.ROOT})
+_DENYING = ("no", "not", "without", "ohne", "kein", "nicht", "fara", "nu", "nici")
 _SPARED = ("involv", "beteiligt", "betroffen", "afectat", "interesat", "spared", "ausgespart")
 _HARDWARE = ("hardware", "implant", "osteosynth", "osteosint", "fremdmaterial", "metall")
+_SWOLLEN = ("edem", "odem")
 _COMPLICATIONS = (
     "loosen", "fail", "complic", "migrat", "malposit", "broken", "locker", "bruch", "dislok", "fehllag", "kompli",
     "mobiliz", "ruptur", "deteriorare", "deplas",
@@ -68,7 +80,7 @@ class CorpusReader:
             for name in self._labels(finding):
                 if name == "postoperative_change" and status is Status.ABSENT and not _denies_hardware(finding):
                     continue
-                pairs.setdefault((name, status.value), {}).update(dict.fromkeys(finding.levels))
+                pairs.setdefault((name, status.value), {}).update(dict.fromkeys(_own_levels(finding)))
             if finding.status is Status.PRESENT:
                 for name in self._denied(finding):
                     pairs.setdefault((name, Status.ABSENT.value), {}).update(dict.fromkeys(finding.levels))
@@ -78,6 +90,10 @@ class CorpusReader:
     def _labels(self, finding: TextFinding) -> list[str]:
         if finding.finding is FindingId.EDEMA and Qualifier.BY_SIGNAL in finding.qualifiers:
             return ["marrow_signal_abnormality"]
+        if finding.finding is FindingId.SACROILIAC and _names_edema(finding):
+            return ["bone_marrow_edema"]
+        if _is_unnamed(finding):
+            return []
         return self._by_finding.get(finding.finding, [])
 
     def _denied(self, finding: TextFinding) -> list[str]:
@@ -90,6 +106,27 @@ class CorpusReader:
         return names
 
 
+def _names_edema(finding: TextFinding) -> bool:
+    """Tell edema beside a sacroiliac joint, which is sacroiliitis by the guideline only where the text says so."""
+    start = finding.span.start - finding.sentence_span.start
+    said = finding.sentence[start : start + finding.span.end - finding.span.start].lower()
+    return any(word in said for word in _EDEMA) and not any(word in said for word in _INFLAMED)
+
+
+def _own_levels(finding: TextFinding) -> tuple[str, ...]:
+    """Return the levels of a finding; a denial after a place is not said of that place: "stenosis at L4 without ..."."""
+    if finding.status is not Status.ABSENT or not finding.levels or finding.finding in _OF_THE_BODY:
+        return finding.levels
+    words = cut(finding.sentence)
+    first = bisect_right(words.starts, finding.span.start - finding.sentence_span.start) - 1
+    groups = [group for group in find_levels(words, finding.language) if not group.root]
+    mine = [group for group in groups if set(group.levels) & set(finding.levels)]
+    if not mine or topic_of(words, mine[:1], (0, len(words))) or any(group.last >= first for group in mine):
+        return finding.levels
+    between = words.words[mine[-1].last + 1 : first + 1]
+    return () if any(word.startswith(_DENYING) for word in between) else finding.levels
+
+
 def _denies_hardware(finding: TextFinding) -> bool:
     """Tell "no hardware" from the denial of a complication, which says nothing about the operation."""
     sentence = finding.sentence.lower()
@@ -97,8 +134,22 @@ def _denies_hardware(finding: TextFinding) -> bool:
     return named and not any(word in sentence for word in _COMPLICATIONS)
 
 
+def _is_unnamed(finding: TextFinding) -> bool:
+    """Tell what the guideline has no name for: an infection of no part, and edema beside a sacroiliac joint."""
+    start = finding.span.start - finding.sentence_span.start
+    said = fold(finding.sentence[start : start + finding.span.end - finding.span.start])
+    if finding.finding is FindingId.INFECTION_STATED:
+        return finding.language is Language.RO and said.startswith("infec") and " " not in said
+    return finding.finding is FindingId.SACROILIAC and any(word in said for word in _SWOLLEN)
+
+
 def _stated(finding: TextFinding) -> Status:
-    """Return the status of the label: an irregular endplate is one by the guideline, for the rules only perhaps."""
+    """Return the status of the label: an irregular endplate is one by the guideline, for the rules only perhaps.
+
+    What is "less likely" still stands in the differential.
+    """
+    if finding.status is Status.ABSENT and finding.cue is not None and finding.cue.lower().startswith(_LESS):
+        return Status.POSSIBLE
     if finding.finding is FindingId.ENDPLATE_EROSION and finding.status is Status.POSSIBLE and finding.cue is None:
         return Status.PRESENT
     return finding.status

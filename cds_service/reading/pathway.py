@@ -86,9 +86,12 @@ def _emergency(pairs: Pairs) -> bool:
 
 
 def _meet(one: set[str], two: set[str]) -> bool:
-    """Tell whether two sets of levels touch: a vertebra meets every segment it is part of."""
+    """Tell whether two sets of levels touch: a vertebra meets every segment it is part of, a segment only itself."""
+    if one & two:
+        return True
+    bodies, others = ({level for level in levels if "-" not in level} for levels in (one, two))
     parts = [{part for level in levels for part in level.split("-")} for levels in (one, two)]
-    return bool(parts[0] & parts[1])
+    return bool(bodies & parts[1] or others & parts[0])
 
 
 def _infected_segment(pairs: Pairs) -> bool:

@@ -221,8 +221,6 @@ class Reader:
                 around = Surroundings(head or anatomy, spinal)
                 mentions = composer.mentions(text.words, here.anatomy, here.process, here.literal, around)
                 mentions += extraspinal(here, self._lexicons[language])
-                # what was done to the spine is stated in a history as well; what it shows is not
-                mentions = [m for m in mentions if not sentence.told or m.finding in STATES]
                 if mentions:
                     inherited = _inherited(text.words, sentence, topic, last_levels)
                     found += _described(text, sentence, mentions, here, inherited, language)
@@ -338,7 +336,12 @@ def _described(
         said = assertion(text.words, told.bounds, mention, cues, sentence.section, asked=sentence.asked)
         if said.status is Status.ABSENT and _denies_cause_only(mention, mentions):
             continue
-        found.append(told.finding(mention, said, told.levels(mention, said.status, found), denials))
+        levels = told.levels(mention, said.status, found)
+        past = said.status is Status.HISTORICAL and bool(levels)
+        # what was done to the spine, or was there once, is stated in a history as well; what it shows is not
+        if sentence.told and mention.finding not in STATES and not past:
+            continue
+        found.append(told.finding(mention, said, levels, denials))
         if gap is not None and mention.last < gap.first and (denied is None or mention.last >= denied[0]):
             denied = (mention.last, replace(found[-1], status=Status.ABSENT, levels=gap.group.levels))
     if denied is not None:
