@@ -175,7 +175,7 @@ class Grammar(_Strict):
     distance: dict[Literal["breaking", "joining", "binding"], Terms]
     coordination: dict[Literal["words", "grading", "owning", "no_nouns"], Terms]
     levels: dict[Literal["opening", "listing", "breaking", "placing", "binding"], Terms]
-    reference: dict[Literal["pronouns", "pointing", "places", "elsewhere"], Terms]
+    reference: dict[Literal["pronouns", "pointing", "places", "elsewhere", "compared"], Terms]
     lists: dict[Literal["joining", "adding", "comparing"], Terms]
     sentences: dict[Literal["abbreviations", "never_joined", "ordinal_nouns", "rest", "unfinished", "acquired"], Terms]
     marrow_or_cord: dict[Literal["opening", "marrow", "bone", "canal", "denying"], Terms]

@@ -25,7 +25,12 @@ _OUTRIGHT = frozenset({"negated"})
 _ADJECTIVES = frozenset({"historical", "aged", "probable", "suspected", "consistent", "possible"})
 _DOUBTS = frozenset({"probable", "suspected", "possible"})
 _PAST = frozenset({"historical", "aged"})
+# a denial reaches over any comma of its list, and age may be told last: "wedging of T7 and T8, with an old look"
+_UNSEGMENTED = _OUTRIGHT | _PAST
 _PAST_REACH = 6
+_COPULAS = frozenset(
+    {"ist", "sind", "war", "waren", "erscheint", "erscheinen", "is", "are", "appears", "appear", "este", "sunt"}
+)
 _GRAMMAR = load_grammar().lists
 _AND = frozenset(_GRAMMAR["adding"])
 _ADJECTIVE_REACH = 2
@@ -213,6 +218,9 @@ def _opens_phrase(words: Words, cue: Cue) -> bool:
 
 def _is_predicate(words: Words, mention: Mention, cue: Cue) -> bool:
     """Tell the doubt that closes a statement, "abscess at T6/7 possible", from an adjective of the word before it."""
+    if cue.kind in _PAST:
+        # "Die Fraktur von LWK 1 ist konsolidiert"
+        return any(words.words[n] in _COPULAS for n in range(max(mention.last, cue.hit.first - 2), cue.hit.first))
     if cue.kind not in _DOUBTS:
         return False
     after = cue.hit.last + 1
@@ -290,7 +298,7 @@ def _crosses(words: Words, cue: Cue, low: int, high: int) -> bool:
             return False
         if gap is Gap.COMMA:
             bracket = cue.forward and any(sign in words.between(index) for sign in "()")
-            if bracket or (cue.kind not in _OUTRIGHT and segment > _POSSIBLE_SEGMENT):
+            if bracket or (cue.kind not in _UNSEGMENTED and segment > _POSSIBLE_SEGMENT):
                 return False
             segment = 0
         segment += 1

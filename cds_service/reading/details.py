@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 
 from cds_service.domain.vocabulary import Qualifier, Trend
+from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.lexicon import Hit
 from cds_service.reading.mentions import Mention
 from cds_service.reading.words import Gap, Words
 
 _AGE = frozenset({Qualifier.ACUTE, Qualifier.OLD})
 _NEAR = 5
+_COMPARED = frozenset(load_grammar().reference["compared"])
 _MILLIMETRES_REACH = 10
 _PERCENT_REACH = 14
 _MM_PER_CM = 10
@@ -61,9 +63,10 @@ def trend_of(words: Words, mention: Mention, hits: Sequence[Hit]) -> Trend | Non
     best: tuple[int, Trend] | None = None
     for hit in hits:
         low, high = (hit.last, mention.first) if hit.last < mention.first else (mention.last, hit.first)
-        distance = max(high - low, 0) + 3 * sum(
-            words.gaps[index] is not Gap.SOFT for index in range(min(low, high) + 1, min(max(low, high), low + 40) + 1)
-        )
+        between = range(min(low, high) + 1, min(max(low, high), low + 40) + 1)
+        distance = max(high - low, 0) + 3 * sum(words.gaps[index] is not Gap.SOFT for index in between)
+        # "im Vergleich zur Voruntersuchung vom 3.5.2024 unverändert": what is compared with does not part the two
+        distance -= sum(words.words[index].isdigit() or words.words[index] in _COMPARED for index in between)
         if distance <= _NEAR + 4 and (best is None or distance < best[0]):
             best = (distance, Trend(hit.name))
     return best[1] if best else None

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cds_service.domain.vocabulary import FindingId
+from cds_service.domain.vocabulary import FindingId, Status
 from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.level_names import INDEX
 from cds_service.reading.level_words import NAMED_WORDS
@@ -26,6 +26,12 @@ _ENDING = ("terminat", "ending", "ends", "endet", "endend", "termina")
 _SITUATED = ("situat", "proiectat", "localizat", "pozitionat", "located", "positioned", "lies", "projiziert", "gelegen")
 _CONUS = ("con", "conul", "conului", "conus", "konus")
 _CONUS_REACH = 4
+_TO_CONUS = frozenset(
+    {
+        "medullaris", "terminalis", "in", "auf", "hohe", "bei", "des", "der", "von", "am", "im", "at", "the", "level",
+        "of", "la", "nivelul", "nivel", "medular", "tip", "spitze", "unterkante", "oberkante", "deckplatte",
+    }
+)  # fmt: skip
 _ELSEWHERE = ("otherwise", "elsewhere", "remaining", "remainder", "ubrig", "sonst", "ansonst", "restul", "celelalte")
 # findings of a whole spine, of marrow, and of the disc between two vertebrae
 _WHOLE = frozenset({FindingId.DEFORMITY, FindingId.KYPHOSIS, FindingId.DEGENERATIVE_CHANGE})
@@ -76,6 +82,8 @@ def _is_elsewhere(words: Words, mention: Mention, group: LevelGroup, bounds: tup
         word = words.words[index]
         if word.startswith(_ENDING) or (word.startswith(_SITUATED) and _of_conus(words, index, bounds[0])):
             return True
+    if mention.claims is Status.ABSENT and _is_end_of_cord(words, group, bounds):
+        return True
     first, last = _clause(words, mention, bounds)
     if first <= group.first <= last:
         return False
@@ -84,6 +92,17 @@ def _is_elsewhere(words: Words, mention: Mention, group: LevelGroup, bounds: tup
 
 def _of_conus(words: Words, index: int, first: int) -> bool:
     return any(word in _CONUS for word in words.words[max(first, index - _CONUS_REACH) : index])
+
+
+def _is_end_of_cord(words: Words, group: LevelGroup, bounds: tuple[int, int]) -> bool:
+    """Tell "Conus medullaris in Höhe LWK 1, regelrecht" and "Conus regelrecht, in Höhe LWK 1 endend"."""
+    after = words.words[group.last + 1 : min(group.last + 2, bounds[1])]
+    if any(word.startswith(_ENDING) for word in after):
+        return True
+    index = group.first - 1
+    while index >= bounds[0] and words.words[index] in _TO_CONUS and group.first - index <= _CONUS_REACH * 2:
+        index -= 1
+    return index >= bounds[0] and words.words[index] in _CONUS
 
 
 def has_own_place(words: Words, mention: Mention, groups: Sequence[LevelGroup], bounds: tuple[int, int]) -> bool:
