@@ -12,19 +12,25 @@ from cds_service.reading.levels import find_levels
 from cds_service.reading.pathway import edema_of, pathway_of
 from cds_service.reading.placing import topic_of
 from cds_service.reading.read import Reader
-from cds_service.reading.words import cut
-from cds_service.reading.words import fold
+from cds_service.reading.words import cut, fold
 
 _LABELLED = frozenset({Status.PRESENT, Status.ABSENT, Status.POSSIBLE, Status.HISTORICAL, Status.OTHER_PERSON})
 _STATING = frozenset({Section.FINDINGS, Section.IMPRESSION, Section.ADDENDUM, Section.BODY})
 _EDEMA = ("edema", "oedema", "odem", "ödem", "edem")
 _INFLAMED = ("iliitis", "ileitis", "itis", "ilit", "erosi")
 _LESS = ("less likely", "less favo", "weniger wahrscheinlich", "mai putin probabil", "mai puțin probabil")
-# denied of the very body that is named before: "fracture of L1 without retropulsion"
-_OF_THE_BODY = frozenset({FindingId.RETROPULSION, FindingId.POSTERIOR_CONVEX, FindingId.ROOT})
+# "stenosis at L4-5 without evidence of cord impingement" denies it of the cord, not of one level
+_OF_THE_CANAL = frozenset(
+    {
+        FindingId.CORD, FindingId.CORD_SIGNAL, FindingId.CAUDA, FindingId.CANAL_STENOSIS, FindingId.ABSCESS_EPIDURAL,
+        FindingId.SPINAL_HEMATOMA,
+    }
+)  # fmt: skip
 _DENYING = ("no", "not", "without", "ohne", "kein", "nicht", "fara", "nu", "nici")
 _SPARED = ("involv", "beteiligt", "betroffen", "afectat", "interesat", "spared", "ausgespart")
 _HARDWARE = ("hardware", "implant", "osteosynth", "osteosint", "fremdmaterial", "metall")
+_MODIC = frozenset({FindingId.MODIC1, FindingId.MODIC2, FindingId.MODIC3})
+_SIGNALS = frozenset({FindingId.MARROW_SIGNAL, FindingId.T1_LOW})
 _SWOLLEN = ("edem", "odem")
 _COMPLICATIONS = (
     "loosen", "fail", "complic", "migrat", "malposit", "broken", "locker", "bruch", "dislok", "fehllag", "kompli",
@@ -73,8 +79,16 @@ class CorpusReader:
     def _pairs(self, reading: Reading) -> dict[tuple[str, str], tuple[str, ...]]:
         """Return (label, status) with merged levels, in reading order."""
         pairs: dict[tuple[str, str], dict[str, None]] = {}
+        # the signals of a Modic change that a sentence lists are the change
+        explained = {
+            (f.text_index, f.sentence_span.start)
+            for f in reading.findings
+            if f.finding in _MODIC and f.status is Status.PRESENT
+        }
         for finding in reading.findings:
             if finding.status not in _LABELLED or finding.section not in _STATING:
+                continue
+            if finding.finding in _SIGNALS and (finding.text_index, finding.sentence_span.start) in explained:
                 continue
             status = _stated(finding)
             for name in self._labels(finding):
@@ -114,8 +128,8 @@ def _names_edema(finding: TextFinding) -> bool:
 
 
 def _own_levels(finding: TextFinding) -> tuple[str, ...]:
-    """Return the levels of a finding; a denial after a place is not said of that place: "stenosis at L4 without ..."."""
-    if finding.status is not Status.ABSENT or not finding.levels or finding.finding in _OF_THE_BODY:
+    """Return the levels of a finding; what is denied of the canal after a place is said of all of it."""
+    if finding.status is not Status.ABSENT or not finding.levels or finding.finding not in _OF_THE_CANAL:
         return finding.levels
     words = cut(finding.sentence)
     first = bisect_right(words.starts, finding.span.start - finding.sentence_span.start) - 1
