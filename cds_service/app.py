@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from flask import Flask
@@ -69,7 +69,8 @@ def build_previews(clinic: Clinic, settings: Settings, pool: ThreadPoolExecutor)
     """Return the desk that evaluates without asking or keeping anything."""
     limits = FetchLimits(settings.budget_seconds * _FETCH_SHARE, settings.max_pages, settings.max_entries)
     completer = PrefetchCompleter(limits, pool, time.monotonic)
-    return PreviewDesk(completer, clinic.evaluator, card_desk(clinic, settings))
+    start = partial(_time_of, settings.budget_seconds)
+    return PreviewDesk(completer, clinic.evaluator, card_desk(clinic, settings), start)
 
 
 def card_desk(clinic: Clinic, settings: Settings) -> CardDesk:
@@ -124,7 +125,7 @@ def build_service(settings: Settings) -> tuple[Backend, ClientDirectory | None]:
             cards=card_desk(clinic, settings),
             store=store,
             hash_key=hash_key,
-            start=lambda: _time_of(settings.budget_seconds),
+            start=partial(_time_of, settings.budget_seconds),
             repeats=build_repeats(clinic, settings, hash_key),
         ),
         previews=build_previews(clinic, settings, pool),

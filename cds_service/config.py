@@ -138,6 +138,7 @@ class Settings:
     max_pages: int = 10
     budget_seconds: float = 4.0
     threads: int = 8
+    max_waiting: int = 64
 
     @property
     def state_path(self) -> Path:
@@ -214,6 +215,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "max_pages": _whole_number(1, 1000),
     "budget_seconds": _seconds,
     "threads": _whole_number(1, 256),
+    "max_waiting": _whole_number(1, 10_000),
 }
 
 

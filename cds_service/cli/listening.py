@@ -13,9 +13,11 @@ from flask import Flask
 from waitress import wasyncore
 
 from cds_service.errors import ConfigError
+from cds_service.web.admission import WAITING
 
 # Bodies a little over the limit are read and refused in the answer form of the service; beyond this, at the socket.
-_SOCKET_FACTOR = 4
+# Every connection may hold as much, of whoever it is: no token is seen before the body is there.
+_SOCKET_MARGIN = 2 * 1024 * 1024
 _DRAIN_SECONDS = 10.0
 _TURN_SECONDS = 1.0
 
@@ -42,10 +44,16 @@ def serve(
 
     SIGHUP calls ``reload`` and changes nothing else.
     """
-    in_memory = max_body_bytes * _SOCKET_FACTOR
+    in_memory = max_body_bytes + _SOCKET_MARGIN
     connections: dict[int, Any] = {}
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Any:
+        # How many calls wait behind this one; no header can be called like that.
+        environ[WAITING] = len(server.task_dispatcher.queue)
+        return app(environ, start_response)
+
     server = waitress.create_server(
-        app,
+        answer,
         connections,
         sockets=[listening],
         threads=threads,

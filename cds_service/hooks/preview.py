@@ -4,7 +4,7 @@ Texts and lists typed by a person are turned into FHIR resources, so that nothin
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -14,7 +14,7 @@ from cds_service.domain.vocabulary import Language
 from cds_service.errors import RequestError
 from cds_service.hooks.answer import CardDesk, WrittenCard, by_reference
 from cds_service.hooks.entries import Resource, entries_of
-from cds_service.hooks.evaluate import Evaluation, Evaluator
+from cds_service.hooks.evaluate import Evaluation, Evaluator, always
 from cds_service.hooks.prefetch import PrefetchCompleter
 from cds_service.hooks.request import FieldProblem, InvalidRequest, read_request
 from cds_service.hooks.services import LOINC, OBSERVATION_CATEGORY, SERVICES
@@ -247,12 +247,22 @@ def _from_bundle(bundle: Mapping[str, Any]) -> PreviewInput:
 
 
 class PreviewDesk:
-    """Evaluates previews; nothing is fetched and nothing is kept."""
+    """Evaluates previews; nothing is fetched and nothing is kept.
 
-    def __init__(self, completer: PrefetchCompleter, evaluator: Evaluator, cards: CardDesk) -> None:
+    ``start`` begins the time of one evaluation and returns the question whether there is still some of it.
+    """
+
+    def __init__(
+        self,
+        completer: PrefetchCompleter,
+        evaluator: Evaluator,
+        cards: CardDesk,
+        start: Callable[[], Callable[[], bool]] = lambda: always,
+    ) -> None:
         self._completer = completer
         self._evaluator = evaluator
         self._cards = cards
+        self._start = start
 
     def preview(self, body: Any, language: Language, as_of: datetime) -> Preview:
         """Evaluate a Bundle, a hook call or a typed report. Raises RequestError naming what cannot be read."""
@@ -268,7 +278,9 @@ class PreviewDesk:
 
     def _evaluate(self, given: PreviewInput, language: Language, as_of: datetime) -> Preview:
         evaluations = [
-            self._evaluator.patient_view(given.resources, patient_id=given.patient_id, as_of=as_of, gaps=given.gaps)
+            self._evaluator.patient_view(
+                given.resources, patient_id=given.patient_id, as_of=as_of, gaps=given.gaps, in_time=self._start()
+            )
         ]
         if given.orders:
             evaluations.append(
@@ -279,6 +291,7 @@ class PreviewDesk:
                     orders=given.orders,
                     selections=[f"{order.get('resourceType')}/{order.get('id')}" for order in given.orders],
                     gaps=given.gaps,
+                    in_time=self._start(),
                 )
             )
         return self._written(evaluations, language, given.patient_id, given.orders)
@@ -297,6 +310,7 @@ class PreviewDesk:
             orders=request.orders,
             selections=request.selections,
             gaps=chart.gaps,
+            in_time=self._start(),
         )
         return self._written([evaluation], language, request.patient_id, request.orders)
 

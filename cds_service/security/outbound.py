@@ -23,9 +23,11 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 
 from cds_service.errors import MarrowError
 from cds_service.security.addresses import Address, Network, literal, may_connect, plain_url
+from cds_service.security.lookup import LookupFailed, Lookups, look_up
 
 _CHUNK = 65_536
 _CONNECT_SECONDS = 2.0
+_LOOKUP_SECONDS = 2.0
 _MOST_ADDRESSES = 8
 _TRIED_ADDRESSES = 2
 _OK = 200
@@ -37,11 +39,6 @@ class FetchRefused(MarrowError):  # noqa: N818 - an outcome of the other side, n
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-
-
-def look_up(host: str, port: int) -> list[str]:
-    """Return the addresses of ``host`` as text. Raises OSError."""
-    return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
 @cache
@@ -64,7 +61,7 @@ class Outbound:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._listed = listed
-        self._find = find
+        self._lookups = Lookups(find)
         self._tls = tls or _usual_tls()
 
     def get_json(self, url: str, *, headers: Mapping[str, str], seconds: float, max_bytes: int) -> Any:
@@ -76,7 +73,7 @@ class Outbound:
         parts = urlsplit(plain)
         host = parts.hostname or ""
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        addresses = self._checked(host, port)
+        addresses = self._checked(host, port, deadline)
         target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
         sent = {**headers, "Host": parts.netloc, "Accept-Encoding": "gzip", "User-Agent": "marrow-cds"}
         failure = FetchRefused("connection failed")
@@ -92,13 +89,16 @@ class Outbound:
                 connection.close()
         raise failure
 
-    def _checked(self, host: str, port: int) -> list[Address]:
+    def _checked(self, host: str, port: int, deadline: float) -> list[Address]:
         """Return the addresses of ``host``; one that may not be reached refuses them all."""
         try:
             written = literal(host)
-            texts = [str(written)] if written is not None else self._find(host, port)
+            seconds = min(deadline - time.monotonic(), _LOOKUP_SECONDS)
+            texts = [str(written)] if written is not None else self._lookups.addresses(host, port, seconds)
             found = [ipaddress.ip_address(text) for text in dict.fromkeys(texts)]
-        except (OSError, ValueError):
+        except LookupFailed as failure:
+            raise FetchRefused(failure.reason) from None
+        except ValueError:
             raise FetchRefused("connection failed") from None
         if not found or len(found) > _MOST_ADDRESSES:
             raise FetchRefused("connection failed")

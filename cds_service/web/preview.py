@@ -13,6 +13,7 @@ from cds_service.hooks.preview import Preview
 from cds_service.hooks.reasoning import reasoning
 from cds_service.hooks.request import FieldProblem, InvalidRequest
 from cds_service.security.clients import OPEN
+from cds_service.web.admission import refuse_when_full
 from cds_service.web.backend import Backend
 from cds_service.web.bodies import json_response, read_json
 from cds_service.web.languages import choose_language, mark_language
@@ -111,6 +112,7 @@ def preview_blueprint(backend: Backend) -> Blueprint:
         if not settings.preview_open:
             # It asks for no token, so beyond a trial it evaluates nothing for anybody.
             raise NotFound
+        refuse_when_full(backend)
         with backend.quotas.admitted(OPEN, request.remote_addr or ""):
             return evaluated()
 

@@ -22,7 +22,8 @@ from cds_service.hooks.request import FhirGrant, HookRequest
 from cds_service.hooks.services import PATIENT_VIEW
 from cds_service.hooks.transport import HttpTransport
 from cds_service.security.addresses import allowed_url, is_public, networks_of, plain_url
-from cds_service.security.outbound import FetchRefused, Outbound, look_up
+from cds_service.security.lookup import LookupFailed, Lookups, look_up
+from cds_service.security.outbound import FetchRefused, Outbound
 
 PRIVATE = (ipaddress.ip_network("10.20.0.0/16"),)
 
@@ -185,6 +186,42 @@ def test_odd_answers_of_the_name_server_end_the_call(answers: list[str], connect
 def test_unknown_name_is_a_failed_connection() -> None:
     with pytest.raises(FetchRefused, match="connection failed"):
         ask(Outbound(find=look_up), "https://no-such-host.invalid/fhir")
+
+
+def test_name_server_that_never_answers_costs_the_time_of_the_call_and_no_more(connections: list[Any]) -> None:
+    hanging = threading.Event()
+
+    def never(_host: str, _port: int) -> list[str]:
+        hanging.wait()
+        return ["93.184.215.14"]
+
+    try:
+        with pytest.raises(FetchRefused, match="timeout"):
+            ask(Outbound(find=never), "https://ehr.example.org/fhir", 0.05)
+    finally:
+        hanging.set()
+    assert connections == []
+
+
+def test_lookups_that_hang_are_bounded_in_number() -> None:
+    hanging = threading.Event()
+    asked: list[str] = []
+
+    def never(host: str, _port: int) -> list[str]:
+        asked.append(host)
+        hanging.wait()
+        return []
+
+    lookups = Lookups(never, most=2)
+    try:
+        for name in ("a.example", "b.example", "c.example", "d.example"):
+            with pytest.raises(LookupFailed, match="timeout"):
+                lookups.addresses(name, 443, 0.02)
+        assert sorted(asked) == ["a.example", "b.example"]
+        with pytest.raises(LookupFailed, match="timeout"):
+            lookups.addresses("e.example", 443, 0)
+    finally:
+        hanging.set()
 
 
 def test_this_machine_is_found_by_its_name() -> None:

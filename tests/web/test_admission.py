@@ -16,6 +16,7 @@ from cds_service.security.quota import Quotas
 from cds_service.security.tokens import Caller
 from cds_service.store.audit import AuditRecord, AuditStore
 from cds_service.store.records import StoreError
+from cds_service.web.admission import WAITING
 
 VIEW = "/cds-services/marrow-edema-patient-view"
 SIGN = "/cds-services/marrow-edema-order-sign"
@@ -67,6 +68,27 @@ def test_rate_and_places_are_told_with_the_time_to_wait(
     with quotas.admitted(one, ""):
         busy = world.client(verifier=Known(one), quotas=quotas).post(VIEW, json=patient_view)
     assert (busy.status_code, busy.headers["Retry-After"]) == (503, "1")
+
+
+@pytest.mark.parametrize("path", [VIEW, f"{VIEW}/feedback", "/preview"])
+def test_calls_are_turned_away_while_too_many_wait(world: Any, patient_view: dict[str, Any], path: str) -> None:
+    client = world.client()
+    full = client.post(path, json=patient_view, environ_base={WAITING: world.backend.settings.max_waiting + 1})
+    assert (full.status_code, full.headers["Retry-After"]) == (503, "2")
+    assert full.json["issue"][0]["code"] == "throttled"
+    assert world.middle.calls == []
+    body = {"feedback": []} if path.endswith("feedback") else patient_view
+    room = client.post(path, json=body, environ_base={WAITING: world.backend.settings.max_waiting})
+    assert room.status_code != 503
+
+
+def test_waiting_calls_do_not_make_the_service_look_dead_and_no_header_counts_as_them(
+    world: Any, patient_view: dict[str, Any]
+) -> None:
+    client = world.client()
+    assert client.get("/livez", environ_base={WAITING: 10_000}).status_code == 200
+    named = {"marrow.waiting": "10000", "Marrow-Waiting": "10000"}
+    assert client.post(VIEW, json=patient_view, headers=named).status_code == 200
 
 
 def test_answer_is_in_the_version_of_the_client(world: Any, patient_view: dict[str, Any]) -> None:
