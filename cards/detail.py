@@ -35,7 +35,7 @@ from cds_service.domain.assessment import (
     StatedCause,
 )
 from cds_service.domain.facts import GapCode, LabValue, Provenance, Span
-from cds_service.domain.vocabulary import Analyte, Language
+from cds_service.domain.vocabulary import Analyte, Lane, Language
 
 _QUOTES = 6
 _CHART_ITEMS = 8
@@ -46,6 +46,18 @@ _SAFE_URL = re.compile(r"^https://[A-Za-z0-9._~:/?#@!$&'*+,;=%-]+$")
 # Extra lines that say better what a marked line of the card says.
 _REPLACES = {"nsaid-not-advised": "nsaid", "opioid-falls": "opioid"}
 _ALWAYS_SHOWN_LABS = (Analyte.CRP, Analyte.ESR)
+_TUMOR_LABS = (
+    Analyte.HEMOGLOBIN,
+    Analyte.PLATELETS,
+    Analyte.CALCIUM,
+    Analyte.CALCIUM_IONISED,
+    Analyte.CREATININE,
+    Analyte.TOTAL_PROTEIN,
+    Analyte.ALP,
+    Analyte.LDH,
+    Analyte.M_PROTEIN,
+    Analyte.PSA,
+)
 
 
 # --- the card's own sentences -----------------------------------------------------------------------------------------
@@ -226,10 +238,11 @@ def _lab_row(cause: LabCause, wording: Wording) -> str:
 
 
 def _labs(writing: Writing) -> str:
-    """CRP and ESR always, other values when the card rests on them."""
+    """CRP and ESR always, on cards about tumours what was asked for there, other values when the card rests on them."""
     wording = writing.wording
+    wanted = (*_ALWAYS_SHOWN_LABS, *(_TUMOR_LABS if writing.card.lane is Lane.MALIGNANCY else ()))
     own = [cause for cause in writing.card.causes if isinstance(cause, LabCause)]
-    always = [newest((*writing.assessment.labs, *own), analyte) for analyte in _ALWAYS_SHOWN_LABS]
+    always = [newest((*writing.assessment.labs, *own), analyte) for analyte in wanted]
     rows = list(dict.fromkeys(_lab_row(cause, wording) for cause in (*always, *own) if cause is not None))
     if not rows:
         return ""

@@ -418,6 +418,7 @@ class DrugGroup(StrEnum):
     ACE_ARB = "ACE_ARB"
     DIURETIC = "DIURETIC"
     G_CSF = "G_CSF"
+    WITHOUT_BEARING = "WITHOUT_BEARING"
 
 
 class ProcedureGroup(StrEnum):

@@ -65,7 +65,7 @@ class DrugNames:
             if match.status not in _NOT_TAKEN
         }
         groups = frozenset(DrugGroup(name) for name in certain | worded)
-        return groups - _SYSTEMIC_ONLY if self.local(*concept.words, *more) else groups
+        return as_local(groups) if self.local(*concept.words, *more) else groups
 
     def local(self, *texts: str) -> bool:
         """Tell whether words name a form that acts where it is put."""
@@ -83,6 +83,11 @@ class DrugNames:
             return None
         longest = max(found, key=lambda match: match.end - match.start)
         return round(daily_mg * 5.0 / self._equivalents[longest.id], 3)
+
+
+def as_local(groups: frozenset[DrugGroup]) -> frozenset[DrugGroup]:
+    """Return the groups of a drug that acts where it is put: no systemic ones; left without any it has no bearing."""
+    return groups - _SYSTEMIC_ONLY or frozenset({DrugGroup.WITHOUT_BEARING})
 
 
 def drug_concept(node: Node, others: Mapping[str, Node]) -> Concept:
@@ -134,7 +139,7 @@ class MedicationReader:
         told = tuple(filter(None, (*(dosage.text("text") for dosage in dosages), *(_route(d) for d in dosages))))
         groups = self._names.groups(concept)
         if self._names.local(*told):
-            groups -= _SYSTEMIC_ONLY
+            groups = as_local(groups)
         start, end = _span(node, concept, dosages)
         dose = daily_dose_mg(concept.label, dosages)
         equivalent = (

@@ -82,7 +82,7 @@ FRAME: tuple[CatalogueEntry, ...] = (
         EntryKind.FRAME,
         _ANSWER,
         "A spine MRI report that could not be read, or a list of reports that is not complete, is named on a card, "
-        "because silence would read as all-clear.",
+        "because silence would read as all-clear. So is a latest spine MRI that is too old to be used.",
         "C92 (info)",
         (),
     ),

@@ -9,112 +9,49 @@ from cds_service.domain.assessment import (
     Cause,
     ChartCause,
     Citation,
-    LabCause,
     LaneOutcome,
     PlannedCard,
     RuleResult,
 )
 from cds_service.domain.facts import (
     Conflict,
-    ConflictKind,
-    Gap,
-    GapCode,
     PatientFacts,
     Provenance,
-    Reading,
     Report,
 )
-from cds_service.domain.vocabulary import Analyte, BodyRegion, FindingId, Indicator, Lane, Modality
+from cds_service.domain.state import ClinicalInfection, Emergency
+from cds_service.domain.vocabulary import Indicator, Lane
 from cds_service.knowledge.organisms import Organisms
 from cds_service.knowledge.thresholds import Thresholds
 from cds_service.rules.arbitration import Decision, decide
 from cds_service.rules.catalogue import RULES
-from cds_service.rules.context import BACKGROUND, Basis, RuleContext, prepare
+from cds_service.rules.context import Basis, RuleContext, prepare
+from cds_service.rules.contradictions import SERIOUS, contradictions
 from cds_service.rules.derive import Derived, derive
-from cds_service.rules.laboratory import markers
 from cds_service.rules.lanes import row_catalogue
 from cds_service.rules.ordering import in_one_order
-from cds_service.rules.orders import OrderOutcome, evaluate_orders
+from cds_service.rules.orders import OrderOutcome, concerned, evaluate_orders
 from cds_service.rules.planning import Planner
-from cds_service.rules.polarity import Weight, weight
-from cds_service.rules.reports import (
-    PRELIMINARY,
-    CurrentReports,
-    covers_region,
-    current_reports,
-    findings_of,
-    same_episode,
-)
+from cds_service.rules.reports import NO_REPORT, CurrentReports, covers_region, current_reports, same_episode
 from cds_service.rules.rule import Rule
 from cds_service.rules.series import contradicting, marker_series
+from cds_service.rules.shown import shown_labs
+from cds_service.rules.unread import (
+    INCOMPLETE_CARD,
+    UNREAD_CARD,
+    gaps_of,
+    incomplete_cards,
+    newest_is_unread,
+    outdated_card,
+    unread_cards,
+)
 
-_SHOWN_ALONGSIDE = (
-    Analyte.WBC,
-    Analyte.PROCALCITONIN,
-    Analyte.TEMPERATURE,
-    Analyte.BLOOD_CULTURE,
-)
-# Contradictions on these change no advice.
-_HARMLESS = BACKGROUND | {
-    FindingId.POSTOPERATIVE,
-    FindingId.IMPLANT,
-    FindingId.CEMENT,
-    FindingId.RADIATION,
-    FindingId.ENHANCEMENT,
-}
-# A contradiction on one of these leaves open what a conservative plan takes for settled.
-_SERIOUS = frozenset(
-    {
-        FindingId.FRACTURE,
-        FindingId.FRACTURE_LINE,
-        FindingId.RETROPULSION,
-        FindingId.UNSTABLE,
-        FindingId.LIGAMENT_INJURY,
-        FindingId.MALALIGNMENT,
-        FindingId.INFECTION_STATED,
-        FindingId.ABSCESS_EPIDURAL,
-        FindingId.ABSCESS_PARASPINAL,
-        FindingId.PARAVERTEBRAL_EDEMA,
-        FindingId.PSOAS,
-        FindingId.DISC_FLUID,
-        FindingId.DISC_DESTROYED,
-        FindingId.DISC_ENHANCEMENT,
-        FindingId.ENDPLATE_EROSION,
-        FindingId.METASTASIS,
-        FindingId.TUMOR,
-        FindingId.MALIGNANCY_STATED,
-        FindingId.LYSIS,
-        FindingId.SOFT_MASS,
-        FindingId.EXPANSILE,
-        FindingId.T1_REPLACED,
-        FindingId.SPINAL_HEMATOMA,
-        FindingId.CORD,
-        FindingId.CORD_SIGNAL,
-        FindingId.CAUDA,
-        FindingId.CAUDA_MILD,
-    }
-)
-# The list of reports did not come whole.
-_INCOMPLETE = frozenset({GapCode.FETCH_INCOMPLETE, GapCode.PREFETCH_MISSING, GapCode.OPERATION_OUTCOME})
-# Stands for the report where there is none: it states nothing and triggers nothing.
-_NO_REPORT = Report(
-    provenance=Provenance("DiagnosticReport"),
-    status="unknown",
-    effective=None,
-    issued=None,
-    title="",
-    codes=(),
-    modality=Modality.UNKNOWN,
-    region=BodyRegion.UNKNOWN,
-    texts=(),
-    reading=Reading(None),
-)
 _ROW_SENTENCES = {row.id: row.sentence for row in row_catalogue()}
 
 
 # Advice that must not stand while a newer spine MRI, or the end of this one, has not been read.
 _CALM = frozenset({"C50", "C60", "C63", "C80", "C82", "C83"})
-_UNREAD_CARD = PlannedCard("C92", "C92", Lane.UNREAD, "UNREAD", Indicator.INFO, missing=("report_text",))
+_UNKNOWN_REPORTS = (UNREAD_CARD, INCOMPLETE_CARD)
 
 
 class KnowledgeLike(Protocol):
@@ -162,11 +99,13 @@ class Engine:
             return self._for_child(facts)
         evaluation = self._evaluate(facts)
         cards = self._lane_cards(evaluation)
-        unread = _unread_cards(facts, evaluation.reports)
-        if _newest_is_unread(facts, evaluation):
+        unread = unread_cards(facts, evaluation.reports)
+        derived = evaluation.derived
+        if derived and newest_is_unread(facts, evaluation.reports, derived.context.lead):
             cards = tuple(card for card in cards if card.card_id not in _CALM)
-            unread = unread or (_UNREAD_CARD,)
-        return self._assessment(facts, evaluation, (*cards, *unread) or _incomplete_cards(facts))
+            unread = unread or (UNREAD_CARD,)
+        said = (*cards, *unread) or incomplete_cards(facts) or self._outdated(facts, evaluation)
+        return self._assessment(facts, evaluation, said)
 
     def assess_orders(self, facts: PatientFacts, *, signing: bool) -> Assessment:
         """Evaluate the draft orders of a session; at signing only warnings and critical cards are kept."""
@@ -178,15 +117,36 @@ class Engine:
         outcomes = self._order_outcomes(facts, evaluation)
         cards = [outcome.card for outcome in outcomes if outcome.card is not None]
         results = tuple(result for outcome in outcomes for result in outcome.results)
-        unread = () if evaluation.derived else _unread_cards(facts, evaluation.reports)
-        every = (*cards, *unread) or _incomplete_cards(facts)
-        shown = [c for c in every if not signing or c.indicator is not Indicator.INFO]
+        unread = () if evaluation.derived else unread_cards(facts, evaluation.reports)
+        every = (*cards, *unread) or incomplete_cards(facts) or self._outdated(facts, evaluation)
+        # At signing a card that only informs gives way, but for an order that the rows judge silence must not stand
+        # for reports that were not read.
+        judged = concerned(facts)
+        shown = [
+            c for c in every if not signing or c.indicator is not Indicator.INFO or (judged and c in _UNKNOWN_REPORTS)
+        ]
         assessment = self._assessment(facts, evaluation, tuple(shown))
         return replace(assessment, rules=(*assessment.rules, *results))
 
+    def _outdated(self, facts: PatientFacts, evaluation: _Evaluation) -> tuple[PlannedCard, ...]:
+        """Name the latest spine MRI where it is too old to be used, and what it or the chart says matters.
+
+        An examination of the last year counts when it would have given cards, an older one only beside a sign of
+        emergency or infection in the chart: most patients had some MRI years ago.
+        """
+        reports = evaluation.reports
+        if reports.candidates or reports.unread or not reports.earlier:
+            return ()
+        latest, limit = reports.earlier[0], self._knowledge.thresholds.earlier_report_days.span
+        recent = latest.date is not None and facts.as_of - latest.date <= limit
+        told = recent and derive(self._context(facts, reports, latest), self._rules).state.trigger
+        chart = derive(prepare(facts, self._basis, NO_REPORT, (), ()), self._rules).state
+        alarming = chart.emergency is not Emergency.NONE or chart.clinical_infection is ClinicalInfection.SIGN
+        return (outdated_card(latest, facts),) if told or alarming else ()
+
     def _order_outcomes(self, facts: PatientFacts, evaluation: _Evaluation) -> tuple[OrderOutcome, ...]:
         """Ask the order rules; without any report the chart alone may still tell a neurological emergency (O-CES)."""
-        derived = evaluation.derived or derive(prepare(facts, self._basis, _NO_REPORT, (), ()), self._rules)
+        derived = evaluation.derived or derive(prepare(facts, self._basis, NO_REPORT, (), ()), self._rules)
         return evaluate_orders(
             facts,
             derived.state,
@@ -213,7 +173,7 @@ class Engine:
         if reports.candidates or reports.unread:
             cards = (PlannedCard("C91", "C91", Lane.SCOPE, "SCOPE", Indicator.INFO, causes=_age_cause(facts)),)
         evaluation = _Evaluation(reports, None, Decision(), ())
-        return self._assessment(facts, evaluation, cards or _incomplete_cards(facts))
+        return self._assessment(facts, evaluation, cards or incomplete_cards(facts))
 
     def _evaluate(self, facts: PatientFacts) -> _Evaluation:
         """Evaluate the newest report with something to say; older ones only while none before them has."""
@@ -227,8 +187,8 @@ class Engine:
             newest = newest or derived
         if newest is None:
             return _Evaluation(reports, None, Decision(), ())
-        conflicts = _conflicts(newest.context)
-        serious = any(c.finding in _SERIOUS for c in conflicts)
+        conflicts = contradictions(newest.context)
+        serious = any(c.finding in SERIOUS for c in conflicts)
         state = replace(newest.state, conflict=bool(conflicts), serious_conflict=serious)
         return _Evaluation(reports, replace(newest, state=state), decide(state), conflicts)
 
@@ -261,10 +221,10 @@ class Engine:
             rules=(*(derived.results if derived else ()), *_row_results(evaluation.decision.lanes)),
             lanes=evaluation.decision.lanes,
             cards=cards,
-            gaps=_gaps(facts, lead, evaluation.reports.unread),
+            gaps=gaps_of(facts, lead, evaluation.reports.unread),
             conflicts=(*evaluation.conflicts, *(contradicting(derived.context) if derived else ())),
             leading_report=lead,
-            labs=_shown_labs(derived.context) if derived else (),
+            labs=shown_labs(derived.context) if derived else (),
             citations=self._citations(cards),
             series=marker_series(derived.context) if derived else (),
             unknown_drugs=_unknown_drugs(facts),
@@ -283,101 +243,16 @@ def _is_before(report: Report, lead: Report, limits: Thresholds) -> bool:
     return same and lead.date - report.date <= limits.earlier_report_days.span
 
 
-def _conflicts(context: RuleContext) -> tuple[Conflict, ...]:
-    """Contradictions that may change the advice: those on long-standing findings are left out."""
-    reports = (context.lead, *context.joined)
-    found = [c for r in reports for c in r.reading.conflicts if c.finding not in _HARMLESS]
-    return (*found, *_between_reports(context))
-
-
-def _between_reports(context: RuleContext) -> tuple[Conflict, ...]:
-    """Two reports of one day and region that state and deny the same finding at the same level."""
-    lead = context.lead
-    same_day = [
-        r
-        for r in (*context.joined, *context.earlier)
-        if r.date and lead.date and r.date.date() == lead.date.date() and covers_region(r.region, lead.region)
-    ]
-    return tuple(
-        Conflict(ConflictKind.REPORTS, one.finding, (one.sentence, other.sentence), one.levels)
-        for report in same_day
-        for one in findings_of(lead)
-        for other in findings_of(report)
-        if one.finding is other.finding
-        and one.finding not in _HARMLESS
-        and one.levels == other.levels
-        and {weight(one), weight(other)} == {Weight.PRESENT, Weight.ABSENT}
-    )
-
-
-def _unread_cards(facts: PatientFacts, reports: CurrentReports) -> tuple[PlannedCard, ...]:
-    """One card for spine MRI reports that could not be read: silence would read as all-clear."""
-    return (_UNREAD_CARD,) if reports.unread or _lost_reports(facts) else ()
-
-
-def _lost_reports(facts: PatientFacts) -> bool:
-    return any(g.code is GapCode.RESOURCE_UNREADABLE and g.resource.startswith("DiagnosticReport") for g in facts.gaps)
-
-
-def _newest_is_unread(facts: PatientFacts, evaluation: _Evaluation) -> bool:
-    """Tell whether a spine MRI as new as the leading one, or the end of the leading one, could not be read."""
-    if evaluation.derived is None:
-        return False
-    lead = evaluation.derived.context.lead
-    cut_short = any(g.code is GapCode.REPORT_TRUNCATED and g.resource == lead.provenance.reference for g in facts.gaps)
-    newer = any(r.date is None or lead.date is None or r.date >= lead.date for r in evaluation.reports.unread)
-    return cut_short or newer or _lost_reports(facts)
-
-
-def _incomplete_cards(facts: PatientFacts) -> tuple[PlannedCard, ...]:
-    """Say where nothing else is said that reports are missing: the one that matters may be among them."""
-    if not any(g.code in _INCOMPLETE and g.resource == "DiagnosticReport" for g in facts.gaps):
-        return ()
-    return (PlannedCard("C92", "C92-L", Lane.UNREAD, "UNREAD", Indicator.INFO, missing=("report_text",)),)
-
-
 def _age_cause(facts: PatientFacts) -> tuple[Cause, ...]:
     return (ChartCause("demographics", f"{facts.demographics.age}", None, Provenance("Patient", "birthDate")),)
 
 
-def _gaps(facts: PatientFacts, lead: Report | None, unread: Iterable[Report]) -> tuple[Gap, ...]:
-    """Gaps of the data, with those that only the evaluation knows: unknown age, preliminary, undated, unread report."""
-    known = {(gap.code, gap.resource) for gap in facts.gaps}
-    named = {gap.resource for gap in facts.gaps}
-    more = [_unread_gap(report) for report in unread if report.provenance.reference not in named]
-    if facts.demographics.age is None:
-        more.append(Gap(GapCode.AGE_UNKNOWN, "Patient", "birthDate", clinical=True))
-    if facts.demographics.sex is None:
-        more.append(Gap(GapCode.SEX_UNKNOWN, "Patient", "gender", clinical=True))
-    if lead is not None:
-        place = lead.provenance.reference
-        if lead.status in PRELIMINARY:
-            more.append(Gap(GapCode.REPORT_PRELIMINARY, place, "status", clinical=True))
-        if lead.date is None:
-            more.append(Gap(GapCode.MISSING_DATE, place, "effectiveDateTime", clinical=True))
-    codes = {gap.code for gap in facts.gaps}
-    new = [g for g in more if (g.code, g.resource) not in known and not (g.resource == "Patient" and g.code in codes)]
-    return (*facts.gaps, *new)
-
-
 def _unknown_drugs(facts: PatientFacts) -> tuple[str, ...]:
-    """Running drugs that no code list knows: whether one masks markers or bars an NSAID was not looked at."""
+    """Running drugs that no code list knows: whether one masks markers or bars an NSAID was not looked at.
+
+    Common drugs that no rule asks for, and those that act only where they are put, belong to a group of their own.
+    """
     return tuple(dict.fromkeys(m.text for m in facts.medications if m.text and not m.groups and m.running is not False))
-
-
-def _unread_gap(report: Report) -> Gap:
-    code = GapCode.REPORT_LANGUAGE_UNKNOWN if report.texts else GapCode.REPORT_WITHOUT_TEXT
-    return Gap(code, report.provenance.reference, "presentedForm", clinical=True)
-
-
-def _shown_labs(context: RuleContext) -> tuple[LabCause, ...]:
-    """CRP and ESR with the word whether they still count, then values that are shown but decide nothing."""
-    known = markers(context)
-    pairs = ((known.shown_crp, known.crp), (known.shown_esr, known.esr))
-    shown = [LabCause(lab, fresh=usable is not None) for lab, usable in pairs if lab is not None]
-    window = context.thresholds.labs_before_mri_days.span
-    beside = (context.newest(analyte, window) for analyte in _SHOWN_ALONGSIDE)
-    return (*shown, *(LabCause(lab) for lab in beside if lab is not None))
 
 
 def _row_results(lanes: Iterable[LaneOutcome]) -> tuple[RuleResult, ...]:

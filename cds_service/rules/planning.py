@@ -13,7 +13,7 @@ from cds_service.domain.assessment import (
     PlannedCard,
     Signal,
 )
-from cds_service.domain.state import Labs, LaneState, MarkerMask, TimeCourse
+from cds_service.domain.state import CancerHistory, ImagingMalignancy, Labs, LaneState, MarkerMask, TimeCourse
 from cds_service.domain.vocabulary import Analyte, ConditionGroup, FindingId, Lane, Qualifier
 from cds_service.knowledge.thresholds import Parameter, Thresholds
 from cds_service.rules import variables as names
@@ -261,9 +261,16 @@ class Planner:
         return tuple(lines)
 
     def _fewer_lines(self, card: LaneCard) -> tuple[str, ...]:
+        if card.card_id == "C01":
+            return () if self._tumor_known() else ("oncology",)
         if card.card_id == "C80" and opioid_caution(self._context.facts, self._context.thresholds):
             return ("opioid",)
         return ()
+
+    def _tumor_known(self) -> bool:
+        """A cancer or plasma-cell disease in the history, or a tumour that the images show or may show."""
+        seen = self._state.imaging_malignancy in {ImagingMalignancy.S, ImagingMalignancy.M}
+        return seen or self._state.known_metastases or self._state.cancer_history is not CancerHistory.NONE
 
 
 def finding_word(context: RuleContext) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from cds_service.domain.assessment import FindingCause
-from cds_service.domain.facts import ConflictKind, Report, TextFinding
+from cds_service.domain.facts import ConflictKind, Provenance, Reading, Report, TextFinding
 from cds_service.domain.vocabulary import BodyRegion, Certainty, FindingId, Modality, Section, Status
 from cds_service.rules.levels import bodies
 from cds_service.rules.polarity import Weight, weight
@@ -51,6 +51,19 @@ _MR_ONLY = frozenset(
         FindingId.CAUDA,
         FindingId.ABSCESS_EPIDURAL,
     }
+)
+# Stands for the report where there is none: it states nothing and triggers nothing.
+NO_REPORT = Report(
+    provenance=Provenance("DiagnosticReport"),
+    status="unknown",
+    effective=None,
+    issued=None,
+    title="",
+    codes=(),
+    modality=Modality.UNKNOWN,
+    region=BodyRegion.UNKNOWN,
+    texts=(),
+    reading=Reading(None),
 )
 
 

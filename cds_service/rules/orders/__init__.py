@@ -52,7 +52,7 @@ result or MRI), ``mask`` (drugs as charted), ``organism``, ``source`` (analyte i
 """
 
 from cds_service.rules.orders.catalogue import ROWS, order_rules
-from cds_service.rules.orders.evaluate import evaluate_orders
+from cds_service.rules.orders.evaluate import concerned, evaluate_orders
 from cds_service.rules.orders.order_rule import OrderOutcome, OrderRow, OrderRule
 
-__all__ = ["ROWS", "OrderOutcome", "OrderRow", "OrderRule", "evaluate_orders", "order_rules"]
+__all__ = ["ROWS", "OrderOutcome", "OrderRow", "OrderRule", "concerned", "evaluate_orders", "order_rules"]

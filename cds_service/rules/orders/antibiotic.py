@@ -26,6 +26,17 @@ def _unstable(context: OrderContext) -> bool:
     return context.state.emergency in {Emergency.SEPSIS, Emergency.NEURO} or bool(_hypotension(context))
 
 
+_VITAL_SIGNS = (Analyte.SYSTOLIC_PRESSURE, Analyte.HEART_RATE, Analyte.RESPIRATORY_RATE)
+
+
+def _unknown_stability(context: OrderContext) -> tuple[str, ...]:
+    """Vital signs of the last day that are not charted: without them nobody can call the patient stable."""
+    window = context.thresholds.vitals_hours.span
+    signs = any(newest(context.facts, sign, window) for sign in _VITAL_SIGNS)
+    warm = newest(context.facts, Analyte.TEMPERATURE, window)
+    return (*(() if signs else ("vital_signs",)), *(() if warm else ("temperature",)))
+
+
 def _organism_known(context: OrderContext) -> bool:
     """A plausible pathogen in blood, or any organism in tissue, in the last 90 days."""
     facts, limit = context.facts, context.thresholds.culture_days.span
@@ -60,8 +71,8 @@ def sample_first(context: OrderContext) -> Answer:
         return Silence("the organism is known or the infection is under treatment")
     drafts = (*context.cultures(), *context.offer(Draft(DraftKind.SPINE_BIOPSY, Priority.URGENT)))
     causes = context.causes(IMG_INF, CLIN_INF, LAB)
-    why = "stable, spine infection suspected, no organism known in the last 90 days"
-    return Advice(Indicator.WARNING, why, causes=causes, drafts=drafts)
+    why = "not known to be unstable, spine infection suspected, no organism known in the last 90 days"
+    return Advice(Indicator.WARNING, why, causes=causes, drafts=drafts, missing=_unknown_stability(context))
 
 
 def modic_pain(context: OrderContext) -> Answer:

@@ -70,6 +70,11 @@ def evaluate_orders(
     return _once(outcomes)
 
 
+def concerned(facts: PatientFacts, rows: tuple[OrderRow, ...] = ROWS) -> bool:
+    """Tell whether any chosen draft order is of a kind that some row judges by name."""
+    return any(row.kinds & order.kinds for order in facts.orders if order.selected for row in rows)
+
+
 def _grounds(variables: Iterable[StateVariable]) -> Mapping[str, tuple[Cause, ...]]:
     return MappingProxyType(
         {

@@ -104,9 +104,29 @@ def test_reports_of_one_examination_are_read_together(engine: Engine, facts_of: 
     assert "C21" in texts(engine.assess(with_reports(facts_of({}), lumbar, thoracic)))
 
 
-def test_a_report_older_than_the_window_gives_nothing(engine: Engine, facts_of: Facts, make_report: MakeReport) -> None:
+def test_a_report_older_than_the_window_is_named_and_not_used(
+    engine: Engine, facts_of: Facts, make_report: MakeReport
+) -> None:
     old = make_report(["F-IMPR-INFECTION L3-L4"], days_ago=200)
-    assert texts(engine.assess(with_reports(facts_of({}), old))) == []
+    assessment = engine.assess(with_reports(facts_of({}), old))
+    assert texts(assessment) == ["C92-O"]
+    assert assessment.cards[0].params["weeks"] == 28
+    assert assessment.state is None
+    newer = make_report(["F-DISC-BULGE L4-L5"], days_ago=3, name="newer")
+    assert texts(engine.assess(with_reports(facts_of({}), old, newer))) == []
+
+
+def test_an_old_report_matters_by_what_it_says_or_by_a_sign_of_today(
+    engine: Engine, facts_of: Facts, make_report: MakeReport
+) -> None:
+    harmless = make_report(["F-DISC-BULGE L4-L5"], days_ago=200)
+    years_ago = make_report(["F-IMPR-INFECTION L3-L4"], days_ago=900)
+    fever = facts_of({"conditions": ["FEVER @1d"]})
+    weak = facts_of({"conditions": ["LIMB_WEAKNESS @2d"]})
+    for old in (harmless, years_ago):
+        assert texts(engine.assess(with_reports(facts_of({}), old))) == []
+        assert texts(engine.assess(with_reports(fever, old))) == ["C92-O"]
+        assert texts(engine.assess(with_reports(weak, old))) == ["C92-O"]
 
 
 def test_a_report_without_date_is_used_and_said_so(engine: Engine, facts_of: Facts, make_report: MakeReport) -> None:
@@ -229,6 +249,11 @@ def test_an_incomplete_list_of_reports_is_said_where_no_card_comes(
     without = replace(with_reports(facts_of({})), gaps=incomplete)
     assert texts(engine.assess(without)) == ["C92-L"]
     assert texts(engine.assess_orders(without, signing=False)) == ["C92-L"]
+    assert texts(engine.assess_orders(without, signing=True)) == []
+    judged = replace(without, orders=(order(OrderKind.VERTEBRAL_AUGMENTATION),))
+    assert texts(engine.assess_orders(judged, signing=True)) == ["C92-L"]
+    other = replace(without, orders=(replace(order(OrderKind.NSAID), kinds=frozenset()),))
+    assert texts(engine.assess_orders(other, signing=True)) == []
     child = replace(without, demographics=Demographics(9, None))
     assert texts(engine.assess(child)) == ["C92-L"]
     with_card = replace(with_reports(facts_of({}), make_report(["F-EDEMA L3"])), gaps=incomplete)
