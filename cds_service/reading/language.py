@@ -1,9 +1,11 @@
 """Tells the language of a report and of each of its lines by small words; unknown and foreign languages stay unread."""
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
+from operator import attrgetter
 
 from cds_service.domain.facts import Span
 from cds_service.domain.vocabulary import Language
@@ -26,7 +28,7 @@ _CONTRADICTION = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Sentences of one text that are in one language; ``spans`` is None for the whole text."""
+    """Sentences of one text that are in one language, in reading order; ``spans`` is None for the whole text."""
 
     language: Language
     index: int
@@ -34,7 +36,10 @@ class Part:
 
     def holds(self, index: int, start: int) -> bool:
         """Tell whether the character at ``start`` of text ``index`` belongs to this part."""
-        return index == self.index and (self.spans is None or any(s.start <= start < s.end for s in self.spans))
+        if index != self.index or self.spans is None:
+            return index == self.index
+        number = bisect_right(self.spans, start, key=attrgetter("start")) - 1
+        return number >= 0 and start < self.spans[number].end
 
 
 @dataclass(frozen=True, slots=True)

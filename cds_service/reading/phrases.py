@@ -1,7 +1,7 @@
 """Finds terms of many lists in a text in one linear pass, on folded words, with offsets in the original text."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from cds_service.reading.words import Gap, Words, cut, fold
@@ -32,10 +32,12 @@ class WordMatch(NamedTuple):
     last: int
 
 
-@dataclass(slots=True)
 class _Node:
-    children: "dict[int, _Node]" = field(default_factory=dict)
-    ids: tuple[str, ...] = ()
+    __slots__ = ("children", "ids")
+
+    def __init__(self) -> None:
+        self.children: dict[int, _Node] = {}
+        self.ids: tuple[str, ...] = ()
 
 
 class _WordClass:
@@ -71,12 +73,31 @@ class _Atoms:
         self._suffix: dict[str, int] = {}
         self._infix: dict[str, int] = {}
         self._count = _ANY
+        self._chunks: dict[str, tuple[int, ...]] = {}
 
-    def number(self, atom: str) -> int:
-        """Return the number of a word pattern: plain, ``stem*``, ``*tail`` or ``*middle*``."""
-        head, tail = atom.startswith("*"), atom.endswith("*")
+    def numbers(self, chunk: str) -> tuple[int, ...]:
+        """Return the numbers of the word patterns of a term between two blanks, split as a text would be split.
+
+        A pattern is plain, ``stem*``, ``*tail`` or ``*middle*``; ``~`` is any word.
+        """
+        known = self._chunks.get(chunk)
+        if known is None:
+            known = self._chunks[chunk] = (_ANY,) if chunk == "~" else self._parts(chunk)
+        return known
+
+    def _parts(self, chunk: str) -> tuple[int, ...]:
+        plain = chunk.strip("*")
+        parts = [fold(plain)] if plain.isalnum() else list(cut(chunk).words)
+        if not parts:
+            raise ValueError(f"no word in {chunk!r}")
+        last = len(parts) - 1
+        return tuple(
+            self._number(part, head=place == 0 and chunk[0] == "*", tail=place == last and chunk[-1] == "*")
+            for place, part in enumerate(parts)
+        )
+
+    def _number(self, key: str, *, head: bool, tail: bool) -> int:
         table = (self._infix if tail else self._suffix) if head else (self._prefix if tail else self._exact)
-        key = fold(atom.strip("*"))
         if key not in table:
             self._count += 1
             table[key] = self._count
@@ -106,17 +127,21 @@ class TermIndex:
         self._forget()
         for name, phrases in terms.items():
             for phrase in phrases:
-                for variant in _variants(_term_words(phrase)):
-                    self._add(name, variant)
+                self._add(name, phrase)
 
-    def _add(self, name: str, atoms: tuple[str, ...]) -> None:
-        if not atoms or atoms[0] == "~":
-            raise ValueError(f"empty term in list {name!r}")
-        node = self._root
-        for atom in atoms:
-            node = node.children.setdefault(_ANY if atom == "~" else self._atoms.number(atom), _Node())
-        if name not in node.ids:
-            node.ids = (*node.ids, name)
+    def _add(self, name: str, phrase: str) -> None:
+        atoms = [number for chunk in phrase.split() for number in self._atoms.numbers(chunk)]
+        if not atoms or atoms[0] == _ANY:
+            raise ValueError(f"empty term in list {name!r}: {phrase!r}")
+        for variant in [atoms] if _ANY not in atoms else _variants(atoms):
+            node = self._root
+            for atom in variant:
+                following = node.children.get(atom)
+                if following is None:
+                    following = node.children[atom] = _Node()
+                node = following
+            if name not in node.ids:
+                node.ids = (*node.ids, name)
 
     def _forget(self) -> None:
         """Begin with no words and no states known."""
@@ -217,29 +242,10 @@ def outermost(matches: Iterable[Placed]) -> list[Placed]:
     return kept
 
 
-def _term_words(phrase: str) -> tuple[str, ...]:
-    """Split a term as a text would be split, keeping the stars of its word patterns."""
-    atoms: list[str] = []
-    for chunk in phrase.split():
-        if chunk == "~":
-            atoms.append(chunk)
-            continue
-        plain = chunk.strip("*")
-        parts = [fold(plain)] if plain.isalnum() else list(cut(chunk).words)
-        if not parts:
-            raise ValueError(f"no word in {phrase!r}")
-        parts[0] = "*" + parts[0] if chunk.startswith("*") else parts[0]
-        parts[-1] = parts[-1] + "*" if chunk.endswith("*") else parts[-1]
-        atoms.extend(parts)
-    return tuple(atoms)
-
-
-def _variants(atoms: tuple[str, ...]) -> list[tuple[str, ...]]:
+def _variants(atoms: Sequence[int]) -> list[list[int]]:
     """Write out each wildcard as none to three single words."""
-    if "~" not in atoms:
-        return [atoms]
-    variants: list[tuple[str, ...]] = [()]
+    variants: list[list[int]] = [[]]
     for atom in atoms:
-        lengths = range(_WILDCARD_WORDS + 1) if atom == "~" else (1,)
-        variants = [(*head, *((atom,) * length)) for head in variants for length in lengths]
+        lengths = range(_WILDCARD_WORDS + 1) if atom == _ANY else (1,)
+        variants = [[*head, *([atom] * length)] for head in variants for length in lengths]
     return variants

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cds_service.domain.vocabulary import FindingId, Status
 from cds_service.knowledge.findings import load_grammar
@@ -55,7 +56,17 @@ def levels_of(
     bounds: tuple[int, int],
 ) -> tuple[str, ...]:
     """Return the levels that a sentence gives to a mention; empty when it names none near it."""
-    named = [group for group in groups if not group.root and not _is_elsewhere(words, mention, group, bounds)]
+    if not groups:
+        return ()
+    clause = _clause(words, mention, bounds)
+    leaves = any(map(_is_leaving, words.words[clause[0] : clause[1] + 1]))
+    named = [
+        group
+        for group in groups
+        if not group.root
+        and not (leaves and not clause[0] <= group.first <= clause[1])
+        and not _is_elsewhere(words, mention, group, bounds)
+    ]
     if not named:
         return ()
     measured = sorted((_cost(words, mention, group, bounds), number) for number, group in enumerate(named))
@@ -77,17 +88,25 @@ def levels_of(
 
 
 def _is_elsewhere(words: Words, mention: Mention, group: LevelGroup, bounds: tuple[int, int]) -> bool:
-    """Tell a level that a mention cannot take: the one the cord ends at, and that of the clause before "elsewhere"."""
-    for index in range(max(bounds[0], group.first - _END_REACH), group.first):
+    """Tell a level that a mention cannot take: the one the cord ends at."""
+    start = max(bounds[0], group.first - _END_REACH)
+    ends = any(map(_may_end, words.words[start : group.first]))
+    for index in range(start, group.first) if ends else ():
         word = words.words[index]
         if word.startswith(_ENDING) or (word.startswith(_SITUATED) and _of_conus(words, index, bounds[0])):
             return True
-    if mention.claims is Status.ABSENT and _is_end_of_cord(words, group, bounds):
-        return True
-    first, last = _clause(words, mention, bounds)
-    if first <= group.first <= last:
-        return False
-    return any(words.words[index].startswith(_ELSEWHERE) for index in range(first, last + 1))
+    return mention.claims is Status.ABSENT and _is_end_of_cord(words, group, bounds)
+
+
+@lru_cache(maxsize=8192)
+def _is_leaving(word: str) -> bool:
+    """Tell "elsewhere", which is not at the level that the clause before names."""
+    return word.startswith(_ELSEWHERE)
+
+
+@lru_cache(maxsize=8192)
+def _may_end(word: str) -> bool:
+    return word.startswith((*_ENDING, *_SITUATED))
 
 
 def _of_conus(words: Words, index: int, first: int) -> bool:
