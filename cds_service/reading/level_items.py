@@ -22,6 +22,15 @@ _UNITS = frozenset(
 )
 
 
+ROMAN_NAMES = {
+    letter.lower() + roman: f"{REGIONS[letter.lower()]}{number}"
+    for letter in "CDTLS"
+    for roman, number in ROMAN.items()
+    if f"{REGIONS[letter.lower()]}{number}" in INDEX
+}
+_NAMING = ("vertebr", "corp", "disc", "nivel", "platou", "segment", "interspa", "spati", "etaj", "apofiz", "pedicul")
+
+
 class Item(NamedTuple):
     """One vertebra, or two joined by a dash; ``end`` is the word after."""
 
@@ -33,9 +42,7 @@ class Item(NamedTuple):
 
 def single(words: Words, index: int, region: str = "") -> tuple[str, int] | None:
     """Read one vertebra at a word, or a bare number when the region is known; return it and the next word."""
-    if index >= len(words):
-        return None
-    word = words.words[index]
+    word = words.words[index] if index < len(words) else ""
     match = _JOINED.fullmatch(word)
     if match:
         name = vertebra(REGIONS[match[1]], match[2])
@@ -51,10 +58,29 @@ def single(words: Words, index: int, region: str = "") -> tuple[str, int] | None
         number = "" if words.words[index + 2 : index + 3] == ("s",) else ROMAN[words.words[index + 1]]
         name = vertebra(REGIONS[word], number) if number and words.gaps[index + 1] is Gap.SOFT else None
         return (name, index + 2) if name else None
+    if word in ROMAN_NAMES and (name := _roman_name(words, index)):
+        return name, index + 1
     if region and word.isdigit() and len(word) <= _TWO_DIGITS and not unit_follows(words, index):
         name = vertebra(region, word)
         return (name, index + 1) if name else None
     return None
+
+
+def _roman_name(words: Words, index: int) -> str | None:
+    """Read "LV-SI" and "corpul LIV": capitals, joined by a dash or behind a word for a vertebra."""
+    if not _is_roman(words, index):
+        return None
+    near = [n for n in (index, index + 1) if 0 < n < len(words) and words.between(n).strip() in DASHES]
+    joined = any(_is_roman(words, n - 1) and _is_roman(words, n) for n in near)
+    before = words.words[index - 1] if index and words.gaps[index] is Gap.SOFT else ""
+    if not joined and not before.startswith(_NAMING):
+        return None
+    return ROMAN_NAMES[words.words[index]]
+
+
+def _is_roman(words: Words, index: int) -> bool:
+    raw = words.text[words.starts[index] : words.ends[index]]
+    return words.words[index] in ROMAN_NAMES and raw.isupper()
 
 
 def unit_follows(words: Words, index: int) -> bool:

@@ -75,6 +75,8 @@ VERTEBRA_BEFORE = (
     "at", "level", "vertebr", "vertebra", "nivel", "corp", "disc", "disk", "wirbel", "hohe", "bei", "body", "bodies",
     "etaj", "from", "of", "dorsal", "thoracic", "toracal", "thorakal", "segment", "between", "intervertebral",
 )  # fmt: skip
+# "edem medular T1-T2": what swells or is pressed on lies at a level
+SWOLLEN_BEFORE = ("edem", "odem", "medular", "compres", "hern", "protru", "fractur", "tasar", "abces", "maduv", "cord")
 BODY_WORDS = ("vertebr", "body", "wirbel", "corp")
 ROOT_AFTER = ("nerve", "root", "nervenwurzel", "wurzel", "radicul", "dermatom", "myotom", "spinalnerv", "ganglion")
 ROOT_BEFORE = ("root", "nervenwurzel", "wurzel", "radacin", "radicul", "nerve", "nerv", "spinalnerv", "dermatom")

@@ -4,7 +4,16 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from cds_service.domain.vocabulary import Language
-from cds_service.reading.level_items import DASHES, REGIONS, Item, item_at, partner_below, single, unit_follows
+from cds_service.reading.level_items import (
+    DASHES,
+    REGIONS,
+    ROMAN_NAMES,
+    Item,
+    item_at,
+    partner_below,
+    single,
+    unit_follows,
+)
 from cds_service.reading.level_names import COUNT, INDEX, ORDER, named
 from cds_service.reading.level_words import (
     AND_WORDS,
@@ -17,6 +26,7 @@ from cds_service.reading.level_words import (
     ROOT_BEFORE,
     ROOT_SKIP,
     SEQUENCE_AFTER,
+    SWOLLEN_BEFORE,
     VERTEBRA_AFTER,
     VERTEBRA_BEFORE,
 )
@@ -68,7 +78,12 @@ def find_levels(words: Words, language: Language) -> list[LevelGroup]:
 def _may_begin(word: str) -> bool:
     """Tell quickly the words that no level begins with."""
     return (
-        word in REGIONS or word[-1].isdigit() or word[0].isdigit() or word in ORDINALS or word in NAMED_WORDS
+        word in ROMAN_NAMES
+        or word in REGIONS
+        or word[-1].isdigit()
+        or word[0].isdigit()
+        or word in ORDINALS
+        or word in NAMED_WORDS
     ) or word.startswith(tuple(NAMED))
 
 
@@ -264,15 +279,17 @@ def _enumerated(words: Words, found: Item) -> bool:
 
 def _is_sequence(words: Words, first: int, end: int, levels: list[str]) -> bool:
     """Tell T1 and T2 as sequences from the first thoracic vertebrae."""
-    if not set(levels) <= {"T1", "T2", "T1-T2"} or not words.words[first].startswith("t") or end - first > 3:  # noqa: PLR2004
-        return False
-    if words.words[first].startswith("th"):
+    if not set(levels) <= {"T1", "T2", "T1-T2"} or words.words[first][:2] not in {"t", "t1", "t2"} or end - first > 3:  # noqa: PLR2004
         return False
     after = words.words[end] if end < len(words) and words.gaps[end] < Gap.CLAUSE else ""
     before = words.words[first - 1] if first and words.gaps[first] < Gap.CLAUSE else ""
-    if after.startswith(VERTEBRA_AFTER) or (
-        before.startswith(VERTEBRA_BEFORE) and not after.startswith(SEQUENCE_AFTER)
-    ):
+    if after.startswith(VERTEBRA_AFTER):
+        return False
+    # after a comma "T1 and T2, completing ..." goes on with anything
+    goes_on = end < len(words) and words.gaps[end] is Gap.SOFT
+    if before.startswith(VERTEBRA_BEFORE) and not (goes_on and after.startswith(SEQUENCE_AFTER)):
+        return False
+    if "-" in levels[0] and words.between(end - 1).strip() == "-" and before.startswith(SWOLLEN_BEFORE):
         return False
     if after.startswith(SEQUENCE_AFTER):
         return True

@@ -36,7 +36,10 @@ def refine(findings: Sequence[TextFinding]) -> list[TextFinding]:
         return [_solid(finding) for finding in findings]
     refined = []
     for finding in findings:
-        if finding.finding is FindingId.SOFT_MASS and finding.status in _STANDING and _is_component(finding):
+        if infected and finding.status is Status.ABSENT and _is_epidural_extension(finding):
+            # "spondylodiscitis without epidural extension" denies the phlegmon
+            refined.append(replace(finding, finding=FindingId.ABSCESS_EPIDURAL))
+        elif finding.finding is FindingId.SOFT_MASS and finding.status in _STANDING and _is_component(finding):
             refined.append(replace(finding, finding=FindingId.PARAVERTEBRAL_EDEMA))
         else:
             refined.append(finding)
@@ -121,6 +124,12 @@ def _harmless(finding: TextFinding) -> TextFinding:
 def _named(finding: TextFinding) -> str:
     start = finding.span.start - finding.sentence_span.start
     return finding.sentence[start : start + finding.span.end - finding.span.start].lower()
+
+
+def _is_epidural_extension(finding: TextFinding) -> bool:
+    words = _named(finding)
+    extends = any(word in words for word in ("extensi", "ausdehn", "ausbreit"))
+    return finding.finding is FindingId.SOFT_MASS and extends and ("epidural" in words or "peridural" in words)
 
 
 def _is_component(finding: TextFinding) -> bool:

@@ -38,6 +38,10 @@ _SECTIONS_OF_ONE_LINE = frozenset({Section.INDICATION, Section.TECHNIQUE, Sectio
 # "lumbar.There": a full stop without a space ends a sentence after a whole word only
 _GLUED_WORD = 4
 _LIST_DIGITS = 2
+# Romanian words cut short, at whose stop a sentence ends only before a capital
+_SHORTENED = frozenset(
+    {"stg", "drp", "bilat", "paramed", "mediolat", "posterolat", "postlat", "circumf", "foram", "lomb", "cerv", "dors"}
+)
 _SIDES = frozenset({"bds", "li", "re", "linkss", "rechtss"})
 # "MRT der LWS vom 3.5.: ..." opens what was found, even inside a history
 _EXAMINATIONS = frozenset(
@@ -168,7 +172,7 @@ def _stops(words: Words, index: int, between: str) -> bool:
     if before in _ABBREVIATIONS or (len(before) == 1 and before.isalpha()):
         return ")" in between
     if not before.isdigit():
-        return True
+        return before not in _SHORTENED or not raw[0].islower()
     # "1. Mild" opens a list item, "12. BWK" is a level; a number that ends a sentence follows a word
     ends = index == 1 or words.gaps[index - 1] is Gap.SOFT or len(before) > _LIST_DIGITS
     return raw.isupper() and ends and words.words[index] not in _ORDINAL_NOUNS
