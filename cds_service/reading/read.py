@@ -8,6 +8,7 @@ from cds_service.domain.facts import Reading, ReportText, Span, StatedFact, Text
 from cds_service.domain.vocabulary import BodyRegion, FindingId, Language, Section, Status
 from cds_service.knowledge.findings import FindingsKnowledge, LanguageKnowledge, load_grammar
 from cds_service.reading.assertion import STATES, Assertion, assertion, live_cues
+from cds_service.reading.compiled import CompiledLanguages
 from cds_service.reading.conflicts import settle
 from cds_service.reading.details import millimetres_of, percent_of, qualifiers_of, trend_of
 from cds_service.reading.ellipsis import elided
@@ -16,13 +17,13 @@ from cds_service.reading.language import Evidence, LanguageDetector, Part, decla
 from cds_service.reading.levels import LevelGroup
 from cds_service.reading.lexicon import OTHER, Hit, Hits, Lexicon
 from cds_service.reading.marrow_or_cord import resolve
-from cds_service.reading.mentions import Composer, Mention, Surroundings, anatomy_names
+from cds_service.reading.mentions import Mention, Surroundings, anatomy_names
 from cds_service.reading.outside import extraspinal, is_spinal
 from cds_service.reading.placing import Named, fitting, has_own_place, levels_of, topic_of
 from cds_service.reading.refine import refine
 from cds_service.reading.sections import by_content
 from cds_service.reading.sentences import Sentence, split
-from cds_service.reading.stated import Conditions, StatedReader, onset_days
+from cds_service.reading.stated import Conditions, onset_days
 from cds_service.reading.technique import technique_of
 from cds_service.reading.words import Words, cut
 from cds_service.reading.wrapping import unwrapped
@@ -75,7 +76,7 @@ class _Allowance:
 
 
 class Reader:
-    """Compiled once; reads any number of reports. Linear in the length of the text."""
+    """Compiled once, each language when it is first read; reads any number of reports, linear in their length."""
 
     def __init__(
         self,
@@ -83,10 +84,8 @@ class Reader:
         languages: Mapping[Language, LanguageKnowledge],
         conditions: Conditions,
     ) -> None:
-        self._lexicons = {code: Lexicon(findings, known) for code, known in languages.items()}
-        self._composers = {code: Composer(lexicon) for code, lexicon in self._lexicons.items()}
+        self._compiled = CompiledLanguages(findings, languages, conditions)
         self._detector = LanguageDetector(languages)
-        self._stated = {code: StatedReader(conditions, code) for code in languages}
 
     def read(
         self,
@@ -143,12 +142,12 @@ class Reader:
         spine = False
         onset: int | None = None
         for language in dict.fromkeys(part.language for part in parts):
-            lexicon = self._lexicons[language]
+            lexicon = self._compiled[language].lexicon
             own = [part for part in parts if part.language is language]
             prepared = [self._prepare(cuts[n], n, texts[n].text, lexicon) for n in dict.fromkeys(p.index for p in own)]
             spinal = _is_spinal(title, prepared, lexicon.unspecific)
             for text in prepared:
-                told = self._stated[language].facts(text.words, text.hits, text.sentences, text.index)
+                told = self._compiled[language].stated.facts(text.words, text.hits, text.sentences, text.index)
                 stated += (s for s in told if any(p.holds(s.text_index, s.span.start) for p in own))
                 read = self._findings(text, language, time, spinal=spinal)
                 findings += (f for f in read if any(p.holds(f.text_index, f.span.start) for p in own))
@@ -158,7 +157,7 @@ class Reader:
             onset = next((d for d in days if d is not None), None) if onset is None else onset
         main = parts[0].language if parts else Language.EN
         told_apart, ambiguous = resolve(refine(findings))
-        settled, conflicts = settle(told_apart, self._lexicons[main].emergency)
+        settled, conflicts = settle(told_apart, self._compiled[main].lexicon.emergency)
         return Reading(
             main,
             tuple(settled),
@@ -196,7 +195,7 @@ class Reader:
     def _findings(
         self, text: _Prepared, language: Language, time: _Allowance, *, spinal: bool | None
     ) -> list[TextFinding]:
-        composer = self._composers[language]
+        known = self._compiled[language]
         found: list[TextFinding] = []
         anatomy: frozenset[str] = frozenset()
         topic: tuple[str, ...] = ()
@@ -219,8 +218,8 @@ class Reader:
             if (sentence.section in _STATING or sentence.told) and (here.literal or here.process):
                 head = frozenset({"level"}) if sentence.head else frozenset()
                 around = Surroundings(head or anatomy, spinal)
-                mentions = composer.mentions(text.words, here.anatomy, here.process, here.literal, around)
-                mentions += extraspinal(here, self._lexicons[language])
+                mentions = known.composer.mentions(text.words, here.anatomy, here.process, here.literal, around)
+                mentions += extraspinal(here, known.lexicon)
                 if mentions:
                     inherited = _inherited(text.words, sentence, topic, last_levels)
                     found += _described(text, sentence, mentions, here, inherited, language)
