@@ -1,7 +1,7 @@
 """Turns the cards of the decision tables into planned cards: causes, levels, dates, values and missing facts."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from types import MappingProxyType
 
 from cds_service.domain.assessment import (
@@ -109,7 +109,7 @@ class Planner:
             params=self._params(card),
             add_lines=(*card.add_lines, *self._more_lines(card)),
             drop_lines=(*card.drop_lines, *self._fewer_lines(card)),
-            drafts=tuple(dated(draft, self._context.thresholds, self._context.as_of) for draft in card.drafts),
+            drafts=tuple(dated(draft, self._context) for draft in card.drafts),
             evidence=self._references(card, signals),
             missing=missing_facts(self._context, self._state, card),
             levels=self._levels(card, signals),
@@ -338,11 +338,22 @@ def _due(due: Due, limits: Thresholds) -> tuple[timedelta, timedelta]:
     return first.span, last.span
 
 
-def dated(draft: LaneDraft, limits: Thresholds, as_of: datetime) -> Draft:
-    """Draft order with its window in days; a draft that is due now has no window."""
+# Controls of the plan. The source (seed report, A20 and A21) counts them from the examination; counted from the call
+# they would move away each time the chart is opened.
+_FROM_EXAMINATION = frozenset({Due.VISIT, Due.VISIT_EARLY, Due.MRI_FOLLOW_UP})
+
+
+def dated(draft: LaneDraft, context: RuleContext) -> Draft:
+    """Draft order with its window in days; a draft that is due now has no window.
+
+    Controls count from the examination. A window that has begun starts today; one that is over counts from today,
+    since the plan begins no earlier than somebody reads it.
+    """
     first: date | None = None
     last: date | None = None
     if draft.due is not Due.NOW:
-        start, end = _due(draft.due, limits)
-        first, last = (as_of + start).date(), (as_of + end).date()
+        start, end = _due(draft.due, context.thresholds)
+        examined = context.mri_day if draft.due in _FROM_EXAMINATION else None
+        day = context.today if examined is None or examined + end < context.today else examined
+        first, last = max(day + start, context.today), day + end
     return Draft(draft.kind, draft.priority, first, last, draft.quantity, draft.note)

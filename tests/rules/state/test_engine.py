@@ -354,12 +354,30 @@ def test_markers_are_shown_with_the_word_whether_they_count(engine: Engine, fact
     assert shown == {"CRP": False, "ESR": True, "WBC": True}
 
 
-def test_drafts_fall_due_inside_their_window(engine: Engine, facts_of: Facts) -> None:
-    assessment = engine.assess(facts_of({"findings": ["F-EDEMA L3"], "labs": ["CRP 2"], "age": 64, "sex": "male"}))
-    visit = next(d for card in assessment.cards for d in card.drafts if d.kind is DraftKind.FOLLOW_UP_VISIT)
-    assert visit.occurrence is not None
-    assert visit.occurrence_end is not None
-    assert [(day - facts_of({}).as_of.date()).days for day in (visit.occurrence, visit.occurrence_end)] == [14, 21]
+@pytest.mark.parametrize(
+    ("days_ago", "visit", "mri"),
+    [(0, (14, 21), (42, 56)), (2, (12, 19), (40, 54)), (16, (0, 5), (26, 40)), (30, (14, 21), (12, 26))],
+)
+def test_controls_count_from_the_examination_and_never_lie_in_the_past(
+    engine: Engine,
+    facts_of: Facts,
+    make_report: MakeReport,
+    days_ago: int,
+    visit: tuple[int, int],
+    mri: tuple[int, int],
+) -> None:
+    """A window that has passed counts from today, so that the plan still has its visit."""
+    facts = facts_of({"labs": ["CRP 2", "ESR 6"]})
+    assessment = engine.assess(with_reports(facts, make_report(["F-EDEMA L3"], days_ago=days_ago)))
+    today = facts.as_of.date()
+    due = {
+        d.kind: ((d.occurrence - today).days, (d.occurrence_end - today).days)
+        for card in assessment.cards
+        for d in card.drafts
+        if card.text_id == "C80" and d.occurrence and d.occurrence_end
+    }
+    assert due[DraftKind.FOLLOW_UP_VISIT] == visit
+    assert due[DraftKind.MRI_FOLLOW_UP] == mri
 
 
 @pytest.mark.parametrize("signing", [False, True])
