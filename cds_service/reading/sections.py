@@ -36,6 +36,13 @@ _WHEN = (
     "cancer",
     "antibiotic",
 )
+_ASKING = frozenset(
+    {
+        "is", "are", "does", "do", "did", "can", "could", "what", "why", "how", "should", "would", "will", "has",
+        "have", "was", "were", "am", "who", "which", "ist", "sind", "kann", "konnte", "warum", "wie", "hat", "haben",
+        "este", "sunt", "poate", "ce", "cum", "exista",
+    }
+)  # fmt: skip
 # words that only tell whose spine it is
 _WHO = ("year", "yo", "y", "yr", "old", "patient", "female", "male")
 
@@ -52,7 +59,7 @@ def by_content(sentences: Sequence[Sentence], words: Words, hits: Hits) -> list[
     found: list[Sentence] = []
     shows = [number for number, sentence in enumerate(sentences) if _has(shown, sentence)]
     opening = bool(shows) and len(sentences) > 1
-    for number, sentence in enumerate(sentences):
+    for number, sentence in enumerate(_without_questions(sentences, words)):
         if not opening or sentence.section is not Section.BODY:
             found.append(sentence)
             opening = opening and sentence.section in {Section.INDICATION, Section.TECHNIQUE, Section.COMPARISON}
@@ -72,6 +79,16 @@ def by_content(sentences: Sequence[Sentence], words: Words, hits: Hits) -> list[
             opening = False
         found.append(sentence)
     return found
+
+
+def _without_questions(sentences: Sequence[Sentence], words: Words) -> list[Sentence]:
+    """Give a whole question, "Is that a pinched nerve?", the section of what is only asked."""
+    return [
+        sentence._replace(section=Section.INDICATION)
+        if sentence.asked and sentence.section is Section.BODY and words.words[sentence.first] in _ASKING
+        else sentence
+        for sentence in sentences
+    ]
 
 
 def _describes(
