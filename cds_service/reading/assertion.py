@@ -28,6 +28,8 @@ _PAST = frozenset({"historical", "aged"})
 # a denial reaches over any comma of its list, and age may be told last: "wedging of T7 and T8, with an old look"
 _UNSEGMENTED = _OUTRIGHT | _PAST
 _PAST_REACH = 6
+# "Fraktur LWK 1: nein"
+_ANSWER_REACH = 5
 _COPULAS = frozenset(
     {"ist", "sind", "war", "waren", "erscheint", "erscheinen", "is", "are", "appears", "appear", "este", "sunt"}
 )
@@ -242,7 +244,8 @@ def _answers(words: Words, bounds: tuple[int, int], mention: Mention, cue: Cue) 
     """Tell the answer of a form, "Fracture: no" or "Edema - none", from a denial that begins a new statement."""
     return (
         cue.kind in _OUTRIGHT
-        and cue.hit.first == mention.last + 1
+        and 0 < cue.hit.first - mention.last <= _ANSWER_REACH
+        and all(words.gaps[n] is Gap.SOFT for n in range(mention.last + 1, cue.hit.first))
         and cue.hit.last == bounds[1] - 1
         and words.gaps[cue.hit.first] is Gap.CLAUSE
     )

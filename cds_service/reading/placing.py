@@ -19,6 +19,7 @@ _ALONE_FARTHEST = 40
 _TOPIC_DISTANCE = 4
 _HEAD_DISTANCE = 2
 _TOPIC_OPENING = 5
+_CONTRASTING = frozenset({"jedoch", "aber", "allerdings", "hingegen", "but", "however", "dar", "insa"})
 _GAP_COST = {Gap.SOFT: 0, Gap.COMMA: 3, Gap.CLAUSE: 8, Gap.STOP: 20}
 _CLAUSE_REACH = 12
 _END_REACH = 4
@@ -214,6 +215,9 @@ def _cost(words: Words, mention: Mention, group: LevelGroup, bounds: tuple[int, 
         cost += 0 if bracket else _GAP_COST[words.gaps[index]]
         if index < high:
             cost += _WORD_COST.get(words.words[index], 0)
+        if group.first > mention.last and words.words[index] in _CONTRASTING:
+            # "no herniation, but degeneration of L5-S1": what follows the contrast has a place of its own
+            return _ALONE_FARTHEST + 1
     cost = max(cost, 0)
     if _is_topic(words, group, bounds):
         headed = group.last + 1 < bounds[1] and ":" in words.between(group.last + 1)
