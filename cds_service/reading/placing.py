@@ -22,6 +22,7 @@ _TOPIC_OPENING = 5
 _CONTRASTING = frozenset({"jedoch", "aber", "allerdings", "hingegen", "but", "however", "dar", "insa"})
 _GAP_COST = {Gap.SOFT: 0, Gap.COMMA: 3, Gap.CLAUSE: 8, Gap.STOP: 20}
 _CLAUSE_REACH = 12
+_NEXT_CLAUSE = 9
 _END_REACH = 4
 _ENDING = ("terminat", "ending", "ends", "endet", "endend", "termina")
 # the level at which a cord ends is no place of what is said of it: "con medular situat la nivel L1"
@@ -35,8 +36,15 @@ _TO_CONUS = frozenset(
     }
 )  # fmt: skip
 _ELSEWHERE = ("otherwise", "elsewhere", "remaining", "remainder", "ubrig", "sonst", "ansonst", "restul", "celelalte")
+_JOINTS = frozenset({FindingId.SACROILIAC, FindingId.SPONDYLOARTHRITIS_STATED})
+_INTERVENING = ("interven", "oppos", "appos", "dazwischenlieg", "intermediar")
+# words that begin a statement of its own
+_CONTRASTS = frozenset({"but", "however", "although", "though", "aber", "jedoch", "allerdings", "dar", "insa"})
+_PERSONS = frozenset({"she", "he", "they", "patient", "there", "er", "sie", "es"})
+_AND = frozenset({"and", "und", "si"})
 # findings of a whole spine, of marrow, and of the disc between two vertebrae
-_WHOLE = frozenset({FindingId.DEFORMITY, FindingId.KYPHOSIS, FindingId.DEGENERATIVE_CHANGE})
+_CURVES = frozenset({FindingId.DEFORMITY, FindingId.KYPHOSIS})
+_WHOLE = frozenset({*_CURVES, FindingId.DEGENERATIVE_CHANGE})
 _MARROW = frozenset({FindingId.EDEMA, FindingId.MARROW_SIGNAL})
 _DISCS = frozenset({FindingId.DISC_FLUID, FindingId.DISC_ENHANCEMENT, FindingId.DISC_DEGENERATION})
 _GRAMMAR = load_grammar().levels
@@ -70,7 +78,13 @@ def levels_of(
     ]
     if not named:
         return ()
-    measured = sorted((_cost(words, mention, group, bounds), number) for number, group in enumerate(named))
+    first, last = _clause(words, mention, bounds)
+    # what stands between the same two commas before a mention comes before what follows behind the next comma
+    own = any(first <= group.first < mention.first for group in named)
+    measured = sorted(
+        (_cost(words, mention, group, bounds) + (_NEXT_CLAUSE if own and group.first > last else 0), number)
+        for number, group in enumerate(named)
+    )
     cost, number = measured[0]
     if cost > (_FARTHEST if len(named) > 1 else _ALONE_FARTHEST):
         return ()
@@ -165,24 +179,75 @@ def fitting(
 ) -> tuple[str, ...]:
     """Return the levels that a finding of this kind can have, of those its sentence gives.
 
-    The curve of the spine has none that another finding stands with, a sacroiliac joint none but the sacrum, and a
-    disc between two vertebrae the segment.
+    What stands in a statement of its own has none of another. The curve of the spine has none that another finding
+    stands with, a sacroiliac joint none but the sacrum, and a disc between two vertebrae the segment.
     """
-    if mention.finding is FindingId.SACROILIAC:
+    if mention.finding in _JOINTS:
         return tuple(level for level in levels if level.startswith("S"))
-    if not levels or has_own_place(words, mention, named.groups, bounds):
+    if not levels or _is_contrasted(words, mention, levels, named.groups, bounds):
+        return ()
+    segment = _segment_of(levels)
+    if segment and _intervenes(words, mention):
+        return segment
+    if _is_beyond_another(mention, levels, named):
+        return ()
+    if has_own_place(words, mention, named.groups, bounds):
         return levels
+    return () if _is_of_the_whole(words, mention, named, bounds) else (mention.finding in _DISCS and segment) or levels
+
+
+def _is_of_the_whole(words: Words, mention: Mention, named: Named, bounds: tuple[int, int]) -> bool:
+    """Tell a curve beside a finding that has the level to itself, and marrow beside a sacroiliac joint."""
+    if mention.finding in _CURVES:
+        return ()
     if mention.finding in _WHOLE and any(
         has_own_place(words, other, named.groups, bounds) for other in named.mentions if other.finding not in _WHOLE
     ):
-        return ()
+        return True
     first, last = _clause(words, mention, bounds)
-    if mention.finding in _MARROW and any(a.name == "sij" and first <= a.first <= last for a in named.anatomy):
+    return mention.finding in _MARROW and any(a.name == "sij" and first <= a.first <= last for a in named.anatomy)
+
+
+def _segment_of(levels: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the segment between two neighbouring vertebrae, nothing for other levels."""
+    if len(levels) != 2 or "-" in "".join(levels):  # noqa: PLR2004
         return ()
-    if mention.finding in _DISCS and len(levels) == 2 and "-" not in "".join(levels):  # noqa: PLR2004
-        one, two = sorted(levels, key=INDEX.__getitem__)
-        return (f"{one}-{two}",) if INDEX[two] == INDEX[one] + 1 else levels
-    return levels
+    one, two = sorted(levels, key=INDEX.__getitem__)
+    return (f"{one}-{two}",) if INDEX[two] == INDEX[one] + 1 else ()
+
+
+def _intervenes(words: Words, mention: Mention) -> bool:
+    """Tell "the intervening disc" and "the opposing endplates" of the two vertebrae named before."""
+    around = words.words[max(mention.from_ - 2, 0) : mention.to + 1]
+    return any(word.startswith(_INTERVENING) for word in around)
+
+
+def _is_contrasted(
+    words: Words, mention: Mention, levels: tuple[str, ...], groups: Sequence[LevelGroup], bounds: tuple[int, int]
+) -> bool:
+    """Tell a statement of its own: "edema at T6 and T7, but the collection had resolved"."""
+    before = [g for g in groups if g.last < mention.first and set(g.levels) & set(levels)]
+    if not before or _is_topic(words, before[-1], bounds) or any(g.first > mention.first for g in groups):
+        return False
+    between = range(before[-1].last + 1, mention.first)
+    return any(
+        words.words[n] in _CONTRASTS or (words.words[n] in _PERSONS and words.words[n - 1] in _AND) for n in between
+    )
+
+
+def _is_beyond_another(mention: Mention, levels: tuple[str, ...], named: Named) -> bool:
+    """Tell an abscess beside the spine that another finding stands between and the level: "L4-5 discitis with ..."."""
+    if mention.finding is not FindingId.ABSCESS_PARASPINAL:
+        return False
+    near = [g for g in named.groups if set(g.levels) & set(levels)]
+    return bool(near) and all(
+        any(
+            min(g.last, mention.last) < other.first and other.last < max(g.first, mention.first)
+            for other in named.mentions
+            if other.finding is not mention.finding
+        )
+        for g in near
+    )
 
 
 def topic_of(words: Words, groups: Sequence[LevelGroup], bounds: tuple[int, int]) -> tuple[str, ...]:
