@@ -18,8 +18,9 @@ def row_judge() -> Answerer:
 
     def judge(row: Mapping[str, Any]) -> Mapping[str, Any]:
         identifier, sentence, phrase = row.get("id"), row.get("sentence"), row.get("phrase")
-        if not (isinstance(identifier, str) and isinstance(sentence, str) and isinstance(phrase, str)):
-            raise ValueError("a row needs an id, a sentence and a phrase")  # noqa: TRY004 - a fault of the input
+        named = isinstance(identifier, str | int) and not isinstance(identifier, bool)
+        if not (named and isinstance(sentence, str) and isinstance(phrase, str)):
+            raise ValueError("a row needs an id, a sentence and a phrase")
         language = row.get("language")
         said = reader.read(sentence, phrase, language if isinstance(language, str) else None)
         return {

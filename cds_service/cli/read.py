@@ -26,8 +26,10 @@ class RowReader:
     explain: bool
 
     def __call__(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the answer to one row; raise ValueError when it has no id or no text."""
-        identifier, reading = self.corpus.reading(row)
+        """Return the answer to one row with its id as it came; raise ValueError when it has no id or no text."""
+        identifier = row.get("id")
+        numbered = isinstance(identifier, int) and not isinstance(identifier, bool)
+        _, reading = self.corpus.reading({**row, "id": str(identifier)} if numbered else row)
         if self.labels == "full":
             language = reading.language.value if reading.language else None
             return {

@@ -19,6 +19,7 @@ from cds_service.domain.facts import (
     Report,
 )
 from cds_service.fhir.conditions import ConditionReader, EntryFacts, EntryFinders
+from cds_service.fhir.documents import read_document
 from cds_service.fhir.gaps import GapLog
 from cds_service.fhir.history import AllergyReader, DeviceReader, ProcedureReader, demographics
 from cds_service.fhir.identity import PatientCheck, ReferenceIndex
@@ -68,6 +69,7 @@ class _Found:
     """Facts as they come in."""
 
     reports: list[Report] = field(default_factory=list)
+    documents: list[Report] = field(default_factory=list)
     labs: list[LabValue] = field(default_factory=list)
     conditions: list[KnownCondition] = field(default_factory=list)
     medications: list[Medication] = field(default_factory=list)
@@ -152,7 +154,7 @@ class FactExtractor:
         return PatientFacts(
             as_of=moment,
             demographics=person,
-            reports=without_superseded(found.reports),
+            reports=without_superseded((*found.reports, *_only_there(found))),
             labs=labs,
             conditions=tuple(dict.fromkeys(found.conditions)),
             medications=_drugs(found),
@@ -189,9 +191,10 @@ class FactExtractor:
             found.allergies.extend(_some(self._allergies.read(node)))
         elif item.kind in {"Device", "DeviceUseStatement"}:
             found.devices.extend(_some(self._devices.read(node, links)))
+        elif item.kind == "DocumentReference":
+            self._document(item, links, intake, found, in_time)
         elif item.kind not in _SILENT | _READ:
-            # a document may be the report of an outside examination
-            node.note(GapCode.UNEXPECTED_RESOURCE, clinical=item.kind == "DocumentReference")
+            node.note(GapCode.UNEXPECTED_RESOURCE)
 
     def _report(
         self,
@@ -210,6 +213,21 @@ class FactExtractor:
             if inner.text("resourceType") == "Observation":
                 self._observe(inner, links, found)
 
+    def _document(
+        self,
+        item: ReceivedResource,
+        links: Mapping[str, Node],
+        intake: Intake,
+        found: _Found,
+        in_time: Callable[[], bool],
+    ) -> None:
+        """Read the report of an outside spine MRI; any other document may be such a report and is named."""
+        report = read_document(self._reports, item, links, intake, in_time)
+        if report is None:
+            item.node(intake).note(GapCode.UNEXPECTED_RESOURCE, clinical=True)
+        else:
+            found.documents.append(report)
+
     def _observe(self, node: Node, links: Mapping[str, Node], found: _Found) -> None:
         concept = node.concept("code")
         if is_about_pregnancy(concept):
@@ -219,6 +237,20 @@ class FactExtractor:
         found.labs.extend(values)
         if not values:
             found.add(self._symptoms.read(node))
+
+
+def _only_there(found: _Found) -> Iterator[Report]:
+    """Documents whose text no report has: many records keep each report a second time as a document."""
+    known = {_letters(report) for report in found.reports}
+    for document in found.documents:
+        letters = _letters(document)
+        if letters not in known:
+            known.add(letters)
+            yield document
+
+
+def _letters(report: Report) -> str:
+    return "".join(sign for text in report.texts for sign in text.text.casefold() if sign.isalnum())
 
 
 _SILENT_DRAFTS = _SILENT - {"ServiceRequest"}

@@ -22,7 +22,7 @@ _FAILED_SEVERITIES = ("error", "fatal")
 _COMPANIONS = {
     "MedicationRequest": frozenset({"Medication"}),
     "MedicationStatement": frozenset({"Medication"}),
-    "DiagnosticReport": frozenset({"Binary", "Observation"}),
+    "DiagnosticReport": frozenset({"DocumentReference", "Binary", "Observation"}),
 }
 
 

@@ -37,6 +37,12 @@ class PreviewInput:
     gaps: tuple[Gap, ...] = ()
 
 
+_MEMBERS = frozenset({"text", "language", "reportDate", "patient", "labs", "conditions", "medications", "orders"})
+_PATIENT_MEMBERS = frozenset({"age", "sex", "pregnant"})
+_LAB_MEMBERS = frozenset({"name", "code", "value", "unit", "date"})
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
+
+
 @dataclass(frozen=True, slots=True)
 class Preview:
     """Cards with the evaluations they came from: the chart view first, the draft orders after it."""
@@ -52,6 +58,13 @@ class _Form:
         self._body = body
         self._as_of = as_of
         self.problems: list[FieldProblem] = []
+
+    def refuse_unknown(self, given: Mapping[str, Any], known: frozenset[str], path: str = "") -> None:
+        """Name members that nobody reads: a misspelt one would silently change the answer."""
+        for name in sorted(map(str, given.keys() - known)):
+            # what is no plain name may be part of a record, and the answer goes into the log of the client
+            shown = name if _NAME.fullmatch(name) else "?"
+            self.problems.append(FieldProblem(f"{path}{shown}", "is not a member of this form"))
 
     def texts(self, name: str) -> list[str]:
         value = self._body.get(name)
@@ -105,6 +118,7 @@ class _Form:
         if not isinstance(given, dict):
             self.problems.append(FieldProblem("patient", "must be an object"))
             given = {}
+        self.refuse_unknown(given, _PATIENT_MEMBERS, "patient.")
         patient: Resource = {"resourceType": "Patient", "id": _PATIENT_ID}
         age = given.get("age")
         if isinstance(age, int) and not isinstance(age, bool) and 0 <= age <= _MAX_AGE:
@@ -136,6 +150,7 @@ class _Form:
         if not isinstance(lab, dict) or not (lab.get("name") or lab.get("code")):
             self.problems.append(FieldProblem(path, "must be an object with name or code", "required"))
             return {}
+        self.refuse_unknown(lab, _LAB_MEMBERS, f"{path}.")
         code: Resource = {"text": str(lab.get("name") or "")} if lab.get("name") else {}
         if lab.get("code"):
             code["coding"] = [{"system": LOINC, "code": str(lab["code"])}]
@@ -207,6 +222,7 @@ def _order(text: str, index: int) -> Resource:
 
 def _from_form(body: Mapping[str, Any], as_of: datetime) -> PreviewInput:
     form = _Form(body, as_of)
+    form.refuse_unknown(body, _MEMBERS)
     report = form.report()
     patient, pregnancy = form.patient()
     labs = form.labs()

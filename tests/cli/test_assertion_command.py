@@ -45,7 +45,7 @@ def test_each_phrase_is_judged_in_the_order_of_the_lines() -> None:
     [
         ({"id": "1", "sentence": "No edema.", "phrase": "scar"}, "the phrase does not stand in the sentence"),
         ({"id": "1", "sentence": "No edema.", "phrase": " ... "}, "the phrase holds no word"),
-        ({"id": 1, "sentence": "No edema.", "phrase": "edema"}, "a row needs an id, a sentence and a phrase"),
+        ({"id": 1.5, "sentence": "No edema.", "phrase": "edema"}, "a row needs an id, a sentence and a phrase"),
         ({"id": "1", "sentence": "No edema."}, "a row needs an id, a sentence and a phrase"),
     ],
 )

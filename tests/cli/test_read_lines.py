@@ -167,6 +167,14 @@ def test_explained_places_slice_back_to_the_text(labels: str) -> None:
             assert finding["cue"] is None or finding["cue"] in row["text"][first:last]
 
 
+@pytest.mark.parametrize("name", ["read", "assertion"])
+def test_numbers_are_ids_as_well_and_come_back_as_numbers(name: str) -> None:
+    row = {"text": TEXTS[0], "sentence": TEXTS[0], "phrase": "fracture"}
+    result = command(name, rows=[{"id": 7, **row}, {"id": "8", **row}, {"id": True, **row}])
+    assert [answer["id"] for answer in answers(result)] == [7, "8"]
+    assert result.exit_code == 1
+
+
 def test_read_leaves_with_status_1_after_a_broken_line() -> None:
     result = command("read", rows=[b"{\n", {"id": "a", "text": TEXTS[0]}])
     assert result.exit_code == 1

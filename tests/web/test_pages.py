@@ -95,6 +95,9 @@ def test_preview_of_an_earlier_day(world: Any) -> None:
         ({"resourceType": "Bundle", "entry": {"a": 1}}, ["entry"]),
         ({"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Patient"}}] * 2}, ["entry"]),
         ({"hook": "patient-view"}, ["hookInstance", "context"]),
+        ({"text": "Edema of L4.", "medication": ["x"], "labs": [{"name": "CRP", "value": 1, "units": "mg/L"}]},
+         ["medication", "labs[0].units"]),
+        ({"text": "Edema of L4.", "patient": {"agee": 70}, "Mr. Smith, 70": 1}, ["?", "patient.agee"]),
     ],
 )  # fmt: skip
 def test_unusable_previews_name_their_members(client: Any, body: Any, fields: list[str]) -> None:
