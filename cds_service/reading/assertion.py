@@ -42,7 +42,24 @@ _OR_REACH = 6
 # a bare "not" denies its verb or adjective, not the statement after the next comma
 _OF_VERBS = frozenset({"nicht", "not", "nu"})
 # verbs of doubt hold for all that they govern, "could lead to A and B", an adjective for its own noun
-_VERBS = frozenset({"could", "may", "might", "suggest", "suggests", "suggesting", "represent", "represents", "exclude"})
+_RELATIVE = frozenset({"which", "that", "die", "der", "das", "care"})
+_VERBS = frozenset(
+    {
+        "includes",
+        "include",
+        "of",
+        "for",
+        "could",
+        "may",
+        "might",
+        "suggest",
+        "suggests",
+        "suggesting",
+        "represent",
+        "represents",
+        "exclude",
+    }
+)
 # findings that are a state after something: "status post fusion" says that the fusion is there
 STATES = frozenset({FindingId.POSTOPERATIVE, FindingId.IMPLANT, FindingId.CEMENT, FindingId.RADIATION})
 # findings that age words make past; a chronic herniation is still there
@@ -131,7 +148,7 @@ def _decide(mention: Mention, acting: Sequence[Cue], words: Words) -> Assertion:
     for cue in acting:
         by_kind.setdefault(cue.kind, cue.hit)
     # an operation that is only planned has not changed the spine
-    planned = by_kind.get("planned") if mention.finding in STATES else None
+    planned = by_kind.get("planned") if mention.finding in STATES and "historical" not in by_kind else None
     if hit := by_kind.get("unassessable") or planned:
         return Assertion(Status.UNKNOWN, Certainty.POSSIBLE, hit)
     denied = by_kind.get("negated")
@@ -258,7 +275,14 @@ def _ended(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -> 
     listed = forward and not bare and _or_follows(words, high)
     # a remark in commas does not part what is gone from its noun
     everywhere = not listed and cue.kind != "gone"
-    terminators = (other for other in cues if other.kind == "terminating" and (other.forward or everywhere))
+    terminators = (
+        other
+        for other in cues
+        if other.kind == "terminating"
+        and (other.forward or everywhere)
+        # "a herniation, which is no longer seen"
+        and not (cue.kind == "gone" and words.words[other.hit.first] in _RELATIVE)
+    )
     if any(_ends_scope(words, other, low, high) for other in terminators):
         return True
     of_verb = forward and bare and words.words[cue.hit.first] in _OF_VERBS
@@ -269,7 +293,8 @@ def _reaches(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -
     """Tell whether nothing between the words ``low`` and ``high`` ends the scope."""
     if _ended(words, cue, low, high, cues) or not _crosses(words, cue, low, high):
         return False
-    late = cue.kind in _PAST and not cue.forward and high - low <= _PAST_REACH
+    past_reach = _PAST_REACH if cue.hit.first == cue.hit.last else _FOLLOWING_REACH
+    late = cue.kind in _PAST and not cue.forward and high - low <= past_reach
     # "Past medical history: fracture of L1, treated discitis" holds for all that follows
     heading = cue.forward and ":" in words.between(cue.hit.last + 1)
     if late or heading or cue.kind not in _ADJECTIVES:
@@ -309,7 +334,12 @@ def _crosses(words: Words, cue: Cue, low: int, high: int) -> bool:
 
 
 def _joined_later(words: Words, low: int, high: int) -> bool:
-    """Tell "possible left renal cyst and stenosis": after a whole phrase, "and" begins a statement of its own."""
+    """Tell "possible left renal cyst and stenosis": after a whole phrase, "and" begins a statement of its own.
+
+    The last member of a list with commas belongs to the list.
+    """
+    if any(words.gaps[index] is Gap.COMMA for index in range(low + 1, high)) and words.words[high - 1] in _AND:
+        return False
     return any(words.words[index] in _AND for index in range(low + _ADJECTIVE_REACH + 1, high))
 
 

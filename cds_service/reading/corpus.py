@@ -29,7 +29,8 @@ _OF_THE_CANAL = frozenset(
 _DENYING = ("no", "not", "without", "ohne", "kein", "nicht", "fara", "nu", "nici")
 _SPARED = ("involv", "beteiligt", "betroffen", "afectat", "interesat", "spared", "ausgespart")
 _HARDWARE = ("hardware", "implant", "osteosynth", "osteosint", "fremdmaterial", "metall")
-_MODIC = frozenset({FindingId.MODIC1, FindingId.MODIC2, FindingId.MODIC3})
+_SWELLING = frozenset({FindingId.EDEMA, FindingId.EDEMA_ENDPLATE})
+_EXPLAINING = frozenset({FindingId.MODIC1, FindingId.MODIC2, FindingId.MODIC3, FindingId.HEMANGIOMA})
 _SIGNALS = frozenset({FindingId.MARROW_SIGNAL, FindingId.T1_LOW})
 _SWOLLEN = ("edem", "odem")
 _COMPLICATIONS = (
@@ -79,16 +80,17 @@ class CorpusReader:
     def _pairs(self, reading: Reading) -> dict[tuple[str, str], tuple[str, ...]]:
         """Return (label, status) with merged levels, in reading order."""
         pairs: dict[tuple[str, str], dict[str, None]] = {}
-        # the signals of a Modic change that a sentence lists are the change
+        # the signals that a sentence lists beside a Modic change or a hemangioma are those of that
         explained = {
             (f.text_index, f.sentence_span.start)
             for f in reading.findings
-            if f.finding in _MODIC and f.status is Status.PRESENT
+            if f.finding in _EXPLAINING and f.status in {Status.PRESENT, Status.POSSIBLE}
         }
         for finding in reading.findings:
             if finding.status not in _LABELLED or finding.section not in _STATING:
                 continue
-            if finding.finding in _SIGNALS and (finding.text_index, finding.sentence_span.start) in explained:
+            here = (finding.text_index, finding.sentence_span.start)
+            if finding.finding in _SIGNALS and finding.status is not Status.ABSENT and here in explained:
                 continue
             status = _stated(finding)
             for name in self._labels(finding):
@@ -102,7 +104,7 @@ class CorpusReader:
         return {key: tuple(levels) for key, levels in pairs.items()}
 
     def _labels(self, finding: TextFinding) -> list[str]:
-        if finding.finding is FindingId.EDEMA and Qualifier.BY_SIGNAL in finding.qualifiers:
+        if finding.finding in _SWELLING and Qualifier.BY_SIGNAL in finding.qualifiers:
             return ["marrow_signal_abnormality"]
         if finding.finding is FindingId.SACROILIAC and _names_edema(finding):
             return ["bone_marrow_edema"]

@@ -14,6 +14,7 @@ _EDEMA = frozenset({FindingId.EDEMA, FindingId.EDEMA_ENDPLATE, FindingId.EDEMA_D
 _CORD = frozenset({FindingId.CORD, FindingId.CORD_SIGNAL})
 # a denial this many words before a word takes it back
 _REACH = 3
+_CORD_WORDS = frozenset({"maduva", "maduvei", "cordonul", "cordonului", "mielonul", "mielonului"})
 _OF_BONE = ("osos", "osoas", "spongios", "vertebral", "subcondral")
 
 
@@ -27,6 +28,9 @@ def resolve(findings: Sequence[TextFinding]) -> tuple[list[TextFinding], list[Co
     kept: list[TextFinding] = []
     conflicts: list[Conflict] = []
     for finding in findings:
+        if _names_cord(finding):
+            kept.append(replace(finding, finding=FindingId.CORD_SIGNAL))
+            continue
         if not _is_open(finding, cord_is_normal=cord_is_normal):
             kept.append(finding)
             continue
@@ -38,6 +42,16 @@ def resolve(findings: Sequence[TextFinding]) -> tuple[list[TextFinding], list[Co
             sentences = (finding.sentence,)
             conflicts.append(Conflict(ConflictKind.AMBIGUOUS_TERM, FindingId.CORD, sentences, finding.levels))
     return kept, list({conflict.sentences: conflict for conflict in conflicts}.values())
+
+
+def _names_cord(finding: TextFinding) -> bool:
+    """Tell "măduva este comprimată, cu edem medular": the cord is named in the sentence, and no bone."""
+    if finding.language is not Language.RO or finding.finding is not FindingId.EDEMA:
+        return False
+    words = cut(finding.sentence).words
+    cord = any(a in _CORD_WORDS and not _begins(b, _OF_BONE) for a, b in pairwise((*words, "")))
+    named = any(_is_named(a, b) for a, b in pairwise(words))
+    return cord and named and not any(_begins(word, _WORDS["bone"]) for word in words)
 
 
 def _is_open(finding: TextFinding, *, cord_is_normal: bool) -> bool:
