@@ -244,16 +244,17 @@ def _plausible(words: Words, index: int, before: Item, found: Item) -> bool:
         return True
     ahead = INDEX[found.start] - INDEX[before.stop or before.start]
     ends = found.end == len(words) or words.gaps[found.end] is not Gap.SOFT
-    if ahead > 1 and (_enumerated(words, found) or _closes_bodies(words, index)):
+    if ahead > 1 and (_enumerated(words, found) or _closes_bodies(words, index, found.end)):
         return True
     return 0 < ahead <= (_LIST_STEP if ends and words.words[index - 1] in AND_WORDS else 1)
 
 
-def _closes_bodies(words: Words, index: int) -> bool:
-    """Tell the last number of "LWK 1 und 4": the word before the list says that its numbers are vertebrae."""
-    first = index - 1
-    if words.words[first] not in AND_WORDS:
+def _closes_bodies(words: Words, index: int, end: int) -> bool:
+    """Tell a number of "LWK 1 und 4" or "(BWK 3, 6, LWK 1)": the word before the list says that these are vertebrae."""
+    joined = words.words[index - 1] in AND_WORDS
+    if not joined and end < len(words) and words.gaps[end] is Gap.SOFT:
         return False
+    first = index - 1
     while first > 0 and (words.words[first].isdigit() or words.words[first] in AND_WORDS):
         first -= 1
     return words.words[first] in GERMAN_BODIES

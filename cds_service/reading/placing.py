@@ -82,7 +82,10 @@ def levels_of(
     # what stands between the same two commas before a mention comes before what follows behind the next comma
     own = any(first <= group.first < mention.first for group in named)
     measured = sorted(
-        (_cost(words, mention, group, bounds) + (_NEXT_CLAUSE if own and group.first > last else 0), number)
+        (
+            _cost(words, mention, group, bounds) + (_NEXT_CLAUSE if own and _opens_clause(words, group, last) else 0),
+            number,
+        )
         for number, group in enumerate(named)
     )
     cost, number = measured[0]
@@ -100,6 +103,14 @@ def levels_of(
             chosen.insert(len(chosen) if step > 0 else 0, named[index])
             index += step
     return tuple(dict.fromkeys(level for group in chosen for level in group.levels))
+
+
+def _opens_clause(words: Words, group: LevelGroup, last: int) -> bool:
+    """Tell a level that opens the clause it stands in, somewhere behind the word ``last``: ", L5/S1 prolapse"."""
+    index = group.first
+    while index > last + 1 and words.gaps[index] is Gap.SOFT and words.words[index - 1] in _TOPIC_WORDS:
+        index -= 1
+    return index > last and words.gaps[index] is not Gap.SOFT
 
 
 def _is_elsewhere(words: Words, mention: Mention, group: LevelGroup, bounds: tuple[int, int]) -> bool:
@@ -184,7 +195,11 @@ def fitting(
     """
     if mention.finding in _JOINTS:
         return tuple(level for level in levels if level.startswith("S"))
-    if not levels or _is_contrasted(words, mention, levels, named.groups, bounds):
+    if (
+        _is_conus(words, mention, named.groups)
+        or not levels
+        or _is_contrasted(words, mention, levels, named.groups, bounds)
+    ):
         return ()
     segment = _segment_of(levels)
     if segment and _intervenes(words, mention):
@@ -206,6 +221,13 @@ def _is_of_the_whole(words: Words, mention: Mention, named: Named, bounds: tuple
         return True
     first, last = _clause(words, mention, bounds)
     return mention.finding in _MARROW and any(a.name == "sij" and first <= a.first <= last for a in named.anatomy)
+
+
+def _is_conus(words: Words, mention: Mention, groups: Sequence[LevelGroup]) -> bool:
+    """Tell the end of the cord, which lies at none of the discs that a list goes through, unless a level stands by."""
+    named = any(words.words[n] in _CONUS for n in range(mention.from_, mention.to + 1))
+    named = named and mention.finding is FindingId.CORD_SIGNAL
+    return named and not any(mention.from_ - 3 <= g.first <= mention.to + 3 for g in groups)
 
 
 def _segment_of(levels: tuple[str, ...]) -> tuple[str, ...]:
