@@ -137,7 +137,7 @@ def sharing(
         return []
     # "a mass in the canal and foraminal stenosis": the canal belongs to the mass
     owned = any(
-        p.last < nearest.first and all(words.words[n] in _OWNING for n in range(p.last + 1, nearest.first))
+        p.last + 1 < nearest.first and all(words.words[n] in _OWNING for n in range(p.last + 1, nearest.first))
         for p in process
     )
     return [] if owned else partners

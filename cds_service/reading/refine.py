@@ -14,6 +14,7 @@ _TUMOUR_SIGNS = frozenset(
     }
 )  # fmt: skip
 _ENTITIES = frozenset({FindingId.MALIGNANCY_STATED, FindingId.TUMOR, FindingId.METASTASIS})
+_SIGNALS = frozenset({FindingId.MARROW_SIGNAL, FindingId.T1_LOW})
 _DIFFERENTIAL = 3
 _COMPONENT = ("component", "komponente", "anteil", "extension", "extensie", "extending", "extends")
 _FAT = ("lipom",)
@@ -29,7 +30,7 @@ def refine(findings: Sequence[TextFinding]) -> list[TextFinding]:
     """Return the findings with soft-tissue components read as what the report makes of them."""
     findings = _bloody(_differentials(findings))
     findings = _intradural(findings)
-    findings = [_harmless(finding) for finding in findings]
+    findings = [_harmless(finding) for finding in _without_signal_of_hemangioma(findings)]
     infected = any(f.finding is FindingId.INFECTION_STATED and f.status in _STANDING for f in findings)
     tumorous = any(f.finding in _TUMOUR_SIGNS and f.status in _STANDING for f in findings)
     if tumorous and not infected:
@@ -57,6 +58,24 @@ def _solid(finding: TextFinding) -> TextFinding:
     ):
         return finding
     return replace(finding, finding=FindingId.SOFT_MASS)
+
+
+def _without_signal_of_hemangioma(findings: Sequence[TextFinding]) -> list[TextFinding]:
+    """Leave out the signal that a sentence tells a haemangioma by: the marrow is not abnormal for that."""
+    told = {
+        (f.text_index, f.sentence_span.start)
+        for f in findings
+        if f.finding is FindingId.HEMANGIOMA and f.status in _STANDING
+    }
+    return [
+        f
+        for f in findings
+        if not (
+            (f.text_index, f.sentence_span.start) in told
+            and f.status is Status.PRESENT
+            and (f.finding in _SIGNALS or Qualifier.BY_SIGNAL in f.qualifiers)
+        )
+    ]
 
 
 def _intradural(findings: Sequence[TextFinding]) -> list[TextFinding]:
