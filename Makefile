@@ -43,6 +43,7 @@ format: setup
 bench: setup
 	.venv/bin/python scripts/bench.py
 	.venv/bin/python tests/bench/bench_reader.py
+	.venv/bin/python tests/bench/bench_hostile.py
 
 # Score the reading against annotated reports; the corpus is not part of this repository.
 accuracy: setup

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import repeat
 
 from cds_service.domain.vocabulary import FindingId, Status
 from cds_service.knowledge.findings import load_grammar
@@ -296,16 +297,13 @@ def _cost(words: Words, mention: Mention, group: LevelGroup, bounds: tuple[int, 
         low, high = mention.last, group.first
     if high - low > _ALONE_FARTHEST * 2:
         return _TOPIC_DISTANCE * 2 if _is_topic(words, group, bounds) else _FARTHEST + 1
-    cost = high - low - 1
-    for index in range(low + 1, high + 1):
-        bracket = index == group.first and "(" in words.between(index)
-        cost += 0 if bracket else _GAP_COST[words.gaps[index]]
-        if index < high:
-            cost += _WORD_COST.get(words.words[index], 0)
-        if group.first > mention.last and words.words[index] in _CONTRASTING:
-            # "no herniation, but degeneration of L5-S1": what follows the contrast has a place of its own
-            return _ALONE_FARTHEST + 1
-    cost = max(cost, 0)
+    if group.first > mention.last and not _CONTRASTING.isdisjoint(words.words[low + 1 : high + 1]):
+        # "no herniation, but degeneration of L5-S1": what follows the contrast has a place of its own
+        return _ALONE_FARTHEST + 1
+    cost = high - low - 1 + sum(map(_GAP_COST.__getitem__, words.gaps[low + 1 : high + 1]))
+    if high == group.first and "(" in words.signs[high]:
+        cost -= _GAP_COST[words.gaps[high]]
+    cost = max(cost + sum(map(_WORD_COST.get, words.words[low + 1 : high], repeat(0))), 0)
     if _is_topic(words, group, bounds):
         headed = group.last + 1 < bounds[1] and ":" in words.between(group.last + 1)
         return min(cost, _HEAD_DISTANCE if headed else _TOPIC_DISTANCE)

@@ -5,17 +5,21 @@ lines that need them say so. Times are processor time of one core, the best of s
 """
 
 import argparse
+import base64
 import importlib
 import math
 import multiprocessing
+import random
 import resource
 import sys
 import time
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import fhir_fixtures
 from cds_service.domain.facts import ReportText
 from cds_service.domain.vocabulary import Language
 from cds_service.knowledge.codes import load_codes
@@ -36,14 +40,18 @@ KILOBYTE = 1024
 Report = tuple[str, Language]
 
 
-def reports() -> list[Report]:
-    """Join the label cases of each language to reports of about a thousand characters."""
+def reports(number: int = 0) -> list[Report]:
+    """Join the label cases of each language to reports of about a thousand characters.
+
+    Each ``number`` joins them in another order, so that no round reads a text that an earlier round has read.
+    """
     found: list[Report] = []
     for language in Language:
         sentences: list[str] = []
         for path in sorted(CASES.glob("*.toml")):
             rows = tomllib.loads(path.read_text(encoding="utf-8"))["case"]
             sentences += [row["text"] for row in rows if row["language"] == language]
+        random.Random(number).shuffle(sentences)  # noqa: S311 - an order, no secret
         report = ""
         for sentence in sentences:
             report += sentence + "\n"
@@ -53,6 +61,29 @@ def reports() -> list[Report]:
     return found
 
 
+def plain_texts(report: dict[str, Any]) -> list[str]:
+    """Return the conclusion and the plain attachments of a report."""
+    forms = (form for form in report.get("presentedForm", ()) if form.get("contentType", "").startswith("text/plain"))
+    decoded = (base64.b64decode(form["data"]).decode("utf-8", "replace") for form in forms)
+    return [text for text in (report.get("conclusion"), *decoded) if text]
+
+
+def whole_reports(number: int = 0) -> list[Report]:
+    """Return the report texts of the fixtures, the sentences of each line in another order for each ``number``."""
+    shuffled = random.Random(number)  # noqa: S311 - an order, no secret
+    found: dict[Report, None] = {}
+    entries = [entry["resource"] for name in fhir_fixtures.scenarios() for entry in fhir_fixtures.bundle(name)["entry"]]
+    for report in entries:
+        if report["resourceType"] != "DiagnosticReport" or report.get("language") not in set(Language):
+            continue
+        for text in plain_texts(report):
+            lines = [line.split(". ") for line in text.splitlines()]
+            for line in lines:
+                shuffled.shuffle(line)
+            found["\n".join(map(". ".join, lines)), Language(report["language"])] = None
+    return list(found)
+
+
 def build() -> Reader:
     """Return a reader with its knowledge."""
     return Reader(load_findings(), load_languages(), load_codes().condition_terms())
@@ -60,12 +91,23 @@ def build() -> Reader:
 
 def seconds(work: Callable[[], object], rounds: int = ROUNDS) -> float:
     """Return the processor time of the fastest of several rounds."""
+    return fastest([work] * rounds)
+
+
+def fastest(works: Iterable[Callable[[], object]]) -> float:
+    """Return the processor time of the fastest of several pieces of work."""
     measured = []
-    for _ in range(rounds):
+    for work in works:
         start = time.process_time()
         work()
         measured.append(time.process_time() - start)
     return min(measured)
+
+
+def rate_of(reader: Reader, texts: Callable[[int], list[Report]], language: Language | None = None) -> float:
+    """Return how many texts a second are read, none of them twice."""
+    rounds = [[r for r in texts(number) if language in {None, r[1]}] for number in range(1, ROUNDS + 1)]
+    return len(rounds[0]) / fastest(partial(read_all, reader, one) for one in rounds)
 
 
 def say(label: str, value: str) -> None:
@@ -91,8 +133,14 @@ def keyword_loop(texts: Sequence[Report]) -> Callable[[], object]:
     return lambda: [[term for term in terms[language] if term in text.lower()] for text, language in texts]
 
 
-def medspacy_rate(texts: Sequence[Report]) -> float | str:
-    """Return how many texts a second medspaCy's stock pipeline reads with our English terms, or why none."""
+def piped(pipeline: Callable[[str], object], texts: Iterable[str]) -> None:
+    """Send each text through a pipeline."""
+    for text in texts:
+        pipeline(text)
+
+
+def medspacy_rates(samples: Iterable[Sequence[Report]]) -> list[float] | str:
+    """Return how many texts a second medspaCy's stock pipeline reads of each sample with our terms, or why none."""
     try:
         medspacy = importlib.import_module("medspacy")
         target_rule = importlib.import_module("medspacy.ner").TargetRule
@@ -103,8 +151,8 @@ def medspacy_rate(texts: Sequence[Report]) -> float | str:
         return f"not measured: {error}"
     rules = [target_rule(term, "FINDING") for term in literal_terms(Language.EN)]
     pipeline.get_pipe("medspacy_target_matcher").add(rules)
-    sample = [text for text, language in texts if language is Language.EN][:MEDSPACY_TEXTS]
-    return len(sample) / seconds(lambda: [pipeline(text) for text in sample], rounds=2)
+    english = [[text for text, language in texts if language is Language.EN][:MEDSPACY_TEXTS] for texts in samples]
+    return [len(texts) / seconds(partial(piped, pipeline, texts), rounds=2) for texts in english]
 
 
 def megabytes_now() -> float:
@@ -124,10 +172,7 @@ def times_by_length(reader: Reader, texts: Sequence[Report]) -> list[tuple[int, 
     """Return (characters, seconds) for one English text of each length."""
     material = "\n\n".join(text for text, language in texts if language is Language.EN)
     material *= 1 + LENGTHS[-1] // len(material)
-    return [
-        (size, seconds(lambda size=size: read_all(reader, [(material[:size], Language.EN)]), rounds=3))  # type: ignore[misc]
-        for size in LENGTHS
-    ]
+    return [(size, seconds(partial(read_all, reader, [(material[:size], Language.EN)]), rounds=3)) for size in LENGTHS]
 
 
 def exponent(measured: Sequence[tuple[int, float]]) -> float:
@@ -157,6 +202,27 @@ def plot(measured: Sequence[tuple[int, float]], path: Path) -> str:
     return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
 
 
+def average(texts: Sequence[Report]) -> float:
+    """Return the mean length of some texts."""
+    return sum(len(text) for text, _ in texts) / len(texts)
+
+
+def say_start() -> Reader:
+    """Say how long it takes until the first report of each language is read; return the reader."""
+    start = time.process_time()
+    findings, languages, conditions = load_findings(), load_languages(), load_codes().condition_terms()
+    loaded = time.process_time()
+    reader = Reader(findings, languages, conditions)
+    built = time.process_time()
+    say("building the reader", f"{built - loaded:.3f} s (at most {START_SECONDS} s wanted)")
+    say("building it and loading its knowledge", f"{built - start:.3f} s, of which {loaded - start:.3f} s to load")
+    for language in Language:
+        before = time.process_time()
+        read_all(reader, [("L4", language)])
+        say(f"compiling {language.value} with its first report", f"{time.process_time() - before:.3f} s")
+    return reader
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -165,23 +231,24 @@ def main() -> None:
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         memory = pool.apply(added_memory)
     texts = reports()
-    findings, languages, conditions = load_findings(), load_languages(), load_codes().condition_terms()
-    start = seconds(lambda: Reader(findings, languages, conditions))
-    reader = Reader(findings, languages, conditions)
-    rate = len(texts) / seconds(lambda: read_all(reader, texts))
-    english = [report for report in texts if report[1] is Language.EN]
-    english_rate = len(english) / seconds(lambda: read_all(reader, english))
+    reader = say_start()
     loop_rate = len(texts) / seconds(keyword_loop(texts))
-    say("texts", f"{len(texts)} of {sum(len(t) for t, _ in texts) / len(texts):.0f} characters on average")
-    say("reader", f"{rate:.0f} texts/s on one core")
-    say("keyword loop", f"{loop_rate:.0f} texts/s; the reader takes {loop_rate / rate:.1f} times as long")
-    medspacy = medspacy_rate(texts)
+    say("dense texts", f"{len(texts)} of {average(texts):.0f} characters on average, every sentence with a finding")
+    say("whole reports", f"{len(whole_reports())} of {average(whole_reports()):.0f} characters on average")
+    rate = rate_of(reader, reports)
+    say("reader, dense texts", f"{rate:.0f} texts/s on one core")
+    say("reader, whole reports", f"{rate_of(reader, whole_reports):.0f} texts/s on one core")
+    say("keyword loop, dense texts", f"{loop_rate:.0f} texts/s; the reader takes {loop_rate / rate:.1f} times as long")
+    medspacy = medspacy_rates((texts, whole_reports()))
     if isinstance(medspacy, str):
         say("medspaCy, stock pipeline, English", medspacy)
     else:
-        ratio = english_rate / medspacy
-        say("medspaCy, stock pipeline, English", f"{medspacy:.1f} texts/s; the reader is {ratio:.0f} times as fast")
-    say("building the reader", f"{start:.3f} s (at most {START_SECONDS} s wanted)")
+        for name, material, theirs in zip(("dense", "whole"), (reports, whole_reports), medspacy, strict=True):
+            ours = rate_of(reader, material, Language.EN)
+            say(
+                f"medspaCy, stock pipeline, English, {name}",
+                f"{theirs:.1f} texts/s; the reader, {ours:.0f} texts/s, is {ours / theirs:.1f} times as fast",
+            )
     say("added memory with knowledge", f"{memory:.1f} MiB (at most {ADDED_MEGABYTES:.0f} MiB wanted)")
     measured = times_by_length(reader, texts)
     for size, taken in measured:
