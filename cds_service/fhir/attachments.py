@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pypdf import Configuration, PdfReader, apply_configuration
-from pypdf.errors import PyPdfError
 from selectolax.lexbor import LexborHTMLParser
 
 from cds_service.domain.facts import GapCode
@@ -60,17 +59,6 @@ _TEXT_TYPES = frozenset(
     {"text/plain", "text/markdown", "text/x-markdown", "text", "txt", "text/txt", "plain/text", "plain"}
 )
 _FEWEST_PROSE_WORDS = 3
-_PDF_FAULTS = (
-    PyPdfError,
-    ValueError,
-    KeyError,
-    TypeError,
-    IndexError,
-    AttributeError,
-    ArithmeticError,
-    OSError,
-    RuntimeError,  # nesting too deep, or a feature that pypdf does not have
-)
 # Single-byte sets that reports of these languages still come in.
 _FALLBACKS = {"ro": "cp1250"}
 
@@ -91,11 +79,19 @@ def attachment_text(attachment: Node, *, language: str = "", in_time: Callable[[
     declared = attachment.text("contentType")
     try:
         data = _bytes(attachment)
-        return tidy(_convert(attachment, data, declared, language, in_time))
+        text = _some(tidy(_convert(attachment, data, declared, language, in_time)))
     except Failure as failure:
         image = declared.lower().startswith(("image/", "video/", "audio/", "application/dicom"))
         attachment.note(failure.code, "data", clinical=not image, reason=failure.reason)
         return ""
+    return text
+
+
+def _some(text: str) -> str:
+    """Return the text. Raises Failure when there is none: "see attachment" may be all that the report says else."""
+    if not text:
+        raise Failure(GapCode.ATTACHMENT_UNREADABLE, "without-text")
+    return text
 
 
 def tidy(text: str) -> str:
@@ -213,8 +209,10 @@ def _pdf_text(attachment: Node, data: bytes, in_time: Callable[[], bool]) -> str
     try:
         with apply_configuration(_PDF_BOUNDS):
             text = _pages(attachment, PdfReader(io.BytesIO(data)), in_time)
-    except _PDF_FAULTS as error:
-        # a damaged or hostile file makes the parser fail in many ways
+    except Failure:
+        raise
+    except Exception as error:
+        # a damaged or hostile file makes the parser fail in any way, asserts of its own included
         raise Failure(GapCode.ATTACHMENT_UNREADABLE, "pdf") from error
     if not text.strip():
         raise Failure(GapCode.ATTACHMENT_UNREADABLE, "pdf-without-text")

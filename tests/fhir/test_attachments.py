@@ -302,3 +302,30 @@ def test_a_text_beyond_all_measure_is_cut_and_said_so(intake: Intake) -> None:
     ((_, text),) = texts(intake, presentedForm=[form("edema " * 60_000)])
     assert len(text) == 200_000
     assert gaps(intake) == [(GapCode.REPORT_TRUNCATED, ())]
+
+
+@pytest.mark.parametrize(
+    "unit", ["<div>", "<ul><li>", "<optgroup>", "<b></p>", "<b><table></b></table></p>", "<p>a</p>"]
+)
+def test_markup_that_nests_without_end_loses_no_word_and_is_not_built(unit: str) -> None:
+    # The tree of such a page takes minutes; its words are taken without one.
+    assert html_text(unit * 60_000 + "Oedema of L4 &amp; L5").endswith("Oedema of L4 & L5")
+
+
+def test_usual_markup_is_still_read_as_a_page() -> None:
+    page = "<style>p {}</style>" + "<div><p>Oedema of L4</p></div>" * 900 + "<script>L5</script>"
+    assert "{}" not in html_text(page)
+    assert html_text(page).count("Oedema of L4") == 900
+
+
+def test_attachment_without_any_text_is_said(intake: Intake) -> None:
+    assert read(intake, contentType="text/html", data=encoded("<style>never closed <p>Oedema of L4</p>")) == ""
+    assert gaps(intake) == [(GapCode.ATTACHMENT_UNREADABLE, (("reason", "without-text"),))]
+
+
+@pytest.mark.parametrize("drawing", [b"[ 1 0 R ] TJ", b"[[[[ /F1 1 0 R", b"<< /a 1 0 R >> BDC", b"BI /W 1 0 R ID EI"])
+def test_whatever_the_document_parser_raises_is_an_unreadable_attachment(drawing: bytes, intake: Intake) -> None:
+    document = pdf("Marrow oedema").replace(b"(Marrow oedema) Tj", drawing.ljust(len(b"(Marrow oedema) Tj")))
+    read(intake, contentType="application/pdf", data=base64.b64encode(document).decode())
+    assert {code for code, _ in gaps(intake)} <= {GapCode.ATTACHMENT_UNREADABLE, GapCode.REPORT_TRUNCATED}
+    assert gaps(intake)
