@@ -7,10 +7,11 @@ PORT ?= 8000
 WORKERS ?= 2
 CORPUS ?= ../shared/corpus
 COVERAGE_FLOOR ?= 97
+FUZZ_SECONDS ?= 60
 PYTHON_FILES := cds_service cards fhir_fixtures scripts tests
 IN_VENV := .venv/bin/python -m
 
-.PHONY: run setup test lint format types imports unit full bench accuracy compare hooks knowledge-docs lock clean
+.PHONY: run setup test lint format types imports unit full bench accuracy compare hooks knowledge-docs lock sbom audit fuzz tools clean
 
 run: setup
 	@exec $(IN_VENV) cds_service serve --demo --host "$(HOST)" --port "$(PORT)"
@@ -55,6 +56,25 @@ accuracy: setup
 compare: setup
 	.venv/bin/python tests/bench/compare_pipelines.py "$(CORPUS)"
 
+# Bill of materials of what runs, as CycloneDX JSON.
+sbom: tools
+	@mkdir -p build
+	build/tools/bin/cyclonedx-py requirements requirements-run.lock --pyproject pyproject.toml \
+		--output-reproducible --of JSON -o build/sbom.json
+	@echo "build/sbom.json"
+
+# Known weaknesses of every pinned package. Fails as well when the advisory service could not be asked.
+audit: tools
+	.venv/bin/python scripts/audit.py
+
+# Coverage-guided fuzzing of the text reader and the attachment decoder, so many seconds each.
+fuzz: tools
+	PYTHONPATH=. build/tools/bin/python scripts/fuzz.py reader $(FUZZ_SECONDS)
+	PYTHONPATH=. build/tools/bin/python scripts/fuzz.py attachment $(FUZZ_SECONDS)
+
+tools: setup
+	@bash scripts/tools.sh
+
 hooks: setup
 	.venv/bin/python scripts/write_hooks.py
 
@@ -68,6 +88,9 @@ lock: setup
 		--python-version 3.11 --extra dev --output-file requirements.lock pyproject.toml
 	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 		--python-version 3.11 --constraint requirements.lock --output-file requirements-run.lock pyproject.toml
+	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+		--python-version 3.11 --extra supply --extra fuzz --constraint requirements.lock \
+		--output-file scripts/tools.lock pyproject.toml
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build dist
