@@ -210,10 +210,9 @@ class Composer:
             return []
         weak = self._lexicon.weak
         measured = sorted(
-            (distance_between(words, hit, a) + (_WEAK_PENALTY if a.name in weak else 0), a.name in weak, n)
-            for n, a in enumerate(candidates)
+            (_cost(words, hit, a, weak), a.name in weak, a.first < hit.first, n) for n, a in enumerate(candidates)
         )
-        distance, _, number = measured[0]
+        distance, *_, number = measured[0]
         if distance > _REACH + _WEAK_PENALTY:
             return []
         nearest = candidates[number]
@@ -294,6 +293,10 @@ def _is_attribute(words: Words, hit: Hit, anatomy: Sequence[Hit]) -> bool:
     follows = words.gaps[after] is Gap.SOFT and words.words[after] not in _NO_NOUNS
     named = any(a.first <= after + 1 and a.last >= after for a in anatomy)
     return follows and not named and not words.words[after].endswith("ly")
+
+
+def _cost(words: Words, hit: Hit, anatomy: Hit, weak: frozenset[str]) -> int:
+    return distance_between(words, hit, anatomy) + (_WEAK_PENALTY if anatomy.name in weak else 0)
 
 
 def _inherits(around: Surroundings) -> bool:
