@@ -1,5 +1,7 @@
 """Tells from title and text how a report was imaged and which body region it is about, in three languages."""
 
+from collections.abc import Callable
+
 from cds_service.domain.vocabulary import BodyRegion, Modality
 from cds_service.knowledge.examination import load_examination_terms
 from cds_service.reading.phrases import TermIndex, WordMatch, outermost
@@ -19,14 +21,23 @@ def examination(title: str, text: str) -> tuple[Modality, BodyRegion]:
     in_title = _named(cut(title)) if title else []
     line, beginning = _opening(text)
     in_line = _named(cut(line))
-    in_text = _named(cut(beginning))
     own = _modality([m for m in in_line if m.first == 0])
     if own not in {Modality.UNKNOWN, Modality.MR} and _region(in_title) in _ELSEWHERE:
         # the text opens with the name of another method, and the title does not name the spine
         in_title = in_line
-    modality = next((m for m in map(_modality, (in_title, in_line, in_text)) if m is not Modality.UNKNOWN), None)
-    region = next((r for r in map(_region, (in_title, in_line, in_text)) if r is not BodyRegion.UNKNOWN), None)
-    return modality or Modality.UNKNOWN, region or BodyRegion.UNKNOWN
+    modality, region = Modality.UNKNOWN, BodyRegion.UNKNOWN
+    places: tuple[Callable[[], list[WordMatch]], ...] = (
+        lambda: in_title,
+        lambda: in_line,
+        lambda: _named(cut(beginning)),
+    )
+    for place in places:
+        if modality is not Modality.UNKNOWN and region is not BodyRegion.UNKNOWN:
+            break
+        matches = place()
+        modality = _modality(matches) if modality is Modality.UNKNOWN else modality
+        region = _region(matches) if region is BodyRegion.UNKNOWN else region
+    return modality, region
 
 
 def _opening(text: str) -> tuple[str, str]:

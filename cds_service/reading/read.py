@@ -177,7 +177,8 @@ class Reader:
     @staticmethod
     def _hits_of_technique(title: str, lexicon: Lexicon, prepared: Sequence[_Prepared]) -> list[Hits]:
         """Return the hits of title and texts: "MRT LWS mit KM" is often said in the title only."""
-        return [lexicon.find(cut(title)), *(text.hits for text in prepared)]
+        of_texts = [text.hits for text in prepared]
+        return [lexicon.find(cut(title)), *of_texts] if title else of_texts
 
     @staticmethod
     def _language(
