@@ -66,6 +66,7 @@ def _without_denied_contact(findings: Sequence[TextFinding]) -> list[TextFinding
         if finding.finding is FindingId.CORD
         and finding.status is Status.ABSENT
         and finding.certainty is Certainty.CERTAIN
+        and not _denies_shape_only(finding)
         for level in finding.levels
     }
     uncompressed = {

@@ -5,7 +5,7 @@ from functools import lru_cache
 from itertools import repeat
 
 from cds_service.knowledge.findings import load_grammar
-from cds_service.reading.lexicon import OTHER, Hit
+from cds_service.reading.lexicon import LEVEL, OTHER, SEGMENT, Hit
 from cds_service.reading.words import Gap, Words
 
 _GRAMMAR = load_grammar()
@@ -27,6 +27,22 @@ _OWNING = frozenset(_GRAMMAR.coordination["owning"])
 _JOINERS = frozenset(_GRAMMAR.lists["joining"])
 _ARTICLES = frozenset({"the", "left", "right", "posterior", "anterior"})
 _DENYING = frozenset({"kein", "keine", "keinen", "no", "fara", "ohne", "without"})
+_CANAL = frozenset({"epidural", "extradural", "epiduraler", "epidurales", "epidurale", "epiduralabszess"})
+_HEAD = (
+    "skull", "crani", "intracran", "extracran", "brain", "cerebr", "cerebell", "frontal", "temporal", "parietal",
+    "occipit", "calvari", "convexity", "falx", "falc", "tentor", "posterior", "ventric", "schadel", "hirn", "gehirn",
+    "kalott", "creier", "craniu", "hemisphere", "sinus", "mastoid", "orbit",
+)  # fmt: skip
+
+
+def names_canal(words: Words, hit: Hit) -> bool:
+    """Tell a term that holds the word epidural."""
+    return any(words.words[n] in _CANAL for n in range(hit.first, hit.last + 1))
+
+
+def names_head(words: Words, anatomy: Sequence[Hit]) -> bool:
+    """Tell whether a sentence names a part of the head."""
+    return any(words.words[a.first].startswith(_HEAD) for a in anatomy if a.name == OTHER)
 
 
 def distance_between(words: Words, hit: Hit, anatomy: Hit) -> int:
@@ -125,7 +141,7 @@ def sharing(
     term = next((t for t in standing if t.first <= hit.first and t.last >= hit.last), None)
     if term is None:
         return []
-    partners = [a for a in anatomy if a.last < term.first]
+    partners = [a for a in anatomy if a.last < term.first and a.name not in {LEVEL, SEGMENT}]
     if not partners or term.first == hit.first:
         return []
     nearest = max(partners, key=lambda a: a.last)

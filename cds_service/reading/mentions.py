@@ -12,6 +12,8 @@ from cds_service.reading.coordination import (
     is_direction,
     linked,
     named_with,
+    names_canal,
+    names_head,
     sharing,
     words_apart,
 )
@@ -29,12 +31,6 @@ _WEAK_PENALTY = 5
 _GRAMMAR = load_grammar()
 # "degenerative changes with disc space narrowing" states both
 _PARTING = frozenset({"with", "mit", "cu"})
-_CANAL = frozenset({"epidural", "extradural", "epiduraler", "epidurales", "epidurale", "epiduralabszess"})
-_HEAD = (
-    "skull", "crani", "intracran", "extracran", "brain", "cerebr", "cerebell", "frontal", "temporal", "parietal",
-    "occipit", "calvari", "convexity", "falx", "falc", "tentor", "posterior", "ventric", "schadel", "hirn", "gehirn",
-    "kalott", "creier", "craniu", "hemisphere", "sinus", "mastoid", "orbit",
-)  # fmt: skip
 # participles of pressure, and words that are not the noun a participle can belong to
 _PARTICIPLES = frozenset({"displaced", "compressed", "deviated", "shifted", "impacted", "flattened"})
 _NO_NOUNS = frozenset(_GRAMMAR.coordination["no_nouns"])
@@ -143,7 +139,7 @@ class Composer:
             accepted = spinal is not None or _inherits(around)
         elif spinal is None:
             # "the day after a hip injection the MRI showed no epidural abscess": epidural is spinal below the head
-            below = _names_canal(words, hit) and not _names_head(words, anatomy)
+            below = names_canal(words, hit) and not names_head(words, anatomy)
             accepted = (other > _REACH and around.spinal_report is True) or (below and other > 1)
         else:
             accepted = spinal <= other or other > _GATE_REACH or self._shared(words, hit, anatomy)
@@ -151,11 +147,13 @@ class Composer:
 
     def _shared(self, words: Words, hit: Hit, anatomy: Sequence[Hit]) -> bool:
         """Tell "changes of the shoulders and spine": the spine is named in one breath with another part."""
-        after = [a for a in anatomy if a.first > hit.last and a.name not in self._lexicon.unspecific]
-        return (
-            len(after) > 1
-            and after[0].name == OTHER
-            and any(a.name != OTHER and linked(words, after[0], a) for a in after[1:])
+        named = [a for a in anatomy if a.name not in self._lexicon.unspecific]
+        before, after = [a for a in named if a.last < hit.first], [a for a in named if a.first > hit.last]
+        return any(
+            len(side) > 1
+            and side[0].name == OTHER
+            and any(a.name != OTHER and linked(words, side[0], a) for a in side[1:])
+            for side in (before[::-1], after)
         )
 
     def _nearest_distances(self, words: Words, hit: Hit, anatomy: Sequence[Hit]) -> tuple[int | None, int | None]:
@@ -277,14 +275,6 @@ def _fitting(composition: CompiledComposition, names: AbstractSet[str], *, own: 
     return fitting if own or inherited else frozenset()
 
 
-def _names_canal(words: Words, hit: Hit) -> bool:
-    return any(words.words[n] in _CANAL for n in range(hit.first, hit.last + 1))
-
-
-def _names_head(words: Words, anatomy: Sequence[Hit]) -> bool:
-    return any(words.words[a.first].startswith(_HEAD) for a in anatomy if a.name == OTHER)
-
-
 def _is_attribute(words: Words, hit: Hit, anatomy: Sequence[Hit]) -> bool:
     """Tell "the displaced peg abuts the cord": the participle belongs to the noun right after it, not to the cord."""
     after = hit.last + 1
@@ -296,7 +286,9 @@ def _is_attribute(words: Words, hit: Hit, anatomy: Sequence[Hit]) -> bool:
 
 
 def _cost(words: Words, hit: Hit, anatomy: Hit, weak: frozenset[str]) -> int:
-    return distance_between(words, hit, anatomy) + (_WEAK_PENALTY if anatomy.name in weak else 0)
+    # "the L3-4 stenosis": the level stands for the place
+    adjoining = anatomy.last + 1 == hit.first and words.gaps[hit.first] is Gap.SOFT
+    return distance_between(words, hit, anatomy) + (_WEAK_PENALTY if anatomy.name in weak and not adjoining else 0)
 
 
 def _inherits(around: Surroundings) -> bool:

@@ -38,6 +38,7 @@ _TO_CONUS = frozenset(
 )  # fmt: skip
 _ELSEWHERE = ("otherwise", "elsewhere", "remaining", "remainder", "ubrig", "sonst", "ansonst", "restul", "celelalte")
 _JOINTS = frozenset({FindingId.SACROILIAC, FindingId.SPONDYLOARTHRITIS_STATED})
+_DISEASES = frozenset({FindingId.TUMOR, FindingId.MALIGNANCY_STATED, FindingId.METASTASIS})
 _INTERVENING = ("interven", "oppos", "appos", "dazwischenlieg", "intermediar")
 # words that begin a statement of its own
 _CONTRASTS = frozenset({"but", "however", "although", "though", "aber", "jedoch", "allerdings", "dar", "insa"})
@@ -77,6 +78,7 @@ def levels_of(
         and not (leaves and not clause[0] <= group.first <= clause[1])
         and not _is_elsewhere(words, mention, group, bounds)
     ]
+    named = _under_head(words, mention, named, bounds)
     if not named:
         return ()
     first, last = _clause(words, mention, bounds)
@@ -85,11 +87,12 @@ def levels_of(
     measured = sorted(
         (
             _cost(words, mention, group, bounds) + (_NEXT_CLAUSE if own and _opens_clause(words, group, last) else 0),
+            max(group.first - mention.last, mention.first - group.last),
             number,
         )
         for number, group in enumerate(named)
     )
-    cost, number = measured[0]
+    cost, _, number = measured[0]
     if cost > (_FARTHEST if len(named) > 1 else _ALONE_FARTHEST):
         return ()
     chosen = [named[number]]
@@ -104,6 +107,16 @@ def levels_of(
             chosen.insert(len(chosen) if step > 0 else 0, named[index])
             index += step
     return tuple(dict.fromkeys(level for group in chosen for level in group.levels))
+
+
+def _under_head(words: Words, mention: Mention, named: list[LevelGroup], bounds: tuple[int, int]) -> list[LevelGroup]:
+    """Return the levels of the part a mention stands in: "C4/5: flache Protrusion, C5/6: Prolaps"."""
+    heads = [g.first for g in named if g.last + 1 < bounds[1] and ":" in words.between(g.last + 1)]
+    if len(heads) < 2:  # noqa: PLR2004
+        return named
+    low = max((head for head in heads if head < mention.first), default=bounds[0])
+    high = min((head for head in heads if head > mention.last), default=bounds[1])
+    return [group for group in named if low <= group.first < high]
 
 
 def _opens_clause(words: Words, group: LevelGroup, last: int) -> bool:
@@ -205,7 +218,7 @@ def fitting(
     segment = _segment_of(levels)
     if segment and _intervenes(words, mention):
         return segment
-    if _is_beyond_another(mention, levels, named):
+    if _is_beyond_another(words, mention, levels, named):
         return ()
     if has_own_place(words, mention, named.groups, bounds):
         return levels
@@ -215,7 +228,7 @@ def fitting(
 def _is_of_the_whole(words: Words, mention: Mention, named: Named, bounds: tuple[int, int]) -> bool:
     """Tell a curve beside a finding that has the level to itself, and marrow beside a sacroiliac joint."""
     if mention.finding in _CURVES:
-        return ()
+        return True
     if mention.finding in _WHOLE and any(
         has_own_place(words, other, named.groups, bounds) for other in named.mentions if other.finding not in _WHOLE
     ):
@@ -258,11 +271,18 @@ def _is_contrasted(
     )
 
 
-def _is_beyond_another(mention: Mention, levels: tuple[str, ...], named: Named) -> bool:
+def _is_apart(words: Words, mention: Mention, group: LevelGroup) -> bool:
+    """Tell whether a comma or colon stands between a mention and a level."""
+    low, high = (mention.last, group.first) if mention.last < group.first else (group.last, mention.first)
+    return any(words.gaps[n] is not Gap.SOFT for n in range(low + 1, high + 1))
+
+
+def _is_beyond_another(words: Words, mention: Mention, levels: tuple[str, ...], named: Named) -> bool:
     """Tell an abscess beside the spine that another finding stands between and the level: "L4-5 discitis with ..."."""
-    if mention.finding is not FindingId.ABSCESS_PARASPINAL:
-        return False
     near = [g for g in named.groups if set(g.levels) & set(levels)]
+    apart = mention.finding in _DISEASES and all(_is_apart(words, mention, g) for g in near)
+    if mention.finding is not FindingId.ABSCESS_PARASPINAL and not apart:
+        return False
     return bool(near) and all(
         any(
             min(g.last, mention.last) < other.first and other.last < max(g.first, mention.first)

@@ -15,7 +15,7 @@ from cds_service.reading.ellipsis import elided
 from cds_service.reading.examination import examination
 from cds_service.reading.language import Evidence, LanguageDetector, Part, declared
 from cds_service.reading.levels import LevelGroup
-from cds_service.reading.lexicon import OTHER, Hit, Hits, Lexicon
+from cds_service.reading.lexicon import LEVEL, OTHER, SEGMENT, Hit, Hits, Lexicon
 from cds_service.reading.marrow_or_cord import resolve
 from cds_service.reading.mentions import Mention, Surroundings, anatomy_names
 from cds_service.reading.outside import extraspinal, is_spinal
@@ -42,7 +42,7 @@ _CONCLUSIONS = frozenset(
 _DENIED_AT_LARGE = frozenset(
     {
         FindingId.FRACTURE, FindingId.SPINAL_HEMATOMA, FindingId.ABSCESS_EPIDURAL, FindingId.ABSCESS_PARASPINAL,
-        FindingId.EDEMA, FindingId.SPONDYLOLISTHESIS, FindingId.LYSIS,
+        FindingId.EDEMA, FindingId.SPONDYLOLISTHESIS, FindingId.LYSIS, FindingId.MARROW_SIGNAL,
     }
 )  # fmt: skip
 _REFERENCE = load_grammar().reference
@@ -217,7 +217,7 @@ class Reader:
             previous = sentence
             own = anatomy_names(here.anatomy)
             if (sentence.section in _STATING or sentence.told) and (here.literal or here.process):
-                head = frozenset({"level"}) if sentence.head else frozenset()
+                head = _anatomy_of(sentence.head)
                 around = Surroundings(head or anatomy, spinal)
                 mentions = known.composer.mentions(text.words, here.anatomy, here.process, here.literal, around)
                 mentions += extraspinal(here, known.lexicon)
@@ -239,6 +239,13 @@ def _inherited(
     if not inherited and last_levels and (words.words[sentence.first] in _PRONOUNS or _same_level(words, sentence)):
         return last_levels
     return inherited
+
+
+def _anatomy_of(head: tuple[str, ...]) -> frozenset[str]:
+    """Return what the levels of a list head stand for: vertebrae, or the segments between them."""
+    if not head:
+        return frozenset()
+    return frozenset({SEGMENT if all("-" in level for level in head) else LEVEL})
 
 
 def _looks_back(words: Words, sentence: Sentence) -> bool:
@@ -283,8 +290,8 @@ class _Said:
             levels = ()
         if not levels:
             own_place = _has_levels(self.here) or mention.finding in _CONCLUSIONS
-            own_place = own_place or (status is Status.ABSENT and mention.finding in _DENIED_AT_LARGE)
-            levels = self.sentence.head if own_place else self.inherited
+            at_large = status is Status.ABSENT and mention.finding in _DENIED_AT_LARGE
+            levels = () if at_large else self.sentence.head if own_place else self.inherited
         levels = fitting(words, mention, levels, Named(self.groups, self.here.anatomy, self.mentions), self.bounds)
         # the whole skeleton is porotic, not the vertebra that broke
         return levels if is_spinal(mention.finding) and mention.finding is not FindingId.OSTEOPOROSIS else ()

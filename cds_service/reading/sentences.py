@@ -133,7 +133,10 @@ def split(words: Words, lexicon: Lexicon, hits: Hits) -> list[Sentence]:
         end = starts[number + 1][0] if number + 1 < len(starts) else len(words)
         line += "\n" in words.between(first)
         stop = words.ends[end - 1]
-        asked = "?" in words.text[stop : min(stop + 3, words.starts[end]) if end < len(words) else stop + 3]
+        after = words.text[stop : min(stop + 3, words.starts[end]) if end < len(words) else stop + 3]
+        # "pain, ?sacroiliitis" asks for the word behind the mark
+        asked = "?" in (after[:-1] if end < len(words) and _queried(words, end) else after)
+        asked = asked or any(_queried(words, index) for index in range(first, end))
         sentences.append(Sentence(first, end, body, (), continued, line, False, asked))  # noqa: FBT003 - many are made
     return _with_heads(_with_sections(sentences, words, lexicon, hits), words, hits)
 
@@ -160,7 +163,7 @@ def _starts(words: Words, held: _Held) -> list[tuple[int, bool]]:
 def _stops(words: Words, index: int, between: str) -> bool:
     """Tell a full stop at a sentence end from one in an abbreviation, a number or a date."""
     if "." not in between:
-        return any(sign in between for sign in "!?•►▪")
+        return any(sign in between for sign in "!•►▪") or ("?" in between and not _queried(words, index))
     before, raw = words.words[index - 1], words.text[words.starts[index]]
     if between.endswith("."):
         glued = len(before) >= _GLUED_WORD and before.isalpha() and words.ends[index] - words.starts[index] > 1
@@ -176,6 +179,12 @@ def _stops(words: Words, index: int, between: str) -> bool:
     # "1. Mild" opens a list item, "12. BWK" is a level; a number that ends a sentence follows a word
     ends = index == 1 or words.gaps[index - 1] is Gap.SOFT or len(before) > _LIST_DIGITS
     return raw.isupper() and ends and words.words[index] not in _ORDINAL_NOUNS
+
+
+def _queried(words: Words, index: int) -> bool:
+    """Tell the mark before a word that asks for it: "?fracture"."""
+    between = words.between(index)
+    return between[-1:] == "?" and (index == 0 or between[:1] in " ,;.:(\n/-")
 
 
 def _closes(words: Words, index: int) -> bool:
