@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from cds_service.rules import (
     degenerative,
+    differential,
     fracture,
     infection,
     infection_clinical,
@@ -33,6 +34,7 @@ RULES: tuple[Rule, ...] = (
     *infection_clinical.RULES,
     *laboratory.RULES,
     *malignancy.RULES,
+    *differential.RULES,
     *malignancy_clinical.RULES,
     *fracture.RULES,
     *inflammatory.RULES,

@@ -58,7 +58,21 @@ def _group_of(finding: FindingCause) -> int:
 
 def _signs(context: RuleContext, *ids: FindingId, least: Weight = Weight.PRESENT) -> tuple[FindingCause, ...]:
     found = without(context.stated(*ids, least=least), Qualifier.EXPLAINED_BENIGN)
-    return tuple(f for f in found if not _is_harmless_erosion(context, f) and not _is_bruise(context, f))
+    harmless = (_is_harmless_erosion, _is_bruise, _is_part_of_tumor)
+    return tuple(f for f in found if not any(explains(context, f) for explains in harmless))
+
+
+def _is_part_of_tumor(context: RuleContext, finding: FindingCause) -> bool:
+    """Tell whether a changed psoas is a solid mass beside bone that a tumour replaces, without sign of infection.
+
+    A psoas mass alone may be an abscess and keeps the question open; the tumour work-up takes tissue for culture too.
+    """
+    if finding.finding.finding is not FindingId.PSOAS or context.value(CLIN_INF) == "2":
+        return False
+    masses = [m for m in context.stated(FindingId.SOFT_MASS) if m.finding.sentence == finding.finding.sentence]
+    levels = finding.finding.levels
+    replaced = context.at(context.stated(FindingId.T1_REPLACED, FindingId.LYSIS, FindingId.METASTASIS), levels)
+    return bool(masses and replaced) and not has(finding, Qualifier.INFECTIOUS)
 
 
 def _is_bruise(context: RuleContext, finding: FindingCause) -> bool:

@@ -133,8 +133,10 @@ def _counting_pain(context: RuleContext, *groups: ConditionGroup) -> tuple[Histo
 
 @rule("COURSE-PAIN-WORSE", _TIME, COURSE, "R-ACRLBP2021")
 def pain_worse(context: RuleContext) -> Outcome:
-    """Pain became worse after an earlier examination."""
-    return when(WORSE, items(_counting_pain(context, ConditionGroup.PAIN_WORSE)), "pain is worse", "not called worse")
+    """Pain becomes worse, also where the first report says so: a plan must not be the answer to that."""
+    told = [i for i in context.having(ConditionGroup.PAIN_WORSE) if not i.charted]
+    found = dict.fromkeys((*_counting_pain(context, ConditionGroup.PAIN_WORSE), *told))
+    return when(WORSE, items(found), "pain is worse", "not called worse")
 
 
 @rule("COURSE-PAIN-SAME", _TIME, COURSE, "R-ACRLBP2021")
