@@ -28,7 +28,7 @@ _PAST = frozenset({"historical", "aged"})
 # a denial reaches over any comma of its list, and age may be told last: "wedging of T7 and T8, with an old look"
 _UNSEGMENTED = _OUTRIGHT | _PAST
 _PAST_REACH = 6
-# "Fraktur LWK 1: nein"
+# how far the answer of a form may stand from its finding, which has a level of its own
 _ANSWER_REACH = 5
 _COPULAS = frozenset(
     {"ist", "sind", "war", "waren", "erscheint", "erscheinen", "is", "are", "appears", "appear", "este", "sunt"}
@@ -36,6 +36,7 @@ _COPULAS = frozenset(
 _GRAMMAR = load_grammar().lists
 _AND = frozenset(_GRAMMAR["adding"])
 _ADJECTIVE_REACH = 2
+_BODIES = frozenset({"lwk", "bwk", "hwk", "swk", "th", "l", "c", "s", "segment", "hohe"})
 _JOINING = frozenset(_GRAMMAR["joining"])
 _OR = frozenset({"or", "nor", "oder", "noch", "sau", "nici"})
 _OR_REACH = 6
@@ -271,6 +272,8 @@ def _answers(words: Words, bounds: tuple[int, int], mention: Mention, cue: Cue) 
 def _ended(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -> bool:
     """Tell whether a contrast word, a new statement after a comma or the comma after a bare "not" ends the scope."""
     forward = cue.kind in _OUTRIGHT and cue.forward
+    if forward and _names_cause(words, low, high):
+        return True
     bare = cue.hit.last == cue.hit.first
     listed = forward and not bare and _or_follows(words, high)
     # a remark in commas does not part what is gone from its noun
@@ -287,6 +290,16 @@ def _ended(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -> 
         return True
     of_verb = forward and bare and words.words[cue.hit.first] in _OF_VERBS
     return of_verb and any(words.gaps[n] is Gap.COMMA for n in range(low + 1, high + 1)) and not _listed(words, high)
+
+
+def _names_cause(words: Words, low: int, high: int) -> bool:
+    """Tell "keine Myelopathie bei hochgradiger Stenose" from "kein Ödem bei LWK 3": what it comes with is there."""
+    return any(
+        words.words[index] == "bei"
+        and not words.words[index + 1][-1].isdigit()
+        and words.words[index + 1] not in _BODIES
+        for index in range(low + 2, high)
+    )
 
 
 def _reaches(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -> bool:

@@ -1,5 +1,6 @@
 """Reads spine MRI reports in three languages: texts in, findings with their exact places out."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -10,14 +11,14 @@ from cds_service.knowledge.findings import FindingsKnowledge, LanguageKnowledge,
 from cds_service.reading.assertion import STATES, Assertion, assertion, live_cues
 from cds_service.reading.compiled import CompiledLanguages
 from cds_service.reading.conflicts import settle
-from cds_service.reading.details import millimetres_of, percent_of, qualifiers_of, trend_of
+from cds_service.reading.details import millimetres_of, percent_of, qualifiers_of, trend_of, with_change
 from cds_service.reading.ellipsis import elided
 from cds_service.reading.examination import examination
 from cds_service.reading.language import Evidence, LanguageDetector, Part, declared
 from cds_service.reading.levels import LevelGroup
 from cds_service.reading.lexicon import LEVEL, OTHER, SEGMENT, Hit, Hits, Lexicon
 from cds_service.reading.marrow_or_cord import resolve
-from cds_service.reading.mentions import Mention, Surroundings, anatomy_names
+from cds_service.reading.mentions import Mention, Surroundings, anatomy_names, is_borrowed
 from cds_service.reading.outside import extraspinal, is_spinal
 from cds_service.reading.placing import Named, fitting, has_own_place, levels_of, topic_of
 from cds_service.reading.refine import refine
@@ -48,6 +49,8 @@ _DENIED_AT_LARGE = frozenset(
 _REFERENCE = load_grammar().reference
 _POINTING = frozenset(_REFERENCE["pointing"])
 _PRONOUNS = frozenset(_REFERENCE["pronouns"])
+# words of a sentence about how the examination was done
+_ACQUIRED = tuple(load_grammar().sentences["acquired"])
 # a sentence with one of these words leaves the level that the sentence before opened with
 _ELSEWHERE = _REFERENCE["elsewhere"]
 
@@ -152,7 +155,7 @@ class Reader:
                 read = self._findings(text, language, time, spinal=spinal)
                 findings += (f for f in read if any(p.holds(f.text_index, f.span.start) for p in own))
             hits += self._hits_of_technique(title, lexicon, prepared)
-            spine = spine or any(_names_spine(text, lexicon.unspecific) for text in prepared)
+            spine = spine or any(_names_spine(text, lexicon.unspecific, spinal=spinal) for text in prepared)
             days = (onset_days(text.words, text.hits, text.sentences) for text in prepared)
             onset = next((d for d in days if d is not None), None) if onset is None else onset
         main = parts[0].language if parts else Language.EN
@@ -215,7 +218,7 @@ class Reader:
                 if previous is None or previous.section is not sentence.section:
                     anatomy = frozenset()
             previous = sentence
-            own = anatomy_names(here.anatomy)
+            own = anatomy_names(a for a in here.anatomy if spinal is not False or not is_borrowed(text.words, a))
             if (sentence.section in _STATING or sentence.told) and (here.literal or here.process):
                 head = _anatomy_of(sentence.head)
                 around = Surroundings(head or anatomy, spinal)
@@ -228,7 +231,7 @@ class Reader:
                 topic = topic_of(text.words, here.levels, (sentence.first, sentence.end))
                 last_levels = next((g.levels for g in reversed(here.levels) if not g.root), last_levels)
             anatomy = own or anatomy
-        return found
+        return with_change(text.words, text.sentences, text.hits.trend, found)
 
 
 def _inherited(
@@ -372,10 +375,23 @@ def _cue_text(text: _Prepared, hit: Hit | None) -> str | None:
     return text.original[text.words.starts[hit.first] : text.words.ends[hit.last]] if hit else None
 
 
-def _names_spine(text: _Prepared, unspecific: frozenset[str]) -> bool:
-    return any(
-        hit.name not in unspecific and hit.name not in {OTHER, "sacrum", "soft_tissue"} for hit in text.hits.anatomy
+def _names_spine(text: _Prepared, unspecific: frozenset[str], *, spinal: bool | None) -> bool:
+    """Tell whether a text describes the spine: what is only asked for, or not examined, is not described."""
+    aside = {OTHER, "sacrum", "soft_tissue"} | unspecific
+    named = sorted(
+        hit.first
+        for hit in text.hits.anatomy
+        if hit.name not in aside and (spinal is not False or not is_borrowed(text.words, hit))
     )
+    return any(
+        bisect_left(named, sentence.first) < bisect_left(named, sentence.end)
+        for sentence in text.sentences
+        if sentence.section in _STATING and not _tells_examination(text.words, sentence)
+    )
+
+
+def _tells_examination(words: Words, sentence: Sentence) -> bool:
+    return any(word.startswith(_ACQUIRED) for word in words.words[sentence.first : sentence.end])
 
 
 def _is_spinal(title: str, prepared: Sequence[_Prepared], unspecific: frozenset[str]) -> bool | None:
@@ -383,10 +399,14 @@ def _is_spinal(title: str, prepared: Sequence[_Prepared], unspecific: frozenset[
     text = next((p.words.text for p in prepared), "")
     _, region = examination(title, text)
     named = {hit.name for p in prepared for hit in p.hits.anatomy} - unspecific
-    spinal = bool(named - {OTHER, "sacrum"})
+    elsewhere = OTHER in named or region in _NOT_SPINE
+    own = (h.name for p in prepared for h in p.hits.anatomy if not (elsewhere and is_borrowed(p.words, h)))
+    spinal = bool(set(own) - unspecific - {OTHER, "sacrum"})
     if region in _NOT_SPINE:
         return False if not spinal else None
     if region is not BodyRegion.UNKNOWN:
         return True
     # an excerpt that names no anatomy at all stands in a collection of spine reports
-    return True if spinal or not named else None
+    if spinal or not named:
+        return True
+    return None if "sacrum" in named else False

@@ -170,7 +170,7 @@ def _stops(words: Words, index: int, between: str) -> bool:
         return glued and raw.isupper()
     # "Modic Typ I. Haemangioma ...": a grade, no initial
     grade = before in _ROMAN and words.words[index - 2] in _GRADES
-    if raw.isupper() and (grade or _closes(words, index)):
+    if (grade or _closes(words, index)) and (raw.isupper() or words.text.islower()):
         return True
     if before in _ABBREVIATIONS or (len(before) == 1 and before.isalpha()):
         return ")" in between
