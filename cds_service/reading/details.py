@@ -1,15 +1,22 @@
 """Reads what stands around a finding: qualifiers, change over time, percentages and sizes."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 
+from cds_service.domain.facts import TextFinding
 from cds_service.domain.vocabulary import Qualifier, Trend
 from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.lexicon import Hit
 from cds_service.reading.mentions import Mention
+from cds_service.reading.sentences import Sentence
 from cds_service.reading.words import Gap, Words
 
 _AGE = frozenset({Qualifier.ACUTE, Qualifier.OLD})
 _NEAR = 5
+# a sentence of its own that only tells a change
+_CHANGE_ALONE = 12
 _COMPARED = frozenset(load_grammar().reference["compared"])
 _MILLIMETRES_REACH = 10
 _PERCENT_REACH = 14
@@ -70,6 +77,25 @@ def trend_of(words: Words, mention: Mention, hits: Sequence[Hit]) -> Trend | Non
         if distance <= _NEAR + 4 and (best is None or distance < best[0]):
             best = (distance, Trend(hit.name))
     return best[1] if best else None
+
+
+def with_change(
+    words: Words, sentences: Sequence[Sentence], trends: Sequence[Hit], found: list[TextFinding]
+) -> list[TextFinding]:
+    """Give the findings of a sentence the change that a short one after it states: "Unchanged since then"."""
+    firsts = [hit.first for hit in trends]
+    stating = {finding.sentence_span.start for finding in found}
+    changes: dict[int, Trend] = {}
+    for before, sentence in pairwise(sentences):
+        hit = bisect_left(firsts, sentence.first)
+        short = sentence.end - sentence.first <= _CHANGE_ALONE and sentence.section is before.section
+        told = hit < len(firsts) and firsts[hit] < sentence.end
+        if short and told and words.starts[sentence.first] not in stating:
+            changes[words.starts[before.first]] = Trend(trends[hit].name)
+    return [
+        replace(f, trend=changes[f.sentence_span.start]) if f.trend is None and f.sentence_span.start in changes else f
+        for f in found
+    ]
 
 
 def percent_of(words: Words, mention: Mention, bounds: tuple[int, int]) -> float | None:

@@ -3,7 +3,6 @@
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 from cds_service.domain.facts import Reading, ReportText, Span, StatedFact, TextFinding
 from cds_service.domain.vocabulary import BodyRegion, FindingId, Language, Section, Status
@@ -21,6 +20,7 @@ from cds_service.reading.marrow_or_cord import resolve
 from cds_service.reading.mentions import Mention, Surroundings, anatomy_names, is_borrowed
 from cds_service.reading.outside import extraspinal, is_spinal
 from cds_service.reading.placing import Named, fitting, has_own_place, levels_of, topic_of
+from cds_service.reading.reference import inherited_levels
 from cds_service.reading.refine import refine
 from cds_service.reading.sections import by_content
 from cds_service.reading.sentences import Sentence, split
@@ -44,15 +44,15 @@ _DENIED_AT_LARGE = frozenset(
     {
         FindingId.FRACTURE, FindingId.SPINAL_HEMATOMA, FindingId.ABSCESS_EPIDURAL, FindingId.ABSCESS_PARASPINAL,
         FindingId.EDEMA, FindingId.SPONDYLOLISTHESIS, FindingId.LYSIS, FindingId.MARROW_SIGNAL,
+        FindingId.SOFT_MASS,
     }
 )  # fmt: skip
-_REFERENCE = load_grammar().reference
-_POINTING = frozenset(_REFERENCE["pointing"])
-_PRONOUNS = frozenset(_REFERENCE["pronouns"])
+# these belong to a segment: denied after a sentence about one vertebra, they are denied of the spine
+_OF_SEGMENTS = frozenset(
+    {FindingId.CANAL_STENOSIS, FindingId.FORAMINAL_STENOSIS, FindingId.DISC_HERNIATION, FindingId.DISC_BULGE}
+)
 # words of a sentence about how the examination was done
 _ACQUIRED = tuple(load_grammar().sentences["acquired"])
-# a sentence with one of these words leaves the level that the sentence before opened with
-_ELSEWHERE = _REFERENCE["elsewhere"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +225,7 @@ class Reader:
                 mentions = known.composer.mentions(text.words, here.anatomy, here.process, here.literal, around)
                 mentions += extraspinal(here, known.lexicon)
                 if mentions:
-                    inherited = _inherited(text.words, sentence, topic, last_levels)
+                    inherited = inherited_levels(text.words, sentence, topic, last_levels)
                     found += _described(text, sentence, mentions, here, inherited, language)
             if here.levels:
                 topic = topic_of(text.words, here.levels, (sentence.first, sentence.end))
@@ -234,36 +234,11 @@ class Reader:
         return with_change(text.words, text.sentences, text.hits.trend, found)
 
 
-def _inherited(
-    words: Words, sentence: Sentence, topic: tuple[str, ...], last_levels: tuple[str, ...]
-) -> tuple[str, ...]:
-    """Return the levels that a sentence takes from its list head or from the sentence before it."""
-    inherited = sentence.head or (topic if topic and _looks_back(words, sentence) else ())
-    if not inherited and last_levels and (words.words[sentence.first] in _PRONOUNS or _same_level(words, sentence)):
-        return last_levels
-    return inherited
-
-
 def _anatomy_of(head: tuple[str, ...]) -> frozenset[str]:
     """Return what the levels of a list head stand for: vertebrae, or the segments between them."""
     if not head:
         return frozenset()
     return frozenset({SEGMENT if all("-" in level for level in head) else LEVEL})
-
-
-def _looks_back(words: Words, sentence: Sentence) -> bool:
-    """Tell whether a sentence without levels may speak of the levels that the one before opened with."""
-    return sentence.continued or not any(
-        word.startswith(_ELSEWHERE) for word in words.words[sentence.first : sentence.end]
-    )
-
-
-def _same_level(words: Words, sentence: Sentence) -> bool:
-    """Tell "this level", "diesem Segment", "acest nivel"."""
-    here = words.words[sentence.first : sentence.end]
-    return not _POINTING.isdisjoint(here) and any(
-        one in _POINTING and two.startswith(_REFERENCE["places"]) for one, two in pairwise(here)
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,6 +340,10 @@ def _denies_cause_only(mention: Mention, mentions: Sequence[Mention]) -> bool:
         m.finding is FindingId.MALIGNANCY_STATED and m.first <= mention.first and mention.last <= m.last
         for m in mentions
     )
+
+
+def _has_segment(levels: tuple[str, ...]) -> bool:
+    return len(levels) > 1 or any("-" in level for level in levels)
 
 
 def _has_levels(here: Hits) -> bool:
