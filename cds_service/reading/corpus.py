@@ -84,7 +84,7 @@ class CorpusReader:
         explained = {
             (f.text_index, f.sentence_span.start)
             for f in reading.findings
-            if f.finding in _EXPLAINING and f.status in {Status.PRESENT, Status.POSSIBLE}
+            if f.finding in _EXPLAINING and f.status is Status.PRESENT
         }
         for finding in reading.findings:
             if finding.status not in _LABELLED or finding.section not in _STATING:

@@ -28,6 +28,8 @@ ROMAN_NAMES = {
     for roman, number in ROMAN.items()
     if f"{REGIONS[letter.lower()]}{number}" in INDEX
 }
+# words and abbreviations of their own: "DISCUL SI PLATOURILE", "CV"
+_COMMON = frozenset({"si", "ci", "di", "li", "ti", "cv", "dv", "lv"})
 _NAMING = ("vertebr", "corp", "disc", "nivel", "platou", "segment", "interspa", "spati", "etaj", "apofiz", "pedicul")
 
 
@@ -73,7 +75,7 @@ def _roman_name(words: Words, index: int) -> str | None:
     near = [n for n in (index, index + 1) if 0 < n < len(words) and words.between(n).strip() in DASHES]
     joined = any(_is_roman(words, n - 1) and _is_roman(words, n) for n in near)
     before = words.words[index - 1] if index and words.gaps[index] is Gap.SOFT else ""
-    if not joined and not before.startswith(_NAMING):
+    if not joined and (words.words[index] in _COMMON or not before.startswith(_NAMING)):
         return None
     return ROMAN_NAMES[words.words[index]]
 

@@ -19,6 +19,7 @@ from cds_service.reading.read import Reader
 
 CASES = Path(__file__).parent / "cases" / "labels"
 LEVEL = re.compile(r"[CTLS]\d{1,2}(?:-[CTLS]\d{1,2})?")
+SHORT = re.compile(r"\b(?:bds|li|re|stg)\. ")
 APART = re.compile(r"\b[CTDLS][ .-]\d")
 LABELLED = {"present", "absent", "possible", "historical", "other_person"}
 
@@ -74,8 +75,9 @@ def _without_marks(text: str) -> str:
 
 SPELLINGS: dict[str, Callable[[str], str]] = {
     "capitals": str.upper,
-    # "l 1" in small letters can be anything, so a letter apart from its number keeps its capital
-    "small letters": lambda text: text if APART.search(text) else text.lower(),
+    # "l 1" in small letters can be anything, so a letter apart from its number keeps its capital; so does the word
+    # that opens a sentence behind an abbreviation, which nothing else tells
+    "small letters": lambda text: text if APART.search(text) or SHORT.search(text) else text.lower(),
     "without diacritics": _without_marks,
     "decomposed letters": lambda text: unicodedata.normalize("NFD", text),
     "cedilla for comma below": lambda text: text.translate(str.maketrans("șțȘȚ", "şţŞŢ")),

@@ -49,6 +49,45 @@ def test_text_without_small_words_is_read_where_most_is_found(
     assert finding.value in stated
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Fracture récente de L2. Compression de la queue de cheval.",
+        "FRACTURE DE L2. COMPRESSION DE LA QUEUE DE CHEVAL.",
+        "Hernie discale L4-L5 avec conflit radiculaire.",
+        "Discopathie L5-S1. Protrusion discale.",
+        "Abcès épidural T7.",
+        "Tassement vertébral de T12.",
+        "Frattura di L2. Metastasi multiple.",
+        "Hernia discal L4-L5.",
+        "Absceso epidural L3. Estenosis del canal.",
+    ],
+)
+def test_short_text_in_a_language_that_is_not_read_is_left_unread(reader: Reader, text: str) -> None:
+    assert _read(reader, text) == (None, set())
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Fractura L2.", Language.RO),
+        ("Tasare T12.", Language.RO),
+        ("HERNIE DE DISC L4-L5", Language.RO),
+        ("Compresie medulara T8.", Language.RO),
+        ("Leziuni litice multiple", Language.RO),
+        ("Compression fracture L2.", Language.EN),
+        ("Multiple metastases.", Language.EN),
+        ("Cord compression T8.", Language.EN),
+        ("Fraktur LWK 2.", Language.DE),
+        ("Diskushernie L4/5.", Language.DE),
+    ],
+)
+def test_short_text_in_a_language_that_is_read_is_read(reader: Reader, text: str, language: Language) -> None:
+    found, stated = _read(reader, text)
+    assert found is language
+    assert stated
+
+
 def test_text_that_says_nothing_in_any_language_stays_unread(reader: Reader) -> None:
     assert _read(reader, "Xyzzy 123.") == (None, set())
 
