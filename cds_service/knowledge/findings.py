@@ -113,6 +113,7 @@ class Cues(_Strict):
     historical: Cue
     gone: Cue
     planned: Cue = Cue(preceding=(), following=())
+    hypothetical: Cue = Cue(preceding=(), following=())
     aged: Cue
     relative: Cue
     question: Cue

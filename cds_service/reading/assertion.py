@@ -26,7 +26,7 @@ _ADJECTIVES = frozenset({"historical", "aged", "probable", "suspected", "consist
 _DOUBTS = frozenset({"probable", "suspected", "possible"})
 _PAST = frozenset({"historical", "aged"})
 # a denial reaches over any comma of its list, and age may be told last: "wedging of T7 and T8, with an old look"
-_UNSEGMENTED = _OUTRIGHT | _PAST
+_UNSEGMENTED = _OUTRIGHT | _PAST | {"hypothetical"}
 _PAST_REACH = 6
 # how far the answer of a form may stand from its finding, which has a level of its own
 _ANSWER_REACH = 5
@@ -133,6 +133,9 @@ def assertion(
     if section is Section.INDICATION and (asked or any(c.kind == "question" for c in acting)):
         asking = next((c.hit for c in acting if c.kind == "question"), None)
         return Assertion(Status.QUESTION, Certainty.POSSIBLE, asking)
+    if told := next((c.hit for c in acting if c.kind == "hypothetical"), None):
+        # "the risks, i.e. epidural haematoma and abscess": spoken of, not stated
+        return Assertion(Status.QUESTION, Certainty.POSSIBLE, told)
     decided = _decide(mention, [c for c in acting if c.kind != "question"], words)
     if decided.status is Status.PRESENT and asked:
         return Assertion(Status.POSSIBLE, Certainty.POSSIBLE)
@@ -220,6 +223,9 @@ def _acts_back(words: Words, mention: Mention, cue: Cue, cues: Sequence[Cue]) ->
     adjective = cue.kind in _ADJECTIVES and single and not _is_predicate(words, mention, cue)
     reach = _ADJECTIVE_REACH + 1 if adjective else _GONE_REACH if cue.kind == "gone" else _FOLLOWING_REACH
     if hit.first - mention.last > reach or (adjective and words.gaps[hit.first] is not Gap.SOFT):
+        return False
+    if cue.kind == "unlikely" and _another_subject(words, mention.last, hit.first):
+        # "most likely a meningioma, schwannoma less likely"
         return False
     if cue.kind in _OUTRIGHT:
         # "a mass with absent flow": the word belongs to what follows it

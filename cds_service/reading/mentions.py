@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from cds_service.domain.vocabulary import FindingId, Qualifier, Status
 from cds_service.knowledge.findings import load_grammar
+from cds_service.reading.borrowed import is_borrowed
 from cds_service.reading.coordination import (
     coordinated,
     distance_between,
@@ -40,17 +41,6 @@ _YARDSTICK_REACH = 3
 _CARCINOMAS = ("karzinom", "carcinom", "cancer", "krebs")
 _BONE = frozenset({"vertebra", "marrow", "endplate"})
 _SIGNALS = frozenset({"high", "low", "signal_change"})
-# anatomy that is of the spine only in a report about the spine
-_BORROWED = frozenset({"meninges", "epidural", "corner", "ligament", "soft_tissue", "marrow", "subchondral"})
-_BORROWED_WORDS = frozenset(
-    {
-        "body", "bodies", "superior", "inferior", "lower", "upper", "anterior", "posterior", "half", "same", "these",
-        "region", "regions", "areas", "intraosseous", "korper", "corp", "corpul", "corpului", "corpuri", "corpurile",
-        "canal", "canals", "kanal", "canalul", "canalului", "plateau", "plateaus", "platou", "platoul", "platoului",
-        "wall", "walls", "cortex", "margin", "border", "surface", "corner", "back", "of", "dura", "dural", "csf",
-        "subarachnoid", "space", "spaces", "nerve", "nerves",
-    }
-)  # fmt: skip
 # processes that a longer term uses up: the compression of "compression fracture" compresses nothing
 _SWALLOWED = frozenset({"collapse"})
 _USED_UP = frozenset({"narrow", "stenosis", "compress", "contact", "mass", "tissue", "inflamed", "lesion"})
@@ -393,11 +383,6 @@ def _distinct(mentions: Iterable[Mention]) -> list[Mention]:
         ):
             kept.append(mention)
     return sorted(kept, key=lambda m: (m.first, m.last))
-
-
-def is_borrowed(words: Words, anatomy: Hit) -> bool:
-    """Tell a word that other parts of the body have as well: the plateau of a tibia, the body of a jaw."""
-    return anatomy.name in _BORROWED or _BORROWED_WORDS.issuperset(words.words[anatomy.first : anatomy.last + 1])
 
 
 def anatomy_names(anatomy: Iterable[Hit]) -> frozenset[str]:

@@ -8,6 +8,7 @@ from cds_service.domain.facts import Reading, ReportText, Span, StatedFact, Text
 from cds_service.domain.vocabulary import BodyRegion, FindingId, Language, Section, Status
 from cds_service.knowledge.findings import FindingsKnowledge, LanguageKnowledge, load_grammar
 from cds_service.reading.assertion import STATES, Assertion, assertion, live_cues
+from cds_service.reading.borrowed import is_borrowed
 from cds_service.reading.compiled import CompiledLanguages
 from cds_service.reading.conflicts import settle
 from cds_service.reading.details import millimetres_of, percent_of, qualifiers_of, trend_of, with_change
@@ -17,7 +18,7 @@ from cds_service.reading.language import Evidence, LanguageDetector, Part, decla
 from cds_service.reading.levels import LevelGroup
 from cds_service.reading.lexicon import LEVEL, OTHER, SEGMENT, Hit, Hits, Lexicon
 from cds_service.reading.marrow_or_cord import resolve
-from cds_service.reading.mentions import Mention, Surroundings, anatomy_names, is_borrowed
+from cds_service.reading.mentions import Mention, Surroundings, anatomy_names
 from cds_service.reading.outside import extraspinal, is_spinal
 from cds_service.reading.placing import Named, fitting, has_own_place, levels_of, topic_of
 from cds_service.reading.reference import inherited_levels
@@ -268,7 +269,10 @@ class _Said:
             levels = ()
         if not levels:
             own_place = _has_levels(self.here) or mention.finding in _CONCLUSIONS
-            at_large = status is Status.ABSENT and mention.finding in _DENIED_AT_LARGE
+            at_large = status is Status.ABSENT and (
+                mention.finding in _DENIED_AT_LARGE
+                or (mention.finding in _OF_SEGMENTS and not _has_segment(self.sentence.head or self.inherited))
+            )
             levels = () if at_large else self.sentence.head if own_place else self.inherited
         levels = fitting(words, mention, levels, Named(self.groups, self.here.anatomy, self.mentions), self.bounds)
         # the whole skeleton is porotic, not the vertebra that broke

@@ -51,6 +51,16 @@ _EXAMINATION_WORDS = 8
 
 # what opens with one of these speaks of the whole spine, not of the level that the list has come to
 _WHOLE = ("myelon", "halsmark", "ruckenmark", "konus", "conus", "isg", "iliosakral", "mituntersucht", "miterfass")
+# what a label of its own can open after a list of levels
+_PARTS = (
+    "cervical", "thoracic", "dorsal", "lumbar", "sacr", "paraspin", "paravert", "prevert", "soft", "other", "alignment",
+    "bones", "marrow", "incidental", "hws", "bws", "lws", "halswirbel", "brustwirbel", "lendenwirbel", "weichteil",
+    "toracal", "lombar",
+)  # fmt: skip
+_LABEL_WORDS = 4
+
+# headings of a list of diagnoses that are only possible
+_RIVALS = ("differential", "ddx", "differenzial", "diferential")
 
 # a denial or a doubt needs what it speaks of
 _AWAITING = frozenset({"negated<", "possible<", "probable<", "suspected<"})
@@ -242,24 +252,34 @@ def _with_sections(sentences: list[Sentence], words: Words, lexicon: Lexicon, hi
     """Give each sentence the section of the heading above it; a heading itself is cut off its sentence."""
     described = _Described.of(hits, lexicon)
     found: list[Sentence] = []
-    section, one_line = Section.BODY, False
+    section, one_line, rivals = Section.BODY, False, False
     headings = [_heading(s, words, lexicon) for s in sentences]
     following = _following_sections(headings)
     for number, sentence in enumerate(sentences):
         heading = headings[number]
         first = sentence.first
         if heading:
-            section, first = heading[0], heading[1]
+            title = words.words[sentence.first : heading[1]]
+            section, first = _talk(title, section) or heading[0], heading[1]
             one_line = first < sentence.end and "\n" not in words.between(first)
+            rivals = title[0].startswith(_RIVALS)
         elif one_line and section in _SECTIONS_OF_ONE_LINE and not sentence.continued:
             broken = "\n" in words.between(first) and following[number] is not Section.FINDINGS
             if broken or (following[number] not in _INTRODUCING and described.begins(sentence, words)):
                 section = Section.BODY
         elif _blank_line(words, first) and section in _SECTIONS_OF_ONE_LINE and following[number] is None:
             section = Section.BODY
+        if rivals and heading is None and ((one_line and "\n" in words.between(first)) or _blank_line(words, first)):
+            rivals, section = False, Section.BODY
         if first < sentence.end:
-            found.append(sentence._replace(first=first, section=section, heading=heading is not None))
+            asked = sentence.asked or rivals
+            found.append(sentence._replace(first=first, section=section, heading=heading is not None, asked=asked))
     return found
+
+
+def _talk(title: tuple[str, ...], section: Section) -> Section | None:
+    """Tell the discussion behind a diagnosis, which is about the disease, from one that describes images."""
+    return Section.TECHNIQUE if section is Section.IMPRESSION and title[-1] == "discussion" else None
 
 
 def _following_sections(headings: Sequence[tuple[Section, int] | None]) -> list[Section | None]:
@@ -322,9 +342,17 @@ def _with_heads(sentences: list[Sentence], words: Words, hits: Hits) -> list[Sen
             head = ()
         section = sentence.section
         here = _head(sentence, words, groups)
-        head = here or (() if words.words[sentence.first].startswith(_WHOLE) else head)
+        head = here or (() if _leaves_head(sentence, words) else head)
         found.append(sentence._replace(head=head) if head else sentence)
     return found
+
+
+def _leaves_head(sentence: Sentence, words: Words) -> bool:
+    """Tell a sentence about the whole spine, or one that opens another part of it: "Thoracic: ..."."""
+    if words.words[sentence.first].startswith(_WHOLE):
+        return True
+    opening = range(sentence.first + 1, min(sentence.first + _LABEL_WORDS, sentence.end))
+    return words.words[sentence.first].startswith(_PARTS) and any(":" in words.between(index) for index in opening)
 
 
 def _head(sentence: Sentence, words: Words, groups: Mapping[int, LevelGroup]) -> tuple[str, ...]:

@@ -1,0 +1,21 @@
+"""Tells words of anatomy that other parts of the body have as well as the spine."""
+
+from cds_service.reading.lexicon import Hit
+from cds_service.reading.words import Words
+
+# anatomy that is of the spine only in a report about the spine
+_BORROWED = frozenset({"meninges", "epidural", "corner", "ligament", "soft_tissue", "marrow", "subchondral"})
+_BORROWED_WORDS = frozenset(
+    {
+        "body", "bodies", "superior", "inferior", "lower", "upper", "anterior", "posterior", "half", "same", "these",
+        "region", "regions", "areas", "intraosseous", "korper", "corp", "corpul", "corpului", "corpuri", "corpurile",
+        "canal", "canals", "kanal", "canalul", "canalului", "plateau", "plateaus", "platou", "platoul", "platoului",
+        "wall", "walls", "cortex", "margin", "border", "surface", "corner", "back", "of", "dura", "dural", "csf",
+        "subarachnoid", "space", "spaces", "nerve", "nerves",
+    }
+)  # fmt: skip
+
+
+def is_borrowed(words: Words, anatomy: Hit) -> bool:
+    """Tell a word that other parts of the body have as well: the plateau of a tibia, the body of a jaw."""
+    return anatomy.name in _BORROWED or _BORROWED_WORDS.issuperset(words.words[anatomy.first : anatomy.last + 1])
