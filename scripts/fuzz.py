@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import atheris  # type: ignore[import-not-found]  # in build/tools only
+import atheris  # type: ignore[import-untyped]  # in build/tools only
 
 with atheris.instrument_imports(include=["cds_service"]):
     from cds_service.domain.facts import ReportText

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from cds_service.hooks.entries import entries_of
+
 # Request types that R4 replaced by ServiceRequest, MedicationRequest and DeviceRequest.
 _REPLACED = frozenset({"DeviceUseRequest", "DiagnosticOrder", "MedicationOrder", "ProcedureRequest", "ReferralRequest"})
 # Members that R4 no longer has; careless R4 does not grow them by accident.
@@ -21,8 +23,8 @@ def _unwrapped(resources: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, 
     """Give the resource of a Bundle of one, which stands for a resource with its address."""
     for resource in resources:
         if resource.get("resourceType") == "Bundle":
-            entries = resource.get("entry")
-            yield from (entry["resource"] for entry in entries or ())
+            found, _ = entries_of(resource)
+            yield from (entry.resource for entry in found)
         else:
             yield resource
 
