@@ -314,7 +314,7 @@ def reachable() -> Joined:
 
     A key holds the outcomes and the variables that are needed later; the value is those variables as a mapping.
     """
-    promised = {"emergency", "labs", "fracture_pathologic", "malignancy_at_fracture_stated"}
+    promised = {"emergency", "labs", "fracture_pathologic", "malignancy_at_fracture_stated", "extraspinal_suspicion"}
     for_e = variables(lane_e(*pair) for pair in pairs()) | promised
     for_d = variables([LANE_RUNS["D"]]) | for_e
     for_c = variables([LANE_RUNS["C"]]) | for_d
@@ -326,15 +326,22 @@ def reachable() -> Joined:
     return joined(states, lambda _: LANE_RUNS["A"], promised)
 
 
+def with_what_stands_beside(combinations: Joined) -> Iterator[tuple[tuple[LaneOutcome, ...], dict[str, Any]]]:
+    """Each combination with and without what no lane, or only one path of a lane, has asked for."""
+    for (outcomes, _), inputs in combinations.items():
+        for outside, torn in product((False, True), (False, True)):
+            if inputs.get("extraspinal_suspicion", outside) is outside:
+                yield outcomes, {**inputs, "extraspinal_suspicion": outside, "serious_conflict": torn}
+
+
 @pytest.mark.full
 def test_every_state_keeps_every_promise() -> None:
     failures: list[Any] = []
     cards: set[tuple[LaneOutcome, bool]] = set()
     combinations = reachable()
-    every = ((key[0], known, outside) for key, known in combinations.items() for outside in (False, True))
-    for (b, c, d, e, a), inputs, outside in every:
-        known = {**inputs, "extraspinal_suspicion": outside}
-        suppressed = suppress(LaneOutcomes(a, b, c, d, e), outside=outside)
+    for (b, c, d, e, a), known in with_what_stands_beside(combinations):
+        beside = known["extraspinal_suspicion"] or known["serious_conflict"]
+        suppressed = suppress(LaneOutcomes(a, b, c, d, e), unsettled=beside)
         rows = {outcome.lane: outcome.row for outcome in (a, b, c, d, e)}
         outcomes = tuple(shown_outcomes(suppressed))
         cards.update((outcome, suppressed.question_open) for outcome in outcomes)
