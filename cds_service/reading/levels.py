@@ -192,7 +192,7 @@ def _spanned(words: Words, item: Item, first: int) -> tuple[list[str], int] | No
 def _side_by_side(words: Words, item: Item, first: int) -> tuple[list[str], int] | None:
     """Read "L5 S1" without a dash as the segment; three in a row are a list."""
     after = item.end
-    if item.stop or after >= len(words) or words.between(after) != " " or single(words, first - 1) is not None:
+    if item.stop or after >= len(words) or words.between(after).strip(" ") or single(words, first - 1) is not None:
         return None
     other = single(words, after)
     if other is None or INDEX[other[0]] != INDEX[item.start] + 1:

@@ -39,6 +39,13 @@ _TO_CONUS = frozenset(
 _ELSEWHERE = ("otherwise", "elsewhere", "remaining", "remainder", "ubrig", "sonst", "ansonst", "restul", "celelalte")
 _JOINTS = frozenset({FindingId.SACROILIAC, FindingId.SPONDYLOARTHRITIS_STATED})
 _DISEASES = frozenset({FindingId.TUMOR, FindingId.MALIGNANCY_STATED, FindingId.METASTASIS})
+# what a disease behind a comma gives its name to: "Osteolyse BWK 6, V.a. Metastase"
+_LESIONS = frozenset(
+    {
+        *_DISEASES, FindingId.LYSIS, FindingId.SCLEROSIS, FindingId.FOCAL_LESION, FindingId.ATYPICAL_LESION,
+        FindingId.MARROW_SIGNAL, FindingId.EXPANSILE, FindingId.PEDICLE,
+    }
+)  # fmt: skip
 _INTERVENING = ("interven", "oppos", "appos", "dazwischenlieg", "intermediar")
 # words that begin a statement of its own
 _CONTRASTS = frozenset({"but", "however", "although", "though", "aber", "jedoch", "allerdings", "dar", "insa"})
@@ -287,7 +294,7 @@ def _is_beyond_another(words: Words, mention: Mention, levels: tuple[str, ...], 
         any(
             min(g.last, mention.last) < other.first and other.last < max(g.first, mention.first)
             for other in named.mentions
-            if other.finding is not mention.finding
+            if other.finding is not mention.finding and not (apart and other.finding in _LESIONS)
         )
         for g in near
     )

@@ -246,6 +246,14 @@ def test_contact_with_the_cord_is_taken_back_where_compression_is_denied(reader:
     assert (F.CORD, Status.POSSIBLE) not in found
 
 
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [("Osteochondrosen, v.a. L4/5 ausgeprägt.", Status.PRESENT), ("V.a. Osteochondrose L4/5.", Status.POSSIBLE)],
+)
+def test_above_all_is_told_from_suspected_by_its_small_letter(reader: Reader, text: str, status: Status) -> None:
+    assert only(read(reader, text, Language.DE), F.DISC_DEGENERATION).status is status
+
+
 def test_contact_without_a_denial_is_possible_compression(reader: Reader) -> None:
     cord = only(read(reader, "A disc bulge at C5-6 abuts the cord.", Language.EN), F.CORD)
     assert (cord.status, Qualifier.CONTACT_ONLY in cord.qualifiers) == (Status.POSSIBLE, True)
