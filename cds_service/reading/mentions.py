@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from cds_service.domain.vocabulary import FindingId, Qualifier, Status
 from cds_service.knowledge.findings import load_grammar
-from cds_service.reading.borrowed import is_borrowed
+from cds_service.reading.borrowed import is_borrowed, without_origins
 from cds_service.reading.coordination import (
     coordinated,
     distance_between,
@@ -38,7 +38,6 @@ _NO_NOUNS = frozenset(_GRAMMAR.coordination["no_nouns"])
 _COMPARING = frozenset(tuple(words.split()) for words in _GRAMMAR.lists["comparing"])
 _COMPARING_OPENERS = frozenset(words[0] for words in _COMPARING)
 _YARDSTICK_REACH = 3
-_CARCINOMAS = ("karzinom", "carcinom", "cancer", "krebs")
 _BONE = frozenset({"vertebra", "marrow", "endplate"})
 _SIGNALS = frozenset({"high", "low", "signal_change"})
 # processes that a longer term uses up: the compression of "compression fracture" compresses nothing
@@ -71,16 +70,6 @@ class Surroundings(NamedTuple):
 
     anatomy: frozenset[str]
     spinal_report: bool | None
-
-
-def _without_origins(words: Words, anatomy: Sequence[Hit]) -> list[Hit]:
-    """Leave out organs that only name a carcinoma, alone or with its metastasis: "Nierenzellkarzinommetastase"."""
-    return [
-        a
-        for a in anatomy
-        if a.name != OTHER
-        or not any(stem in word for word in words.words[a.first : a.last + 2] for stem in _CARCINOMAS)
-    ]
 
 
 class Composer:
@@ -134,7 +123,7 @@ class Composer:
         mention = Mention(finding, hit.first, hit.last, hit.first, hit.last)
         if finding in self._lexicon.free:
             return mention
-        spinal, other = self._nearest_distances(words, hit, _without_origins(words, anatomy))
+        spinal, other = self._nearest_distances(words, hit, without_origins(words, anatomy))
         if finding is FindingId.OSTEOPOROSIS and spinal is not None:
             # the whole skeleton is porotic: "T-Score LWS -3,4, Schenkelhals -2,9"
             accepted = True

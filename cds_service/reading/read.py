@@ -19,6 +19,7 @@ from cds_service.reading.levels import LevelGroup
 from cds_service.reading.lexicon import LEVEL, OTHER, SEGMENT, Hit, Hits, Lexicon
 from cds_service.reading.marrow_or_cord import resolve
 from cds_service.reading.mentions import Mention, Surroundings, anatomy_names
+from cds_service.reading.one_place import placed
 from cds_service.reading.outside import extraspinal, is_spinal
 from cds_service.reading.placing import Named, fitting, has_own_place, levels_of, topic_of
 from cds_service.reading.reference import inherited_levels
@@ -232,7 +233,8 @@ class Reader:
                 topic = topic_of(text.words, here.levels, (sentence.first, sentence.end))
                 last_levels = next((g.levels for g in reversed(here.levels) if not g.root), last_levels)
             anatomy = own or anatomy
-        return with_change(text.words, text.sentences, text.hits.trend, found)
+        described = with_change(text.words, text.sentences, text.hits.trend, found)
+        return placed(described, [h for s, h in zip(text.sentences, every, strict=True) if s.section in _STATING])
 
 
 def _anatomy_of(head: tuple[str, ...]) -> frozenset[str]:

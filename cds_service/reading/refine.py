@@ -32,6 +32,9 @@ def refine(findings: Sequence[TextFinding]) -> list[TextFinding]:
     findings = _intradural(findings)
     findings = [_harmless(finding) for finding in _without_signal_of_hemangioma(findings)]
     infected = any(f.finding is FindingId.INFECTION_STATED and f.status in _STANDING for f in findings)
+    suppurating = infected and any(
+        f.finding is FindingId.ABSCESS_PARASPINAL and f.status in _STANDING for f in findings
+    )
     tumorous = any(f.finding in _TUMOUR_SIGNS and f.status in _STANDING for f in findings)
     if tumorous and not infected:
         return [_solid(finding) for finding in findings]
@@ -41,7 +44,10 @@ def refine(findings: Sequence[TextFinding]) -> list[TextFinding]:
             # "spondylodiscitis without epidural extension" denies the phlegmon
             refined.append(replace(finding, finding=FindingId.ABSCESS_EPIDURAL))
         elif finding.finding is FindingId.SOFT_MASS and finding.status in _STANDING and _is_component(finding):
-            refined.append(replace(finding, finding=FindingId.PARAVERTEBRAL_EDEMA))
+            # the part of an abscess that lies in the canal
+            inside = suppurating and Qualifier.EPIDURAL in finding.qualifiers
+            kind = FindingId.ABSCESS_EPIDURAL if inside else FindingId.PARAVERTEBRAL_EDEMA
+            refined.append(replace(finding, finding=kind))
         else:
             refined.append(finding)
     return refined
@@ -65,7 +71,8 @@ def _without_signal_of_hemangioma(findings: Sequence[TextFinding]) -> list[TextF
     told = {
         (f.text_index, f.sentence_span.start)
         for f in findings
-        if f.finding is FindingId.HEMANGIOMA and f.status in _STANDING
+        # an atypical one, or one beside a rival, explains nothing yet
+        if f.finding is FindingId.HEMANGIOMA and f.status in _STANDING and Qualifier.ATYPICAL not in f.qualifiers
     }
     return [
         f
