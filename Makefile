@@ -11,7 +11,7 @@ FUZZ_SECONDS ?= 60
 PYTHON_FILES := cds_service cards fhir_fixtures scripts tests
 IN_VENV := .venv/bin/python -m
 
-.PHONY: run setup test lint format types imports unit full bench accuracy compare hooks knowledge-docs lock sbom audit fuzz tools clean
+.PHONY: run setup test lint format types imports unit full conformance bench accuracy compare hooks knowledge-docs lock sbom audit fuzz tools clean
 
 run: setup
 	@exec $(IN_VENV) cds_service serve --demo --host "$(HOST)" --port "$(PORT)"
@@ -36,6 +36,10 @@ unit: setup
 
 full: setup
 	$(IN_VENV) pytest -n $(WORKERS) --full
+
+# Every requirement of CDS Hooks with its result; writes docs/conformance.md.
+conformance: setup
+	$(IN_VENV) tests.conformance
 
 format: setup
 	$(IN_VENV) ruff format $(PYTHON_FILES)

@@ -7,7 +7,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", default=False, help="enumerate every state instead of a sample")
 
 
+def _note_requirements(item: pytest.Item) -> None:
+    """Write the requirement ids of a test, and the version it runs for, to its report."""
+    ids = [name for marker in item.iter_markers("requirement") for name in marker.args]
+    if ids:
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        item.user_properties += [("requirements", ids), ("profile", str(parameters.get("ehr", "")))]
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        _note_requirements(item)
     if config.getoption("--full"):
         return
     skip = pytest.mark.skip(reason="needs --full")

@@ -39,6 +39,7 @@ def created(make: Any, draft: Draft, language: Language = Language.EN, **changes
     return [action["resource"] for action in suggestion(make, draft, language, **changes)["actions"]]
 
 
+@pytest.mark.requirement("GEN-5", "ACT-3")
 @pytest.mark.parametrize("kind", CREATED)
 @pytest.mark.parametrize("settings", [{}, FULL])
 def test_resource_is_valid_fhir_r4(make: Any, kind: DraftKind, settings: dict[str, Any], language: Language) -> None:

@@ -27,6 +27,7 @@ def call(server: str) -> HookRequest:
     return HookRequest(PATIENT_VIEW, "i", "p", "Practitioner/1", fhir_server=server, grant=FhirGrant("secret"))
 
 
+@pytest.mark.requirement("REQ-9", "FHIR-10")
 @pytest.mark.parametrize(
     ("server", "asked", "token"),
     [
@@ -85,6 +86,7 @@ def test_page_below_the_base_is_followed(link: str, url: str) -> None:
     assert recorder.calls == [(url, "secret")]
 
 
+@pytest.mark.requirement("PRE-30")
 @pytest.mark.parametrize(
     "link",
     [

@@ -81,6 +81,7 @@ def test_complete_prefetch_asks_nobody(completer: PrefetchCompleter) -> None:
     assert chart.resources == (PATIENT, REPORT)
 
 
+@pytest.mark.requirement("PRE-21")
 @pytest.mark.parametrize("sent", [c for n in range(3) for c in itertools.combinations(KEYS, len(KEYS) - n)])
 def test_every_subset_is_answered_or_refused_by_name(completer: PrefetchCompleter, sent: tuple[str, ...]) -> None:
     prefetch = {name: value for name, value in (dict.fromkeys(KEYS) | REQUIRED).items() if name in sent}

@@ -62,6 +62,7 @@ def test_without_token_no_authorization_is_sent(url: str) -> None:
     assert "Authorization" not in Stub.seen[0]
 
 
+@pytest.mark.requirement("SEC-29")
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
@@ -78,6 +79,7 @@ def test_unusable_answers_have_their_reason(url: str, answer: Callable[[Stub], N
         get(url)
 
 
+@pytest.mark.requirement("SEC-29", "PERF-4")
 def test_silent_and_dripping_servers_end_with_the_time(url: str) -> None:
     def drip(stub: Stub) -> None:
         stub.send_response(200)

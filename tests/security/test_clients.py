@@ -121,6 +121,7 @@ def web(key_set: dict[str, Any]) -> Web:
     return Web(key_set)
 
 
+@pytest.mark.requirement("SEC-20")
 def test_keys_are_fetched_once_and_kept(web: Web) -> None:
     source = web.source()
     source.warm()
@@ -131,6 +132,7 @@ def test_keys_are_fetched_once_and_kept(web: Web) -> None:
     assert len(web.asked) == 2
 
 
+@pytest.mark.requirement("SEC-18", "SEC-20")
 def test_new_key_id_is_asked_for_once_and_not_again_soon(web: Web, keys: Keys, key_set: dict[str, Any]) -> None:
     source = web.source()
     assert source.find(KEY_ID)
@@ -144,6 +146,7 @@ def test_new_key_id_is_asked_for_once_and_not_again_soon(web: Web, keys: Keys, k
     assert len(web.asked) == 3
 
 
+@pytest.mark.requirement("SEC-20")
 def test_key_that_is_gone_from_the_set_stops_working(web: Web) -> None:
     source = web.source()
     assert source.find(KEY_ID)
@@ -152,6 +155,7 @@ def test_key_that_is_gone_from_the_set_stops_working(web: Web) -> None:
     assert source.find(KEY_ID) == ()
 
 
+@pytest.mark.requirement("SEC-20")
 @pytest.mark.parametrize("fault", [FetchRefused("timeout"), [], {"keys": "none"}, None])
 def test_outage_is_bridged_for_a_while_and_then_refused(web: Web, fault: Any) -> None:
     source = web.source()
@@ -165,6 +169,7 @@ def test_outage_is_bridged_for_a_while_and_then_refused(web: Web, fault: Any) ->
     assert source.find(KEY_ID) == ()
 
 
+@pytest.mark.requirement("SEC-29")
 def test_key_set_is_read_up_to_a_bound(web: Web, keys: Keys) -> None:
     web.document = {"keys": [jwk(keys.p384, f"k{number}") for number in range(101)]}
     source = web.source()

@@ -106,6 +106,7 @@ FORMS = {
 }
 
 
+@pytest.mark.requirement("FHIR-13")
 @pytest.mark.parametrize("form", FORMS)
 def test_address_in_a_call_is_never_asked(form: str, connections: list[Any]) -> None:
     policy = AccessPolicy(
@@ -284,6 +285,7 @@ def port() -> Iterator[int]:
     yield from serving(ThreadingHTTPServer(("127.0.0.1", 0), Server))
 
 
+@pytest.mark.requirement("FHIR-14")
 @pytest.mark.parametrize("to", ["http://127.0.0.1:{}/elsewhere", "/elsewhere", "http://169.254.169.254/"])
 def test_redirects_are_not_followed(port: int, to: str) -> None:
     Server.location = to.format(port)

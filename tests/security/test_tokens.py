@@ -177,6 +177,7 @@ REFUSED: dict[str, tuple[str, Make]] = {
 }  # fmt: skip
 
 
+@pytest.mark.requirement("SEC-4", "SEC-5", "SEC-6", "SEC-8", "SEC-19", "SEC-22")
 @pytest.mark.filterwarnings("ignore:The RSA key is 1024 bits")
 @pytest.mark.parametrize("attack", REFUSED)
 def test_every_attack_is_refused_for_its_reason(verifier: TokenVerifier, sign: Sign, keys: Keys, attack: str) -> None:
@@ -187,6 +188,7 @@ def test_every_attack_is_refused_for_its_reason(verifier: TokenVerifier, sign: S
     assert verifier.verify(bearer(sign()), AUDIENCE).client.issuer == ISSUER
 
 
+@pytest.mark.requirement("SEC-7")
 def test_pinned_algorithms_are_the_only_ones(clients: Path, key_set: dict[str, Any], sign: Sign, keys: Keys) -> None:
     more = {"keys": [*key_set["keys"], jwk(keys.ed25519, "ed")]}
     (clients.parent / "ehr.json").write_text(json.dumps(more))
@@ -205,6 +207,7 @@ def test_pinned_algorithms_are_the_only_ones(clients: Path, key_set: dict[str, A
         verifier.verify(bearer(sign()), AUDIENCE)
 
 
+@pytest.mark.requirement("SEC-14")
 def test_token_works_once_also_in_parallel(verifier: TokenVerifier, sign: Sign) -> None:
     token = bearer(sign())
     outcomes: list[str] = []

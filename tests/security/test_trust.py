@@ -62,6 +62,7 @@ def test_keys_are_fetched_from_the_listed_address(trust: Trust, sign: Sign, addr
     assert KeyServer.asked == ["/jwks"]
 
 
+@pytest.mark.requirement("SEC-16", "CLI-12")
 def test_address_that_a_token_brings_is_never_asked(trust: Trust, sign: Sign, address: str) -> None:
     for number, jku in enumerate(
         [f"{address}/evil", f"{address}/jwks?x", f"{address}/jwks/../evil", "http://10.0.0.1/k"]

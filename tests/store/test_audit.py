@@ -109,6 +109,7 @@ def test_fhir_form_names_cards_with_their_rules() -> None:
     assert [(entity.get("name"), len(entity.get("detail", ()))) for entity in entities[2:]] == [("C11", 2), ("C92", 0)]
 
 
+@pytest.mark.requirement("SEC-14")
 def test_used_token_is_known_to_every_process(url: str) -> None:
     first, second = SqlStore(url), SqlStore(url)
     first.open()

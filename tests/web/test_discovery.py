@@ -24,6 +24,7 @@ def test_discovery_lists_the_three_services(client: Any) -> None:
         assert all(service.values())
 
 
+@pytest.mark.requirement("DISC-18", "DISC-19")
 def test_discovery_is_stable_and_the_same_with_a_slash(client: Any) -> None:
     first, second, slash = (client.get(path) for path in ("/cds-services", "/cds-services", "/cds-services/"))
     assert first.data == second.data == slash.data
