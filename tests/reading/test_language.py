@@ -77,6 +77,7 @@ def test_short_text_in_a_language_that_is_not_read_is_left_unread(reader: Reader
         ("Leziuni litice multiple", Language.RO),
         ("Compression fracture L2.", Language.EN),
         ("Multiple metastases.", Language.EN),
+        ("Vertebral metastases.", Language.EN),
         ("Cord compression T8.", Language.EN),
         ("Fraktur LWK 2.", Language.DE),
         ("Diskushernie L4/5.", Language.DE),
