@@ -25,6 +25,7 @@ _REFUSALS = {
     412: "Required prefetch keys are missing and could not be fetched.",
     413: "The body is larger, or holds more, than is accepted.",
     415: "The body is not labelled as JSON.",
+    421: "The call was meant for another name than that of this service.",
     429: "More calls than agreed; Retry-After tells when to come again.",
     500: "The service failed; no advice was computed.",
     503: "Too many calls at once, or the record cannot be kept; Retry-After tells when to come again.",
@@ -43,7 +44,7 @@ def _content(schema: Part, label: str = _JSON) -> Part:
 
 def _answers(description: str, schema: Part, *refusals: int, label: str = _JSON, status: int = 200) -> Part:
     answers: Part = {str(status): {"description": description, **_content(schema, label)}}
-    for code in (*refusals, 500):
+    for code in (*refusals, 421, 500):
         answers[str(code)] = {"description": _REFUSALS[code], **_content(ref("OperationOutcome"))}
     return answers
 

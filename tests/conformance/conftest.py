@@ -411,5 +411,6 @@ def signer(tmp_path: Path, backend: Backend) -> Signer:
     )
     clients = load_clients(made.registry)
     verifier = TokenVerifier(clients, lambda: datetime.now(UTC).timestamp())
-    made.http = build_site(replace(backend, verifier=verifier)).test_client()
+    registered = replace(backend.settings, clients=made.registry, cors_origins=("http://localhost:8181",))
+    made.http = build_site(replace(backend, settings=registered, verifier=verifier)).test_client()
     return made
