@@ -119,7 +119,7 @@ class Settings:
     port: int = 8000
     public_url: str = ""
     state_dir: Path | None = None
-    database_url: str = ""
+    database_url: str = field(default="", repr=False)
     language: Language = Language.EN
     fhir_origins: tuple[str, ...] = ()
     private_networks: tuple[str, ...] = ()
@@ -130,7 +130,7 @@ class Settings:
     preview: bool | None = None
     patient_hash_key: str = field(default="", repr=False)
     repeat_lock: bool = True
-    audit_url: str = ""
+    audit_url: str = field(default="", repr=False)
     audit_days: int = 400
     max_body_bytes: int = 10 * MEBIBYTE
     max_depth: int = 100

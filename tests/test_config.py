@@ -146,3 +146,5 @@ def test_ipv6_host_stands_in_brackets_in_the_address() -> None:
 
 def test_secret_is_not_shown() -> None:
     assert "s3cret" not in repr(Settings(patient_hash_key="s3cret"))
+    address = "postgresql://marrow:s3cret@db.example/marrow"
+    assert "s3cret" not in repr(Settings(database_url=address, audit_url=address))

@@ -4,7 +4,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any
 
@@ -20,6 +20,10 @@ from cds_service.web.admission import WAITING
 _SOCKET_MARGIN = 2 * 1024 * 1024
 _DRAIN_SECONDS = 10.0
 _TURN_SECONDS = 1.0
+# Connections that send nothing or little must not keep others out; a proxy in front has better means.
+_MOST_CONNECTIONS = 500
+_IDLE_SECONDS = 30
+_RECEIVE_SECONDS = 20.0
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -35,6 +39,22 @@ def _busy(server: Any) -> bool:
     """Whether a call is being received, answered or sent."""
     channels = list(server.active_channels.values())
     return any(channel.requests or channel.request or channel.total_outbufs_len for channel in channels)
+
+
+class Stragglers:
+    """Ends connections that take too long to send one request; a byte now and then keeps none of them open."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._since: dict[Any, float] = {}
+
+    def end(self, channels: Iterable[Any]) -> None:
+        """Look at the connections; those whose request began too long ago and is not whole yet are closed."""
+        now = self._clock()
+        self._since = {channel: self._since.get(channel, now) for channel in channels if channel.request is not None}
+        for channel, since in self._since.items():
+            if now - since > _RECEIVE_SECONDS:
+                channel.will_close = True
 
 
 def serve(
@@ -62,7 +82,11 @@ def serve(
         # Never spooled to a file: bodies hold patient data.
         inbuf_overflow=in_memory + 1,
         outbuf_overflow=in_memory + 1,
+        connection_limit=_MOST_CONNECTIONS,
+        channel_timeout=_IDLE_SECONDS,
+        cleanup_interval=_IDLE_SECONDS,
     )
+    stragglers = Stragglers()
     stopping = threading.Event()
 
     def stop(signum: int, frame: FrameType | None) -> None:
@@ -77,6 +101,7 @@ def serve(
         signal.signal(signal.SIGHUP, lambda _signum, _frame: reload())
     while not stopping.is_set():
         wasyncore.loop(timeout=_TURN_SECONDS, use_poll=True, map=connections, count=1)
+        stragglers.end(list(server.active_channels.values()))
     server.accepting = False
     deadline = time.monotonic() + _DRAIN_SECONDS
     while _busy(server) and time.monotonic() < deadline:

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import socket
 import sys
 import threading
@@ -120,6 +121,8 @@ def command(host: str | None, port: str | None, *, allow_open: bool, demo: bool)
     """Answer CDS Hooks calls until interrupted. Settings come from MARROW_* variables and these options."""
     settings = read_settings(host=host, port=port, allow_open=allow_open or None)
     settings.check_exposure()
+    # Database, its journals and the key are for this user only, also in a directory that others may read.
+    os.umask(0o077)
     if demo:
         settings = replace(settings, cors_origins=(*settings.cors_origins, SANDBOX_ISSUER))
     _log_to_stderr()

@@ -25,8 +25,9 @@ def _lost_reports(facts: PatientFacts) -> bool:
 
 
 def newest_is_unread(facts: PatientFacts, reports: CurrentReports, lead: Report) -> bool:
-    """Tell whether a spine MRI as new as the leading one, or the end of the leading one, could not be read."""
-    cut_short = any(g.code is GapCode.REPORT_TRUNCATED and g.resource == lead.provenance.reference for g in facts.gaps)
+    """Tell whether a spine MRI as new as the leading one, or the end of it or of another current one, was not read."""
+    current = {report.provenance.reference for report in (lead, *reports.candidates)}
+    cut_short = any(g.code is GapCode.REPORT_TRUNCATED and g.resource in current for g in facts.gaps)
     newer = any(r.date is None or lead.date is None or r.date >= lead.date for r in reports.unread)
     return cut_short or newer or _lost_reports(facts)
 

@@ -23,6 +23,7 @@ _LAB_LINE = re.compile(
     r"(?:\s+(?P<date>\d{4}-\d\d-\d\d))?"
 )
 _MAX_LINE = 200
+_YEARS = range(1900, 2200)
 _PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -75,9 +76,13 @@ def _moment(now: datetime) -> datetime:
     if not wanted:
         return now
     try:
-        return datetime.combine(date.fromisoformat(wanted), time(23, 59), tzinfo=UTC)
+        day = date.fromisoformat(wanted)
     except ValueError:
-        raise RequestError("must be a date such as 2026-03-31", field="asOf") from None
+        day = date.min
+    # Windows of time are counted from here in both directions, and the calendar ends somewhere.
+    if day.year not in _YEARS:
+        raise RequestError("must be a date such as 2026-03-31", field="asOf")
+    return datetime.combine(day, time(23, 59), tzinfo=UTC)
 
 
 def preview_blueprint(backend: Backend) -> Blueprint:

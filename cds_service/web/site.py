@@ -13,6 +13,7 @@ from cds_service.web.feedback import feedback_blueprint
 from cds_service.web.headers import register_headers
 from cds_service.web.health import health_blueprint
 from cds_service.web.hook import hook_blueprint
+from cds_service.web.hosts import register_hosts
 from cds_service.web.interface import interface_blueprint
 from cds_service.web.knowledge import knowledge_blueprint
 from cds_service.web.preview import preview_blueprint
@@ -40,6 +41,7 @@ def build_site(backend: Backend) -> Flask:
     register_access_log(app)
     register_admission(app, backend)
     register_tls(app, https=backend.settings.base_url.startswith("https://"))
+    register_hosts(app, backend.settings.base_url, local=backend.settings.trial)
     register_headers(app, https=backend.settings.base_url.startswith("https://"))
     register_cors(app, backend.settings.cors_origins, local=backend.settings.clients is None)
     register_problems(app)

@@ -29,7 +29,7 @@ def licence(name: str) -> str:
         stated = importlib.metadata.metadata(name).json.get("license_expression")
     except importlib.metadata.PackageNotFoundError:
         stated = None
-    return stated or STATED.get(canonicalize_name(name), "")
+    return str(stated) if stated else STATED.get(canonicalize_name(name), "")
 
 
 @pytest.mark.parametrize("name", PINNED)

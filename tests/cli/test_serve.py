@@ -83,6 +83,12 @@ def test_database_is_in_the_home_directory(served: Served) -> None:
     assert list(served.out.parent.rglob("marrow-cds.sqlite"))
 
 
+def test_files_are_for_the_user_of_the_service_only(served: Served) -> None:
+    kept = [path for path in served.out.parent.rglob("*") if path.is_file() and path not in {served.out, served.err}]
+    assert {path.name for path in kept} >= {"marrow-cds.sqlite", "patient-hash.key"}
+    assert {path.name: oct(path.stat().st_mode & 0o077) for path in kept if path.stat().st_mode & 0o077} == {}
+
+
 def test_connection_is_kept_for_further_calls(served: Served) -> None:
     connection = served.connection()
     connection.connect()
@@ -186,3 +192,20 @@ def test_running_calls_are_finished_before_the_process_stops(tmp_path: Path) -> 
         thread.join()
     assert running.process.wait(20) == 0
     assert statuses == [200] * 6
+
+
+def test_connections_that_only_begin_a_request_keep_nobody_out(served: Served) -> None:
+    begun = []
+    try:
+        for _ in range(120):
+            connection = served.connection()
+            connection.connect()
+            connection.sock.sendall(b"POST /cds-services/x HTTP/1.1\r\nHost: localhost\r\nContent-Le")
+            begun.append(connection)
+        other = served.connection()
+        other.request("GET", "/livez")
+        assert other.getresponse().status == 200
+        other.close()
+    finally:
+        for connection in begun:
+            connection.close()

@@ -175,3 +175,13 @@ def test_preview_has_a_time_as_well(clinic: Clinic) -> None:
     assert all(late(one.facts) for one in shown.evaluations)
     assert "C92" in {one.plan.card_id for one in shown.written}
     assert shown.evaluations[0].facts.reports[0].reading.unfinished
+
+
+def test_no_calm_advice_while_the_end_of_another_current_report_was_not_read(clinic: Clinic) -> None:
+    chosen = report(conclusion="Modic type 2 change of the endplates L4-L5. Degenerative disc disease.")
+    endless = report(conclusion=CALM * 400, id="c", code={"text": "MRI cervical spine"})
+    found = clinic.evaluator.for_hook(
+        Hook.PATIENT_VIEW, [PATIENT, chosen, endless], patient_id="p", as_of=NOW, in_time=Clock(60)
+    )
+    assert [gap.resource for gap in found.facts.gaps if ("reason", "time") in gap.params] == ["DiagnosticReport/c"]
+    assert ids(found) == {"C92"}

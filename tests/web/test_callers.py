@@ -1,5 +1,7 @@
 """Authenticated calls over HTTP: decided before the body, refused without a reason, language by registration."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,8 +43,10 @@ def test_registered_language_wins_over_the_header(guarded: Any, patient_view: di
 
 
 def test_audience_is_the_public_address_whatever_the_host_says(
-    guarded: Any, gate: Gate, patient_view: dict[str, Any]
+    world: Any, gate: Gate, patient_view: dict[str, Any]
 ) -> None:
+    registered = replace(world.backend.settings, clients=Path("clients.toml"))
+    guarded = world.client(verifier=gate, settings=registered)
     headers = {"Authorization": "Bearer good", "Host": "evil.example", "X-Forwarded-Host": "evil.example"}
     guarded.post(VIEW, json=patient_view, headers=headers)
     guarded.post(f"{VIEW}/feedback", json={"feedback": []}, headers=headers)

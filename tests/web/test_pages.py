@@ -74,7 +74,8 @@ def test_preview_of_an_earlier_day(world: Any) -> None:
     client = world.client()
     assert client.post("/preview?asOf=2026-03-31", json=TYPED).status_code == 200
     assert world.middle.calls[0]["as_of"].isoformat() == "2026-03-31T23:59:00+00:00"
-    assert client.post("/preview?asOf=soon", json=TYPED).json["issue"][0]["expression"] == ["asOf"]
+    for wanted in ("soon", "9999-12-31", "0001-01-01", "%00", "2026-03-31T00:00"):
+        assert client.post(f"/preview?asOf={wanted}", json=TYPED).json["issue"][0]["expression"] == ["asOf"]
 
 
 @pytest.mark.parametrize(
