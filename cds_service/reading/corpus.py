@@ -29,6 +29,10 @@ _OF_THE_CANAL = frozenset(
 _DENYING = ("no", "not", "without", "ohne", "kein", "nicht", "fara", "nu", "nici")
 _SPARED = ("involv", "beteiligt", "betroffen", "afectat", "interesat", "spared", "ausgespart")
 _HARDWARE = ("hardware", "implant", "osteosynth", "osteosint", "fremdmaterial", "metall")
+_SAC = ("thecal", "dural", "dura", "duralsa", "csf", "sac")
+_NERVES = ("cauda", "equina", "conus", "root", "cord", "nerv", "faser", "radacin")
+_CROWDED = ("crowd", "clump", "redundant")
+_PRESSED = ("compres", "imping", "kompr")
 _SWELLING = frozenset({FindingId.EDEMA, FindingId.EDEMA_ENDPLATE})
 _EXPLAINING = frozenset({FindingId.MODIC1, FindingId.MODIC2, FindingId.MODIC3, FindingId.HEMANGIOMA})
 _SIGNALS = frozenset({FindingId.MARROW_SIGNAL, FindingId.T1_LOW})
@@ -110,6 +114,8 @@ class CorpusReader:
             return ["bone_marrow_edema"]
         if _is_unnamed(finding):
             return []
+        if finding.finding is FindingId.CAUDA and _is_of_sac(finding):
+            return ["spinal_canal_stenosis"]
         return self._by_finding.get(finding.finding, [])
 
     def _denied(self, finding: TextFinding) -> list[str]:
@@ -159,6 +165,23 @@ def _is_unnamed(finding: TextFinding) -> bool:
     return finding.finding is FindingId.SACROILIAC and any(word in said for word in _SWOLLEN)
 
 
+def _is_of_sac(finding: TextFinding) -> bool:
+    """Tell compression of the thecal sac, which the guideline counts as a narrow canal."""
+    said = _said(finding)
+    return any(word in said for word in _SAC) and not any(word in said for word in _NERVES)
+
+
+def _is_crowded(finding: TextFinding) -> bool:
+    """Tell roots that only lie close: crowding is no compression by the guideline."""
+    said = _said(finding)
+    return any(word in said for word in _CROWDED) and not any(word in said for word in _PRESSED)
+
+
+def _said(finding: TextFinding) -> str:
+    start = finding.span.start - finding.sentence_span.start
+    return fold(finding.sentence[start : start + finding.span.end - finding.span.start])
+
+
 def _stated(finding: TextFinding) -> Status:
     """Return the status of the label: an irregular endplate is one by the guideline, for the rules only perhaps.
 
@@ -168,6 +191,8 @@ def _stated(finding: TextFinding) -> Status:
         return Status.POSSIBLE
     if finding.finding is FindingId.ENDPLATE_EROSION and finding.status is Status.POSSIBLE and finding.cue is None:
         return Status.PRESENT
+    if finding.finding is FindingId.CAUDA and finding.status is Status.PRESENT and _is_crowded(finding):
+        return Status.POSSIBLE
     return finding.status
 
 

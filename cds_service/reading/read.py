@@ -388,7 +388,9 @@ def _is_spinal(title: str, prepared: Sequence[_Prepared], unspecific: frozenset[
     own = (h.name for p in prepared for h in p.hits.anatomy if not (elsewhere and is_borrowed(p.words, h)))
     spinal = bool(set(own) - unspecific - {OTHER, "sacrum"})
     if region in _NOT_SPINE:
-        return False if not spinal else None
+        first = text.strip().partition("\n")[0].partition(". ")[0]
+        named_first = examination(title, first)[1] in _NOT_SPINE
+        return False if not spinal else None if named_first else True
     if region is not BodyRegion.UNKNOWN:
         return True
     # an excerpt that names no anatomy at all stands in a collection of spine reports

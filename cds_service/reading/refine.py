@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from cds_service.domain.facts import TextFinding
-from cds_service.domain.vocabulary import Certainty, FindingId, Qualifier, Status, Trend
+from cds_service.domain.vocabulary import Certainty, FindingId, Qualifier, Section, Status, Trend
 
 _STANDING = frozenset({Status.PRESENT, Status.POSSIBLE})
 _TUMOUR_SIGNS = frozenset(
@@ -20,6 +20,8 @@ _COMPONENT = ("component", "komponente", "anteil", "extension", "extensie", "ext
 _FAT = ("lipom",)
 _COLLECTION = ("colec", "collect", "fluid", "kollekt", "flussig", "flüssig", "epidural", "extradural")
 _PUS = ("abs", "abces", "flegmon", "phlegm", "empyem", "empiem", "infec", "infek", "purulent", "sept", "puroi", "eitr")
+_ABSCESSES = frozenset({FindingId.ABSCESS_EPIDURAL, FindingId.ABSCESS_PARASPINAL})
+_BARE = frozenset({"tumor", "tumour", "tumors", "tumours", "neoplasm", "mass"})
 _SHEATH = ("neurinom", "schwannom", "neurofibrom", "meningiom", "meningeom")
 _TISSUE = ("soft tissue", "tissue", "weichteil", "gewebe", "tesut")
 _SWELLING = ("swell", "edema", "granulation", "scar", "schwell", "odem", "ödem", "narb", "cicatr", "inflam")
@@ -28,7 +30,7 @@ _SOLID = ("solid", "tumor", "tumour", "mass", "raumford", "neoplas", "extraoss")
 
 def refine(findings: Sequence[TextFinding]) -> list[TextFinding]:
     """Return the findings with soft-tissue components read as what the report makes of them."""
-    findings = _bloody(_differentials(findings))
+    findings = _of_metastasis(_bloody(_differentials(findings)))
     findings = _intradural(findings)
     findings = [_harmless(finding) for finding in _without_signal_of_hemangioma(findings)]
     infected = any(f.finding is FindingId.INFECTION_STATED and f.status in _STANDING for f in findings)
@@ -99,7 +101,21 @@ def _intradural(findings: Sequence[TextFinding]) -> list[TextFinding]:
 
 
 def _bloody(findings: Sequence[TextFinding]) -> list[TextFinding]:
-    """Read a collection that the same sentence calls a hematoma as blood and not as pus."""
+    """Read a collection that the same sentence calls a hematoma as blood and not as pus.
+
+    Where the report concludes on a hematoma and names no infection, its collection is that blood.
+    """
+    if not any(f.finding is FindingId.INFECTION_STATED and f.status in _STANDING for f in findings):
+        concluded = any(
+            f.finding is FindingId.SPINAL_HEMATOMA and f.status in _STANDING and f.section is Section.IMPRESSION
+            for f in findings
+        )
+        findings = [
+            replace(f, finding=FindingId.SPINAL_HEMATOMA)
+            if concluded and f.finding is FindingId.ABSCESS_EPIDURAL and f.status in _STANDING and _is_collection(f)
+            else f
+            for f in findings
+        ]
     blood = {
         (f.text_index, f.sentence_span.start)
         for f in findings
@@ -108,12 +124,25 @@ def _bloody(findings: Sequence[TextFinding]) -> list[TextFinding]:
     return [
         f
         for f in findings
-        if not (
-            f.finding is FindingId.ABSCESS_EPIDURAL
-            and (f.text_index, f.sentence_span.start) in blood
-            and _named(f).startswith(_COLLECTION)
-            and not any(word in f.sentence.lower() for word in _PUS)
-        )
+        if not (f.finding in _ABSCESSES and (f.text_index, f.sentence_span.start) in blood and _is_collection(f))
+    ]
+
+
+def _is_collection(finding: TextFinding) -> bool:
+    """Tell a collection that its sentence does not call pus."""
+    pus = any(word in finding.sentence.lower() for word in _PUS)
+    return _named(finding).startswith(_COLLECTION) and not pus
+
+
+def _of_metastasis(findings: Sequence[TextFinding]) -> list[TextFinding]:
+    """Read the bare words tumour and mass beside a metastasis as that metastasis."""
+    if not any(f.finding is FindingId.METASTASIS and f.status is Status.PRESENT for f in findings):
+        return list(findings)
+    return [
+        replace(f, finding=FindingId.METASTASIS)
+        if f.finding is FindingId.TUMOR and f.status is Status.PRESENT and _BARE.issuperset(_named(f).split())
+        else f
+        for f in findings
     ]
 
 

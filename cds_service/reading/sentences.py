@@ -252,7 +252,7 @@ def _with_sections(sentences: list[Sentence], words: Words, lexicon: Lexicon, hi
     """Give each sentence the section of the heading above it; a heading itself is cut off its sentence."""
     described = _Described.of(hits, lexicon)
     found: list[Sentence] = []
-    section, one_line, rivals = Section.BODY, False, False
+    section, one_line, rivals, concluded = Section.BODY, False, False, False
     headings = [_heading(s, words, lexicon) for s in sentences]
     following = _following_sections(headings)
     for number, sentence in enumerate(sentences):
@@ -260,7 +260,8 @@ def _with_sections(sentences: list[Sentence], words: Words, lexicon: Lexicon, hi
         first = sentence.first
         if heading:
             title = words.words[sentence.first : heading[1]]
-            section, first = _talk(title, section) or heading[0], heading[1]
+            concluded = concluded or section is Section.IMPRESSION
+            section, first = _talk(title, concluded=concluded) or heading[0], heading[1]
             one_line = first < sentence.end and "\n" not in words.between(first)
             rivals = title[0].startswith(_RIVALS)
         elif one_line and section in _SECTIONS_OF_ONE_LINE and not sentence.continued:
@@ -277,9 +278,9 @@ def _with_sections(sentences: list[Sentence], words: Words, lexicon: Lexicon, hi
     return found
 
 
-def _talk(title: tuple[str, ...], section: Section) -> Section | None:
+def _talk(title: tuple[str, ...], *, concluded: bool) -> Section | None:
     """Tell the discussion behind a diagnosis, which is about the disease, from one that describes images."""
-    return Section.TECHNIQUE if section is Section.IMPRESSION and title[-1] == "discussion" else None
+    return Section.TECHNIQUE if concluded and title == ("discussion",) else None
 
 
 def _following_sections(headings: Sequence[tuple[Section, int] | None]) -> list[Section | None]:

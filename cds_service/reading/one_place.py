@@ -1,0 +1,76 @@
+"""Gives a finding without a level the place of the one lesion that a text speaks of."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from cds_service.domain.facts import TextFinding
+from cds_service.domain.vocabulary import FindingId, Status
+from cds_service.reading.level_names import INDEX
+from cds_service.reading.lexicon import Hits
+from cds_service.reading.words import cut
+
+_STANDING = frozenset({Status.PRESENT, Status.POSSIBLE})
+# what a text concludes of its lesion, and what a lesion does to the canal; the curve, the density and the
+# enhancement of a spine, and an abscess beside it, have a place of their own or none
+_OF_THE_LESION = frozenset(
+    {
+        FindingId.METASTASIS, FindingId.TUMOR, FindingId.INFECTION_STATED, FindingId.SPINAL_HEMATOMA,
+        FindingId.ABSCESS_EPIDURAL, FindingId.CORD, FindingId.CAUDA, FindingId.RETROPULSION,
+    }
+)  # fmt: skip
+_BROKEN = frozenset({FindingId.FRACTURE, FindingId.HEIGHT_LOSS})
+# words that tell of more than one place, as beginnings
+_MANY = (
+    "multipl", "several", "many", "numerous", "innumer", "diffus", "widespread", "dissemin", "scatter", "throughout",
+    "every", "whole", "entire", "other", "additional", "elsewhere", "ribs", "vertebrae", "bodies", "multifocal",
+    "mehrere", "zahlreich", "weitere", "ubrig", "gesamt", "disseminiert", "wirbelkorpern", "numeroase", "restul",
+    "celelalte", "toate",
+)  # fmt: skip
+_REGIONS = {
+    "cervical": "C", "thoracic": "T", "dorsal": "T", "lumbar": "L", "sacr": "S", "hws": "C", "bws": "T", "lws": "L",
+    "thorakal": "T", "lumbal": "L", "zervikal": "C", "toracal": "T", "lombar": "L",
+}  # fmt: skip
+
+
+def placed(findings: Sequence[TextFinding], described: Sequence[Hits]) -> list[TextFinding]:
+    """Return the findings of one text; ``described`` holds what each sentence of its description names.
+
+    A fragment in the canal is one of the vertebra that broke last; every other finding needs a text of one place.
+    """
+    place = _only([group.levels for here in described for group in here.levels if not group.root])
+    found: list[TextFinding] = []
+    broken: tuple[str, ...] = ()
+    for finding in findings:
+        if finding.finding in _BROKEN and finding.status is Status.PRESENT:
+            broken = finding.levels or broken
+        if finding.levels or finding.status not in _STANDING or finding.finding not in _OF_THE_LESION:
+            found.append(finding)
+            continue
+        levels = broken if finding.finding is FindingId.RETROPULSION and len(broken) == 1 else place
+        fits = bool(levels) and _may_be_there(finding, levels)
+        found.append(replace(finding, levels=levels) if fits else finding)
+    return found
+
+
+def _only(named: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the one place of a text: a vertebra, the segment of two neighbours, or a stretch named each time alike."""
+    groups = {tuple(sorted(levels)) for levels in named}
+    if len(groups) == 1:
+        return named[0] if len(named[0]) == 1 or _is_stretch(named[0]) else ()
+    bodies = {part for levels in groups for level in levels for part in level.split("-")}
+    segments = {levels[0] for levels in groups if len(levels) == 1 and "-" in levels[0]}
+    return (segments.pop(),) if len(bodies) == 2 and len(segments) == 1 else ()  # noqa: PLR2004
+
+
+def _is_stretch(levels: tuple[str, ...]) -> bool:
+    numbers = sorted(INDEX[level] for level in levels if "-" not in level)
+    return len(numbers) == len(levels) and numbers[-1] - numbers[0] == len(numbers) - 1
+
+
+def _may_be_there(finding: TextFinding, levels: tuple[str, ...]) -> bool:
+    """Tell a finding whose sentence names neither several places nor another part of the spine."""
+    words = cut(finding.sentence).words
+    regions = {region for word in words for stem, region in _REGIONS.items() if word.startswith(stem)}
+    return not any(word.startswith(_MANY) for word in words) and (
+        not regions or any(level[0] in regions for level in levels)
+    )
