@@ -7,7 +7,7 @@ from cds_service.domain.facts import TextFinding
 from cds_service.domain.vocabulary import FindingId, Status
 from cds_service.reading.level_names import INDEX
 from cds_service.reading.lexicon import Hits
-from cds_service.reading.words import cut
+from cds_service.reading.words import Words, cut
 
 _STANDING = frozenset({Status.PRESENT, Status.POSSIBLE})
 # what a text concludes of its lesion, and what a lesion does to the canal; the curve, the density and the
@@ -18,6 +18,8 @@ _OF_THE_LESION = frozenset(
         FindingId.ABSCESS_EPIDURAL, FindingId.CORD, FindingId.CAUDA, FindingId.RETROPULSION,
     }
 )  # fmt: skip
+# what a text that tells of many places may mean anywhere
+_SPREADING = frozenset({FindingId.METASTASIS, FindingId.TUMOR})
 _BROKEN = frozenset({FindingId.FRACTURE, FindingId.HEIGHT_LOSS})
 # words that tell of more than one place, as beginnings
 _MANY = (
@@ -32,12 +34,13 @@ _REGIONS = {
 }  # fmt: skip
 
 
-def placed(findings: Sequence[TextFinding], described: Sequence[Hits]) -> list[TextFinding]:
+def placed(findings: Sequence[TextFinding], described: Sequence[Hits], words: Words) -> list[TextFinding]:
     """Return the findings of one text; ``described`` holds what each sentence of its description names.
 
     A fragment in the canal is one of the vertebra that broke last; every other finding needs a text of one place.
     """
     place = _only([group.levels for here in described for group in here.levels if not group.root])
+    scattered = any(word.startswith(_MANY) for word in words.words)
     found: list[TextFinding] = []
     broken: tuple[str, ...] = ()
     for finding in findings:
@@ -47,7 +50,7 @@ def placed(findings: Sequence[TextFinding], described: Sequence[Hits]) -> list[T
             found.append(finding)
             continue
         levels = broken if finding.finding is FindingId.RETROPULSION and len(broken) == 1 else place
-        fits = bool(levels) and _may_be_there(finding, levels)
+        fits = bool(levels) and _may_be_there(finding, levels) and not (scattered and finding.finding in _SPREADING)
         found.append(replace(finding, levels=levels) if fits else finding)
     return found
 

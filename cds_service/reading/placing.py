@@ -20,7 +20,9 @@ _ALONE_FARTHEST = 40
 _TOPIC_DISTANCE = 4
 _HEAD_DISTANCE = 2
 _TOPIC_OPENING = 5
-_CONTRASTING = frozenset({"jedoch", "aber", "allerdings", "hingegen", "but", "however", "dar", "insa"})
+_CONTRASTING = frozenset(
+    {"while", "whereas", "jedoch", "aber", "allerdings", "hingegen", "but", "however", "dar", "insa"}
+)
 _GAP_COST = {Gap.SOFT: 0, Gap.COMMA: 3, Gap.CLAUSE: 8, Gap.STOP: 20}
 _CLAUSE_REACH = 12
 _NEXT_CLAUSE = 9
@@ -298,6 +300,11 @@ def _is_beyond_another(words: Words, mention: Mention, levels: tuple[str, ...], 
         )
         for g in near
     )
+
+
+def has_segment(levels: tuple[str, ...]) -> bool:
+    """Tell levels with a space between two vertebrae from a single vertebra."""
+    return len(levels) > 1 or any("-" in level for level in levels)
 
 
 def topic_of(words: Words, groups: Sequence[LevelGroup], bounds: tuple[int, int]) -> tuple[str, ...]:

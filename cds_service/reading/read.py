@@ -21,7 +21,7 @@ from cds_service.reading.marrow_or_cord import resolve
 from cds_service.reading.mentions import Mention, Surroundings, anatomy_names
 from cds_service.reading.one_place import placed
 from cds_service.reading.outside import extraspinal, is_spinal
-from cds_service.reading.placing import Named, fitting, has_own_place, levels_of, topic_of
+from cds_service.reading.placing import Named, fitting, has_own_place, has_segment, levels_of, topic_of
 from cds_service.reading.reference import inherited_levels
 from cds_service.reading.refine import refine
 from cds_service.reading.sections import by_content
@@ -233,8 +233,8 @@ class Reader:
                 topic = topic_of(text.words, here.levels, (sentence.first, sentence.end))
                 last_levels = next((g.levels for g in reversed(here.levels) if not g.root), last_levels)
             anatomy = own or anatomy
-        described = with_change(text.words, text.sentences, text.hits.trend, found)
-        return placed(described, [h for s, h in zip(text.sentences, every, strict=True) if s.section in _STATING])
+        stating = [h for s, h in zip(text.sentences, every, strict=True) if s.section in _STATING]
+        return placed(with_change(text.words, text.sentences, text.hits.trend, found), stating, text.words)
 
 
 def _anatomy_of(head: tuple[str, ...]) -> frozenset[str]:
@@ -273,7 +273,7 @@ class _Said:
             own_place = _has_levels(self.here) or mention.finding in _CONCLUSIONS
             at_large = status is Status.ABSENT and (
                 mention.finding in _DENIED_AT_LARGE
-                or (mention.finding in _OF_SEGMENTS and not _has_segment(self.sentence.head or self.inherited))
+                or (mention.finding in _OF_SEGMENTS and not has_segment(self.sentence.head or self.inherited))
             )
             levels = () if at_large else self.sentence.head if own_place else self.inherited
         levels = fitting(words, mention, levels, Named(self.groups, self.here.anatomy, self.mentions), self.bounds)
@@ -348,10 +348,6 @@ def _denies_cause_only(mention: Mention, mentions: Sequence[Mention]) -> bool:
     )
 
 
-def _has_segment(levels: tuple[str, ...]) -> bool:
-    return len(levels) > 1 or any("-" in level for level in levels)
-
-
 def _has_levels(here: Hits) -> bool:
     return any(not group.root for group in here.levels)
 
@@ -370,8 +366,9 @@ def _names_spine(text: _Prepared, unspecific: frozenset[str], *, spinal: bool | 
     )
     return any(
         bisect_left(named, sentence.first) < bisect_left(named, sentence.end)
-        for sentence in text.sentences
-        if sentence.section in _STATING and not _tells_examination(text.words, sentence)
+        for number, sentence in enumerate(text.sentences)
+        if (sentence.section in _STATING or (number == 0 and not sentence.heading and len(text.sentences) > 1))
+        and not _tells_examination(text.words, sentence)
     )
 
 
