@@ -16,7 +16,7 @@ from pathlib import Path
 
 import atheris  # type: ignore[import-untyped]  # in build/tools only
 
-with atheris.instrument_imports(include=["cds_service"]):
+with atheris.instrument_imports(include=["cds_service", "pypdf"]):
     from cds_service.domain.facts import ReportText
     from cds_service.fhir.attachments import MOST_CHARACTERS, attachment_text
     from cds_service.fhir.gaps import GapLog

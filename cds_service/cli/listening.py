@@ -21,7 +21,7 @@ _SOCKET_MARGIN = 2 * 1024 * 1024
 _DRAIN_SECONDS = 10.0
 _TURN_SECONDS = 1.0
 # Connections that send nothing or little must not keep others out; a proxy in front has better means.
-_MOST_CONNECTIONS = 500
+_MOST_CONNECTIONS = 250
 _IDLE_SECONDS = 30
 _RECEIVE_SECONDS = 20.0
 

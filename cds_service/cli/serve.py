@@ -34,8 +34,6 @@ _log = logging.getLogger("cds_service.serve")
 
 def _log_to_stderr() -> None:
     log_as_json(sys.stderr)
-    # The PDF reader complains with pieces of the document.
-    logging.getLogger("pypdf").setLevel(logging.CRITICAL + 1)
     # A queue of a few calls is ordinary and said in the access times.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 

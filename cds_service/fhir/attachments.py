@@ -5,6 +5,7 @@ import binascii
 import codecs
 import html
 import io
+import logging
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -37,6 +38,8 @@ _PDF_BOUNDS = Configuration(
     xform_maximum_invocations_per_extraction=200,
     jbig2dec_binary=None,
 )
+# The parser complains with pieces of the document, and a document speaks of a patient.
+logging.getLogger("pypdf").setLevel(logging.CRITICAL + 1)
 _BLANKS = re.compile(r"[^\S\n]+")
 _EMPTY_LINES = re.compile(r"\n\s*\n\s*")
 # A line break before every block keeps paragraphs, rows and list items apart.

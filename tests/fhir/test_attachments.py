@@ -329,3 +329,11 @@ def test_whatever_the_document_parser_raises_is_an_unreadable_attachment(drawing
     read(intake, contentType="application/pdf", data=base64.b64encode(document).decode())
     assert {code for code, _ in gaps(intake)} <= {GapCode.ATTACHMENT_UNREADABLE, GapCode.REPORT_TRUNCATED}
     assert gaps(intake)
+
+
+def test_the_document_parser_tells_no_log_what_the_document_says(
+    intake: Intake, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = pdf("Marrow oedema").replace(b"/Type /Page /Parent", b"/Type /Page Mrs Miller /Parent")
+    read(intake, contentType="application/pdf", data=base64.b64encode(broken).decode())
+    assert [record.getMessage() for record in caplog.records] == []
