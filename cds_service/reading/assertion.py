@@ -36,12 +36,14 @@ _COPULAS = frozenset(
 _GRAMMAR = load_grammar().lists
 _AND = frozenset(_GRAMMAR["adding"])
 _ADJECTIVE_REACH = 2
+_CHAIN = 3
 _BODIES = frozenset({"lwk", "bwk", "hwk", "swk", "th", "l", "c", "s", "segment", "hohe"})
+_REGION_LETTERS = frozenset("ctdls")
 _JOINING = frozenset(_GRAMMAR["joining"])
 _OR = frozenset({"or", "nor", "oder", "noch", "sau", "nici"})
 _OR_REACH = 6
 # a bare "not" denies its verb or adjective, not the statement after the next comma
-_OF_VERBS = frozenset({"nicht", "not", "nu"})
+_OF_VERBS = frozenset({"nicht", "not", "nu", "never"})
 # verbs of doubt hold for all that they govern, "could lead to A and B", an adjective for its own noun
 _RELATIVE = frozenset({"which", "that", "die", "der", "das", "care"})
 _VERBS = frozenset(
@@ -216,7 +218,8 @@ def _acts_back(words: Words, mention: Mention, cue: Cue, cues: Sequence[Cue]) ->
     """Tell whether a mention lies in the scope of a cue that stands behind it."""
     hit = cue.hit
     if hit.first <= mention.last:
-        return hit.last > mention.last and hit.first > mention.first
+        # "konnte eine Fraktur ausgeschlossen werden": the words of the denial stand around what they deny
+        return hit.last > mention.last and hit.first != mention.first
     if _opens_phrase(words, cue):
         return False
     single = hit.first == hit.last
@@ -245,8 +248,13 @@ def _opens_phrase(words: Words, cue: Cue) -> bool:
 def _is_predicate(words: Words, mention: Mention, cue: Cue) -> bool:
     """Tell the doubt that closes a statement, "abscess at T6/7 possible", from an adjective of the word before it."""
     if cue.kind in _PAST:
+        # "wedge deformity of T7, chronic."
+        after = cue.hit.last + 1
+        alone = words.gaps[cue.hit.first] is Gap.COMMA and (after == len(words) or words.gaps[after] is not Gap.SOFT)
         # "Die Fraktur von LWK 1 ist konsolidiert"
-        return any(words.words[n] in _COPULAS for n in range(max(mention.last, cue.hit.first - 2), cue.hit.first))
+        return (alone and cue.hit.first - mention.last <= _PAST_REACH) or any(
+            words.words[n] in _COPULAS for n in range(max(mention.last, cue.hit.first - 2), cue.hit.first)
+        )
     if cue.kind not in _DOUBTS:
         return False
     after = cue.hit.last + 1
@@ -260,7 +268,8 @@ def _is_predicate(words: Words, mention: Mention, cue: Cue) -> bool:
 def _another_subject(words: Words, low: int, high: int) -> bool:
     """Tell "edema of L4, fracture absent" from the list "edema, fracture or mass absent" and a remark in commas."""
     commas = [index for index in range(low + 1, high + 1) if words.gaps[index] is Gap.COMMA]
-    joined = any(words.words[index] in _JOINING for index in range(low + 1, high))
+    # what is joined before the first comma is the place of the first: "protrusions L3/4 and L4/5, a fracture was ..."
+    joined = bool(commas) and any(words.words[index] in _JOINING for index in range(commas[0], high))
     return bool(commas) and not joined and commas[-1] != high
 
 
@@ -278,7 +287,7 @@ def _answers(words: Words, bounds: tuple[int, int], mention: Mention, cue: Cue) 
 def _ended(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -> bool:
     """Tell whether a contrast word, a new statement after a comma or the comma after a bare "not" ends the scope."""
     forward = cue.kind in _OUTRIGHT and cue.forward
-    if forward and _names_cause(words, low, high):
+    if forward and (_names_cause(words, low, high) or _goes_to_level(words, low, high)):
         return True
     bare = cue.hit.last == cue.hit.first
     listed = forward and not bare and _or_follows(words, high)
@@ -308,6 +317,24 @@ def _names_cause(words: Words, low: int, high: int) -> bool:
     )
 
 
+def _goes_to_level(words: Words, low: int, high: int) -> bool:
+    """Tell "keine Protrusion L4/5, L5/S1 Prolaps": a place right behind a comma opens a statement, unless a list does.
+
+    "Keine Stenose L3/4, L4/5 oder L5/S1" goes on with places only.
+    """
+    opened = [n for n in range(low + 2, high) if words.gaps[n] is Gap.COMMA and _is_place(words, n)]
+    return (
+        bool(opened)
+        and not _is_place(words, low + 1)
+        and not any(words.words[n] in _OR for n in range(opened[-1], min(high + 2, len(words))))
+    )
+
+
+def _is_place(words: Words, index: int) -> bool:
+    word = words.words[index]
+    return word[:3] in _BODIES or (word[-1].isdigit() and word[0] in _REGION_LETTERS)
+
+
 def _reaches(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -> bool:
     """Tell whether nothing between the words ``low`` and ``high`` ends the scope."""
     if _ended(words, cue, low, high, cues) or not _crosses(words, cue, low, high):
@@ -320,7 +347,9 @@ def _reaches(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -
         return True
     if cue.forward and words.words[cue.hit.last] not in _VERBS and _joined_later(words, low, high):
         return False
-    commas = any(words.gaps[index] is Gap.COMMA for index in range(low + 1, high + 1))
+    # "alte, konsolidierte Fraktur": the first comma stands between two adjectives of one noun
+    chained = cue.forward and cue.hit.first == low and high - low <= _CHAIN and "," in words.between(low + 1)
+    commas = any(words.gaps[index] is Gap.COMMA for index in range(low + 1 + chained, high + 1))
     return cue.kind == "possible" or not commas or _listed(words, high)
 
 

@@ -294,7 +294,8 @@ def _is_sequence(words: Words, first: int, end: int, levels: list[str]) -> bool:
         return False
     if after.startswith(SEQUENCE_AFTER):
         return True
-    nearby = words.words[max(0, first - 3) : first]
+    # the signal "der gesamten Wirbelsäule in T1" is one of the sequence
+    nearby = (word for word in words.words[max(0, first - 3) : first] if not word.startswith("wirbelsaule"))
     return not any(word.startswith(("vertebr", "wirbel", "corpi", "corpuri", "nivel", "level")) for word in nearby)
 
 
