@@ -18,6 +18,10 @@ _NEAR = 5
 # a sentence of its own that only tells a change
 _CHANGE_ALONE = 12
 _COMPARED = frozenset(load_grammar().reference["compared"])
+_PRIMARY = (
+    "cancer", "carcinom", "karzinom", "krebs", "melanom", "lymphom", "limfom", "myelom", "mielom", "sarkom", "sarcom",
+    "hypernephrom", "malign",
+)  # fmt: skip
 _MILLIMETRES_REACH = 10
 _PERCENT_REACH = 14
 _MM_PER_CM = 10
@@ -59,10 +63,15 @@ def _near(words: Words, mention: Mention, hit: Hit) -> bool:
         low, high = mention.to, hit.first
     else:
         return True
-    if high - low > _NEAR:
+    if high - low > _NEAR or (hit.name == Qualifier.KNOWN and _names_cancer(words, low, high)):
         return False
     allowed = Gap.COMMA if hit.name in _AGE else Gap.SOFT
     return all(words.gaps[index] <= allowed for index in range(low + 1, high + 1))
+
+
+def _names_cancer(words: Words, low: int, high: int) -> bool:
+    """Tell that what is known is the cancer named between, not its spread: "known prostate cancer, metastases"."""
+    return any(part in words.words[index] for index in range(low + 1, high) for part in _PRIMARY)
 
 
 def trend_of(words: Words, mention: Mention, hits: Sequence[Hit]) -> Trend | None:

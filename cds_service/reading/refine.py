@@ -25,13 +25,19 @@ _BARE = frozenset({"tumor", "tumour", "tumors", "tumours", "neoplasm", "mass"})
 _SHEATH = ("neurinom", "schwannom", "neurofibrom", "meningiom", "meningeom")
 _TISSUE = ("soft tissue", "tissue", "weichteil", "gewebe", "tesut")
 _SWELLING = ("swell", "edema", "granulation", "scar", "schwell", "odem", "ödem", "narb", "cicatr", "inflam")
+_SUPPURATING = (
+    "abscess", "absces", "abces", "abszess", "phlegm", "flegmon", "empyem", "empiem", "collect", "colec", "colect",
+    "kollekt", "puroi", "purul", "eitr", "einschmelz",
+)  # fmt: skip
+_SACROILIITIS = ("iliitis", "ileitis", "ilitis", "iliit", "ileit", "ilit", "iliakalarthritis", "iliosakralarthritis")
+_SWOLLEN_JOINT = ("edem", "odem", "ödem")
 _SOLID = ("solid", "tumor", "tumour", "mass", "raumford", "neoplas", "extraoss")
 
 
 def refine(findings: Sequence[TextFinding]) -> list[TextFinding]:
     """Return the findings with soft-tissue components read as what the report makes of them."""
     findings = _of_metastasis(_bloody(_differentials(findings)))
-    findings = _intradural(findings)
+    findings = _with_answered_joints(_intradural(findings))
     findings = [_harmless(finding) for finding in _without_signal_of_hemangioma(findings)]
     infected = any(f.finding is FindingId.INFECTION_STATED and f.status in _STANDING for f in findings)
     suppurating = infected and any(
@@ -46,8 +52,8 @@ def refine(findings: Sequence[TextFinding]) -> list[TextFinding]:
             # "spondylodiscitis without epidural extension" denies the phlegmon
             refined.append(replace(finding, finding=FindingId.ABSCESS_EPIDURAL))
         elif finding.finding is FindingId.SOFT_MASS and finding.status in _STANDING and _is_component(finding):
-            # the part of an abscess that lies in the canal
-            inside = suppurating and Qualifier.EPIDURAL in finding.qualifiers
+            # "paravertebral abscess with an epidural component"; beside an abscess alone it may be granulation
+            inside = suppurating and Qualifier.EPIDURAL in finding.qualifiers and _is_of_pus(finding)
             kind = FindingId.ABSCESS_EPIDURAL if inside else FindingId.PARAVERTEBRAL_EDEMA
             refined.append(replace(finding, finding=kind))
         else:
@@ -132,6 +138,32 @@ def _is_collection(finding: TextFinding) -> bool:
     """Tell a collection that its sentence does not call pus."""
     pus = any(word in finding.sentence.lower() for word in _PUS)
     return _named(finding).startswith(_COLLECTION) and not pus
+
+
+def _is_of_pus(finding: TextFinding) -> bool:
+    """Tell a component whose own sentence speaks of pus."""
+    return any(word in finding.sentence.lower() for word in _SUPPURATING)
+
+
+def _with_answered_joints(findings: Sequence[TextFinding]) -> list[TextFinding]:
+    """Mark edema beside a sacroiliac joint that the report itself takes for no sacroiliitis.
+
+    It is answered where sacroiliitis is denied by name and the edema is slight or that of osteitis condensans.
+    """
+    named = [f for f in findings if f.finding is FindingId.SACROILIAC and any(w in _named(f) for w in _SACROILIITIS)]
+    denied = any(f.status is Status.ABSENT for f in named) and not any(f.status in _STANDING for f in named)
+    answered = []
+    for finding in findings:
+        if finding.finding is FindingId.SACROILIAC:
+            slight = Qualifier.MILD in finding.qualifiers or "condensans" in finding.sentence.lower()
+            swollen = any(word in _named(finding) for word in _SWOLLEN_JOINT)
+            marked = {Qualifier.EXPLAINED_BENIGN} if denied and slight and swollen else frozenset()
+            # what explains a signal of bone, as a worn joint, explains no inflamed one
+            kept = (finding.qualifiers - {Qualifier.EXPLAINED_BENIGN}) | marked
+            answered.append(replace(finding, qualifiers=kept))
+        else:
+            answered.append(finding)
+    return answered
 
 
 def _of_metastasis(findings: Sequence[TextFinding]) -> list[TextFinding]:

@@ -2,7 +2,7 @@
 
 from cds_service.domain.assessment import FindingCause, Pathway, Signal
 from cds_service.domain.vocabulary import ConditionGroup, FindingId, Qualifier
-from cds_service.rules.context import RuleContext, has, items, levels_of
+from cds_service.rules.context import RuleContext, has, items, levels_of, without
 from cds_service.rules.levels import bodies, is_sacral, touches
 from cds_service.rules.rule import Outcome, Rule, fired, quiet, rule, when
 from cds_service.rules.variables import INFL
@@ -32,7 +32,7 @@ def counting_sacroiliac(context: RuleContext) -> tuple[FindingCause, ...]:
 
 
 def _sacroiliac(context: RuleContext) -> tuple[FindingCause, ...]:
-    return context.stated(FindingId.SACROILIAC)
+    return without(context.stated(FindingId.SACROILIAC), Qualifier.EXPLAINED_BENIGN)
 
 
 def expecting_or_recent(context: RuleContext) -> bool:

@@ -2,7 +2,7 @@
 
 from cds_service.domain.assessment import Cause, FindingCause, Pathway
 from cds_service.domain.facts import LabValue, Sex
-from cds_service.domain.vocabulary import Analyte, ConditionGroup, FindingId, Qualifier, Trend
+from cds_service.domain.vocabulary import Analyte, Certainty, ConditionGroup, FindingId, Qualifier, Trend
 from cds_service.rules.context import RuleContext, has, items, labs
 from cds_service.rules.history import HistoryItem
 from cds_service.rules.laboratory import markers
@@ -73,7 +73,9 @@ def metastases_charted(context: RuleContext) -> Outcome:
 def metastases_unchanged(context: RuleContext) -> Outcome:
     """The report calls a vertebral metastasis known or unchanged."""
     stated = context.stated(FindingId.METASTASIS, FindingId.MALIGNANCY_STATED)
-    found = [f for f in stated if has(f, Qualifier.KNOWN) or f.finding.trend in {Trend.SAME, Trend.BETTER}]
+    # "known prostate cancer, most likely metastases": what is only likely was not known
+    known = [f for f in stated if has(f, Qualifier.KNOWN) and f.finding.certainty is Certainty.CERTAIN]
+    found = [f for f in stated if f in known or f.finding.trend in {Trend.SAME, Trend.BETTER}]
     return when("1", found, "the metastasis is called known", "no metastasis is called known")
 
 

@@ -57,7 +57,11 @@ def edema(context: RuleContext) -> Outcome:
 @rule("TRG-EQUIVALENT", _READING, TRIGGER, "R-JENSEN2008", "R-ASAS-SPINE2022")
 def edema_equivalent(context: RuleContext) -> Outcome:
     """A finding that is edema by definition: active endplate, corner, facet, sacroiliac or stress change."""
-    found = without(context.possible(*_EDEMATOUS), Qualifier.OLD)
+    found = [
+        f
+        for f in without(context.possible(*_EDEMATOUS), Qualifier.OLD)
+        if f.finding.finding is not FindingId.SACROILIAC or not has(f, Qualifier.EXPLAINED_BENIGN)
+    ]
     acute = [f for f in context.stated(FindingId.SCHMORL) if has(f, Qualifier.ACUTE)]
     return when(YES, (*found, *acute), "an equivalent of edema", "no equivalent of edema")
 
