@@ -48,21 +48,10 @@ _OF_VERBS = frozenset({"nicht", "not", "nu", "never"})
 _RELATIVE = frozenset({"which", "that", "die", "der", "das", "care"})
 _VERBS = frozenset(
     {
-        "includes",
-        "include",
-        "of",
-        "for",
-        "could",
-        "may",
-        "might",
-        "suggest",
-        "suggests",
-        "suggesting",
-        "represent",
-        "represents",
-        "exclude",
+        "includes", "include", "of", "for", "could", "may", "might", "suggest", "suggests", "suggesting", "represent",
+        "represents", "exclude",
     }
-)
+)  # fmt: skip
 # findings that are a state after something: "status post fusion" says that the fusion is there
 STATES = frozenset({FindingId.POSTOPERATIVE, FindingId.IMPLANT, FindingId.CEMENT, FindingId.RADIATION})
 # findings that age words make past; a chronic herniation is still there

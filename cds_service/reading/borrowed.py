@@ -7,6 +7,7 @@ from cds_service.reading.words import Words
 
 # anatomy that is of the spine only in a report about the spine
 _BORROWED = frozenset({"meninges", "epidural", "corner", "ligament", "soft_tissue", "marrow", "subchondral"})
+_OF = frozenset({"of", "the", "der", "des", "de", "al", "a"})
 _BORROWED_WORDS = frozenset(
     {
         "body", "bodies", "superior", "inferior", "lower", "upper", "anterior", "posterior", "half", "same", "these",
@@ -40,3 +41,16 @@ def without_origins(words: Words, anatomy: Sequence[Hit]) -> list[Hit]:
             )
         )
     ]
+
+
+def belongs_elsewhere(words: Words, anatomy: Hit, named: Sequence[Hit]) -> bool:
+    """Tell "the mandibular body" and "the body of the sternum" beside a spine that the sentence names as well."""
+    return _BORROWED_WORDS.issuperset(words.words[anatomy.first : anatomy.last + 1]) and any(
+        other.name == OTHER and _adjoins(words, anatomy, other) for other in named
+    )
+
+
+def _adjoins(words: Words, one: Hit, two: Hit) -> bool:
+    low, high = (one.last, two.first) if one.last < two.first else (two.last, one.first)
+    between = words.words[low + 1 : high]
+    return high > low and (not between or (one.last < two.first and set(between) <= _OF))

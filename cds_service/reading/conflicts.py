@@ -22,6 +22,8 @@ _NARROWING = frozenset(
         Qualifier.PARAVERTEBRAL, Qualifier.PREVERTEBRAL, Qualifier.PSOAS,
     }
 )  # fmt: skip
+# how a narrative ends a suspicion, not how a description denies a finding
+_REJECTING = ("ruled out", "excluded", "ausgeschlossen", "exclus", "exclusa")
 _REST = load_grammar().sentences["rest"]
 
 
@@ -34,6 +36,7 @@ def settle(
     Two statements of one section both stand, and a denial beside a statement at the same place is a conflict.
     """
     findings = _without_denied_contact(findings)
+    findings = _without_rejected(findings)
     denials = _Denials(findings)
     joints = {(f.text_index, f.sentence_span.start) for f in findings if f.finding in _JOINTS}
     dropped: set[int] = set()
@@ -94,6 +97,27 @@ def _without_denied_contact(findings: Sequence[TextFinding]) -> list[TextFinding
         else:
             kept.append(finding)
     return kept
+
+
+def _without_rejected(findings: Sequence[TextFinding]) -> list[TextFinding]:
+    """Take a suspicion back that a later sentence of the same text says was ruled out."""
+    rejected = [
+        f
+        for f in findings
+        if f.status is Status.ABSENT and f.cue is not None and f.cue.lower().endswith(_REJECTING) and " " in f.cue
+    ]
+    return [
+        f
+        for f in findings
+        if f.status is not Status.POSSIBLE
+        or not any(
+            r.finding is f.finding
+            and r.text_index == f.text_index
+            and r.sentence_span.start > f.sentence_span.start
+            and (not r.levels or not f.levels or set(f.levels) <= set(r.levels))
+            for r in rejected
+        )
+    ]
 
 
 class _Denials:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from cds_service.domain.vocabulary import FindingId, Qualifier, Status
 from cds_service.knowledge.findings import load_grammar
-from cds_service.reading.borrowed import is_borrowed, without_origins
+from cds_service.reading.borrowed import belongs_elsewhere, is_borrowed, without_origins
 from cds_service.reading.coordination import (
     coordinated,
     distance_between,
@@ -39,6 +39,7 @@ _COMPARING = frozenset(tuple(words.split()) for words in _GRAMMAR.lists["compari
 _COMPARING_OPENERS = frozenset(words[0] for words in _COMPARING)
 _YARDSTICK_REACH = 3
 _BONE = frozenset({"vertebra", "marrow", "endplate"})
+_BACK_WALL = "posterior_wall"
 _SIGNALS = frozenset({"high", "low", "signal_change"})
 # processes that a longer term uses up: the compression of "compression fracture" compresses nothing
 _SWALLOWED = frozenset({"collapse"})
@@ -91,6 +92,7 @@ class Composer:
         anatomy = [a for a in anatomy if not self._is_yardstick(words, a) and not is_direction(words, a)]
         if around.spinal_report is False:
             anatomy = [a for a in anatomy if not is_borrowed(words, a)]
+        anatomy = [a for a in anatomy if not belongs_elsewhere(words, a, anatomy)]
         found = [m for hit in standing if (m := self._literal(words, hit, anatomy, around))]
         for hit in process:
             if not _is_used_up(hit, standing):
@@ -196,6 +198,9 @@ class Composer:
         """Return the nearest anatomy with all that is coordinated with it; None when it lies outside the spine."""
         eligible = self._lexicon.eligible[hit.name]
         candidates = [a for a in anatomy if a.name in eligible]
+        if any(a.name == _BACK_WALL for a in candidates):
+            # "the back wall bulging into the canal": where it goes is not what moves
+            candidates = [a for a in candidates if not (hit.first < a.first and a.last <= hit.last)]
         if not candidates:
             return []
         weak = self._lexicon.weak

@@ -251,6 +251,7 @@ def _is_heading_line(words: Words, index: int) -> bool:
 def _with_sections(sentences: list[Sentence], words: Words, lexicon: Lexicon, hits: Hits) -> list[Sentence]:
     """Give each sentence the section of the heading above it; a heading itself is cut off its sentence."""
     described = _Described.of(hits, lexicon)
+    named = frozenset(hit.first for hit in hits.anatomy)
     found: list[Sentence] = []
     section, one_line, rivals, concluded = Section.BODY, False, False, False
     headings = [_heading(s, words, lexicon) for s in sentences]
@@ -262,6 +263,9 @@ def _with_sections(sentences: list[Sentence], words: Words, lexicon: Lexicon, hi
             title = words.words[sentence.first : heading[1]]
             concluded = concluded or section is Section.IMPRESSION
             section, first = _talk(title, concluded=concluded) or heading[0], heading[1]
+            if sentence.first in named and section is Section.FINDINGS and first < sentence.end:
+                # "Cord: normal signal" is about the cord
+                first = sentence.first
             one_line = first < sentence.end and "\n" not in words.between(first)
             rivals = title[0].startswith(_RIVALS)
         elif one_line and section in _SECTIONS_OF_ONE_LINE and not sentence.continued:
