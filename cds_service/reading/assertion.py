@@ -6,7 +6,7 @@ beats every denial, a denial reaches over a list but not over a contrast word or
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import final
 
 from cds_service.domain.vocabulary import Certainty, FindingId, Section, Status
 from cds_service.knowledge.findings import load_grammar
@@ -76,26 +76,34 @@ _GRADES = (
 _EXCLUSION = ("exclu", "auszuschl", "ausschl", "ausgeschl", "rule", "ruled")
 
 
-class Assertion(NamedTuple):
-    """Status and certainty of one mention, and the words that decided."""
+@final
+class Assertion:
+    """Status and certainty of one mention, and the words that decided. Nobody changes it once it is made."""
 
-    status: Status
-    certainty: Certainty
-    cue: Hit | None = None
-    rival: bool = False
+    __slots__ = ("certainty", "cue", "rival", "status")
+
+    def __init__(self, status: Status, certainty: Certainty, cue: Hit | None = None, *, rival: bool = False) -> None:
+        self.status = status
+        self.certainty = certainty
+        self.cue = cue
+        self.rival = rival
 
 
-class Cue(NamedTuple):
+@final
+class Cue:
     """A cue word of a class acting on what follows it (``forward``) or on what precedes it."""
 
-    kind: str
-    forward: bool
-    hit: Hit
+    __slots__ = ("forward", "hit", "kind")
+
+    def __init__(self, kind: str, hit: Hit, *, forward: bool) -> None:
+        self.kind = kind
+        self.hit = hit
+        self.forward = forward
 
 
 def live_cues(hits: Sequence[Hit]) -> list[Cue]:
     """Return the cues of a sentence without those that a longer cue or a look-alike covers."""
-    cues = [Cue(hit.name[:-1], hit.name.endswith("<"), hit) for hit in hits]
+    cues = [Cue(hit.name[:-1], hit, forward=hit.name[-1] == "<") for hit in hits]
     firsts = [hit.first for hit in hits]
     live = []
     for cue in cues:
@@ -176,7 +184,7 @@ def _graded(mention: Mention, by_kind: dict[str, Hit]) -> Assertion:
 def _same_segment(words: Words, cue: Cue, mention: Mention) -> bool:
     """Tell whether no comma stands between a cue and a mention."""
     low, high = (cue.hit.last, mention.first) if cue.hit.last < mention.first else (mention.last, cue.hit.first)
-    return all(words.gaps[n] is Gap.SOFT for n in range(low + 1, high + 1))
+    return all(words.gaps[n] == Gap.SOFT for n in range(low + 1, high + 1))
 
 
 def _is_open(cue: Cue, words: Words) -> bool:
@@ -214,7 +222,7 @@ def _acts_back(words: Words, mention: Mention, cue: Cue, cues: Sequence[Cue]) ->
     single = hit.first == hit.last
     adjective = cue.kind in _ADJECTIVES and single and not _is_predicate(words, mention, cue)
     reach = _ADJECTIVE_REACH + 1 if adjective else _GONE_REACH if cue.kind == "gone" else _FOLLOWING_REACH
-    if hit.first - mention.last > reach or (adjective and words.gaps[hit.first] is not Gap.SOFT):
+    if hit.first - mention.last > reach or (adjective and words.gaps[hit.first] != Gap.SOFT):
         return False
     if cue.kind == "unlikely" and _another_subject(words, mention.last, hit.first):
         # "most likely a meningioma, schwannoma less likely"
@@ -230,8 +238,8 @@ def _acts_back(words: Words, mention: Mention, cue: Cue, cues: Sequence[Cue]) ->
 def _opens_phrase(words: Words, cue: Cue) -> bool:
     """Tell "angioma, less likely metastases": after a comma the words judge the noun that follows them."""
     after = cue.hit.last + 1
-    follows = after < len(words) and words.gaps[after] is Gap.SOFT and words.words[after] not in _AND | _JOINING
-    return cue.kind == "unlikely" and words.gaps[cue.hit.first] is Gap.COMMA and follows
+    follows = after < len(words) and words.gaps[after] == Gap.SOFT and words.words[after] not in _AND | _JOINING
+    return cue.kind == "unlikely" and words.gaps[cue.hit.first] == Gap.COMMA and follows
 
 
 def _is_predicate(words: Words, mention: Mention, cue: Cue) -> bool:
@@ -239,7 +247,7 @@ def _is_predicate(words: Words, mention: Mention, cue: Cue) -> bool:
     if cue.kind in _PAST:
         # "wedge deformity of T7, chronic."
         after = cue.hit.last + 1
-        alone = words.gaps[cue.hit.first] is Gap.COMMA and (after == len(words) or words.gaps[after] is not Gap.SOFT)
+        alone = words.gaps[cue.hit.first] == Gap.COMMA and (after == len(words) or words.gaps[after] != Gap.SOFT)
         # "Die Fraktur von LWK 1 ist konsolidiert"
         return (alone and cue.hit.first - mention.last <= _PAST_REACH) or any(
             words.words[n] in _COPULAS for n in range(max(mention.last, cue.hit.first - 2), cue.hit.first)
@@ -247,16 +255,16 @@ def _is_predicate(words: Words, mention: Mention, cue: Cue) -> bool:
     if cue.kind not in _DOUBTS:
         return False
     after = cue.hit.last + 1
-    closes = after == len(words) or words.gaps[after] is not Gap.SOFT
+    closes = after == len(words) or words.gaps[after] != Gap.SOFT
     return closes and not any(
-        words.gaps[index] is not Gap.SOFT or words.words[index] in _AND
+        words.gaps[index] != Gap.SOFT or words.words[index] in _AND
         for index in range(mention.last + 1, cue.hit.first + 1)
     )
 
 
 def _another_subject(words: Words, low: int, high: int) -> bool:
     """Tell "edema of L4, fracture absent" from the list "edema, fracture or mass absent" and a remark in commas."""
-    commas = [index for index in range(low + 1, high + 1) if words.gaps[index] is Gap.COMMA]
+    commas = [index for index in range(low + 1, high + 1) if words.gaps[index] == Gap.COMMA]
     # what is joined before the first comma is the place of the first: "protrusions L3/4 and L4/5, a fracture was ..."
     joined = bool(commas) and any(words.words[index] in _JOINING for index in range(commas[0], high))
     return bool(commas) and not joined and commas[-1] != high
@@ -267,9 +275,9 @@ def _answers(words: Words, bounds: tuple[int, int], mention: Mention, cue: Cue) 
     return (
         cue.kind in _OUTRIGHT
         and 0 < cue.hit.first - mention.last <= _ANSWER_REACH
-        and all(words.gaps[n] is Gap.SOFT for n in range(mention.last + 1, cue.hit.first))
+        and all(words.gaps[n] == Gap.SOFT for n in range(mention.last + 1, cue.hit.first))
         and cue.hit.last == bounds[1] - 1
-        and words.gaps[cue.hit.first] is Gap.CLAUSE
+        and words.gaps[cue.hit.first] == Gap.CLAUSE
     )
 
 
@@ -293,7 +301,7 @@ def _ended(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -> 
     if any(_ends_scope(words, other, low, high) for other in terminators):
         return True
     of_verb = forward and bare and words.words[cue.hit.first] in _OF_VERBS
-    return of_verb and any(words.gaps[n] is Gap.COMMA for n in range(low + 1, high + 1)) and not _listed(words, high)
+    return of_verb and any(words.gaps[n] == Gap.COMMA for n in range(low + 1, high + 1)) and not _listed(words, high)
 
 
 def _names_cause(words: Words, low: int, high: int) -> bool:
@@ -311,7 +319,7 @@ def _goes_to_level(words: Words, low: int, high: int) -> bool:
 
     "Keine Stenose L3/4, L4/5 oder L5/S1" goes on with places only.
     """
-    opened = [n for n in range(low + 2, high) if words.gaps[n] is Gap.COMMA and _is_place(words, n)]
+    opened = [n for n in range(low + 2, high) if words.gaps[n] == Gap.COMMA and _is_place(words, n)]
     return (
         bool(opened)
         and not _is_place(words, low + 1)
@@ -338,7 +346,7 @@ def _reaches(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -
         return False
     # "alte, konsolidierte Fraktur": the first comma stands between two adjectives of one noun
     chained = cue.forward and cue.hit.first == low and high - low <= _CHAIN and "," in words.between(low + 1)
-    commas = any(words.gaps[index] is Gap.COMMA for index in range(low + 1 + chained, high + 1))
+    commas = any(words.gaps[index] == Gap.COMMA for index in range(low + 1 + chained, high + 1))
     return cue.kind == "possible" or not commas or _listed(words, high)
 
 
@@ -347,7 +355,7 @@ def _or_follows(words: Words, high: int) -> bool:
     if words.words[high - 1] in _OR:
         return True
     for index in range(high, min(high + _OR_REACH, len(words))):
-        if index > high and words.gaps[index] is not Gap.SOFT:
+        if index > high and words.gaps[index] != Gap.SOFT:
             return False
         if words.words[index] in _OR:
             return True
@@ -359,9 +367,9 @@ def _crosses(words: Words, cue: Cue, low: int, high: int) -> bool:
     segment = 0
     for index in range(low + 1, high + 1):
         gap = words.gaps[index]
-        if gap is Gap.CLAUSE and ":" not in words.between(index):
+        if gap == Gap.CLAUSE and ":" not in words.between(index):
             return False
-        if gap is Gap.COMMA:
+        if gap == Gap.COMMA:
             bracket = cue.forward and any(sign in words.between(index) for sign in "()")
             if bracket or (cue.kind not in _UNSEGMENTED and segment > _POSSIBLE_SEGMENT):
                 return False
@@ -375,7 +383,7 @@ def _joined_later(words: Words, low: int, high: int) -> bool:
 
     The last member of a list with commas belongs to the list.
     """
-    if any(words.gaps[index] is Gap.COMMA for index in range(low + 1, high)) and words.words[high - 1] in _AND:
+    if any(words.gaps[index] == Gap.COMMA for index in range(low + 1, high)) and words.words[high - 1] in _AND:
         return False
     return any(words.words[index] in _AND for index in range(low + _ADJECTIVE_REACH + 1, high))
 
@@ -391,4 +399,4 @@ def _ends_scope(words: Words, terminator: Cue, low: int, high: int) -> bool:
         return low < hit.first and hit.last < high
     if not low < hit.first <= high:
         return False
-    return words.gaps[hit.first] is Gap.COMMA and words.words[hit.first - 1] not in _JOINING
+    return words.gaps[hit.first] == Gap.COMMA and words.words[hit.first - 1] not in _JOINING

@@ -2,7 +2,6 @@
 
 import re
 from bisect import bisect_left
-from dataclasses import replace
 
 from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.words import Words
@@ -24,7 +23,8 @@ def completed(words: Words) -> Words:
             whole[index] = words.words[index] + tail
     if not whole:
         return words
-    return replace(words, words=tuple(whole.get(index, word) for index, word in enumerate(words.words)))
+    written = tuple([whole.get(index, word) for index, word in enumerate(words.words)])
+    return Words(words.text, written, words.starts, words.ends, words.gaps, words.signs)
 
 
 def _tail_after(words: Words, index: int) -> str:

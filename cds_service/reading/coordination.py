@@ -63,7 +63,7 @@ def distance_between(words: Words, hit: Hit, anatomy: Hit) -> int:
         distance += sum(map(_GAP_PENALTY.__getitem__, words.gaps[low + 1 : high + 1]))
         return max(distance + sum(map(_WORD_PENALTY.get, here[1:-1], repeat(0))), 0)
     for index in range(low + 1, high + 1):
-        parted = words.gaps[index] is Gap.COMMA or words.words[index] in _BREAKING
+        parted = words.gaps[index] == Gap.COMMA or words.words[index] in _BREAKING
         stands_for = _is_level(words.words[index - 1]) and (not parted or ")" in words.between(index))
         if _is_level(words.words[index]) or stands_for:
             # "the discs (T2, T3, T4) with ...": levels between stand for the anatomy; "disc L4-5, with ..." goes on
@@ -94,7 +94,7 @@ def _heads(words: Words, anatomy: Hit) -> bool:
     after = anatomy.last + 1
     if after == len(words) or ":" not in words.signs[after]:
         return False
-    return anatomy.first == 0 or words.gaps[anatomy.first] is Gap.STOP or "\n" in words.signs[anatomy.first]
+    return anatomy.first == 0 or words.gaps[anatomy.first] == Gap.STOP or "\n" in words.signs[anatomy.first]
 
 
 @lru_cache(maxsize=8192)
@@ -118,7 +118,7 @@ def coordinated(words: Words, nearest: Hit, candidates: Sequence[Hit]) -> list[H
 def named_with(words: Words, one: Hit, two: Hit) -> bool:
     """Tell "hip and sacrum" from "abscess of the liver in this segment"."""
     between = range(min(one.last, two.last) + 1, max(one.first, two.first) + 1)
-    return any(words.gaps[n] is Gap.COMMA or words.words[n] in _JOINERS for n in between)
+    return any(words.gaps[n] == Gap.COMMA or words.words[n] in _JOINERS for n in between)
 
 
 def linked(words: Words, one: Hit, two: Hit) -> bool:
@@ -147,7 +147,7 @@ def sharing(
     nearest = max(partners, key=lambda a: a.last)
     between = range(nearest.last + 1, term.first)
     joined = any(words.words[n] in _JOINERS for n in between) or any(
-        words.gaps[n] is Gap.COMMA or "/" in words.between(n) for n in (*between, term.first)
+        words.gaps[n] == Gap.COMMA or "/" in words.between(n) for n in (*between, term.first)
     )
     if nearest.name == OTHER or not joined or any(words.words[n] not in _SHARED for n in between):
         return []

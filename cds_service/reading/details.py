@@ -80,7 +80,7 @@ def trend_of(words: Words, mention: Mention, hits: Sequence[Hit]) -> Trend | Non
     for hit in hits:
         low, high = (hit.last, mention.first) if hit.last < mention.first else (mention.last, hit.first)
         between = range(min(low, high) + 1, min(max(low, high), low + 40) + 1)
-        distance = max(high - low, 0) + 3 * sum(words.gaps[index] is not Gap.SOFT for index in between)
+        distance = max(high - low, 0) + 3 * sum(words.gaps[index] != Gap.SOFT for index in between)
         # "im Vergleich zur Voruntersuchung vom 3.5.2024 unverändert": what is compared with does not part the two
         distance -= sum(words.words[index].isdigit() or words.words[index] in _COMPARED for index in between)
         if distance <= _NEAR + 4 and (best is None or distance < best[0]):

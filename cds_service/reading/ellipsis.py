@@ -27,11 +27,11 @@ def elided(words: Words, bounds: tuple[int, int], groups: Sequence[LevelGroup]) 
         while first > bounds[0] and group.first - first <= _LONGEST and words.words[first] in _PLACING:
             first -= 1
         after = group.last + 1
-        closes = after >= bounds[1] or words.gaps[after] is not Gap.SOFT
+        closes = after >= bounds[1] or words.gaps[after] != Gap.SOFT
         if closes and first > bounds[0] and words.words[first] in _DENIALS and _opens(words, first):
             return Elided(first, group)
     return None
 
 
 def _opens(words: Words, index: int) -> bool:
-    return words.gaps[index] is not Gap.SOFT or words.words[index - 1] in _CONTRASTING
+    return words.gaps[index] != Gap.SOFT or words.words[index - 1] in _CONTRASTING

@@ -131,7 +131,7 @@ def _foreign_letters(text: str) -> int:
 
 def _sentences(words: Words) -> list[tuple[int, int]]:
     """Return the word ranges of the sentences and lines of a text."""
-    breaks = [i for i in range(1, len(words)) if words.gaps[i] is Gap.STOP or "\n" in words.between(i)]
+    breaks = [i for i in range(1, len(words)) if words.gaps[i] == Gap.STOP or "\n" in words.between(i)]
     bounds = [0, *breaks, len(words)]
     return [(a, b) for a, b in pairwise(bounds) if a < b]
 

@@ -1,7 +1,7 @@
 """Reads one vertebra, or two joined by a dash, as letter and number."""
 
 import re
-from typing import NamedTuple
+from typing import final
 
 from cds_service.reading.level_names import COUNT, INDEX, ORDER, vertebra
 from cds_service.reading.level_words import GERMAN_BODIES, ROMAN
@@ -33,13 +33,17 @@ _COMMON = frozenset({"si", "ci", "di", "li", "ti", "cv", "dv", "lv"})
 _NAMING = ("vertebr", "corp", "disc", "nivel", "platou", "segment", "interspa", "spati", "etaj", "apofiz", "pedicul")
 
 
-class Item(NamedTuple):
-    """One vertebra, or two joined by a dash; ``end`` is the word after."""
+@final
+class Item:
+    """One vertebra, or two joined by a dash; ``end`` is the word after. Nobody changes it once it is made."""
 
-    start: str
-    stop: str | None
-    end: int
-    slash: bool = False
+    __slots__ = ("end", "slash", "start", "stop")
+
+    def __init__(self, start: str, stop: str | None, end: int, *, slash: bool = False) -> None:
+        self.start = start
+        self.stop = stop
+        self.end = end
+        self.slash = slash
 
 
 def single(words: Words, index: int, region: str = "") -> tuple[str, int] | None:
@@ -58,7 +62,7 @@ def single(words: Words, index: int, region: str = "") -> tuple[str, int] | None
     if word in GERMAN_BODIES and index + 1 < len(words) and words.words[index + 1] in ROMAN:
         # "LWK i.S. einer Fraktur" is an abbreviation
         number = "" if words.words[index + 2 : index + 3] == ("s",) else ROMAN[words.words[index + 1]]
-        name = vertebra(REGIONS[word], number) if number and words.gaps[index + 1] is Gap.SOFT else None
+        name = vertebra(REGIONS[word], number) if number and words.gaps[index + 1] == Gap.SOFT else None
         return (name, index + 2) if name else None
     if word in ROMAN_NAMES and (name := _roman_name(words, index)):
         return name, index + 1
@@ -74,7 +78,7 @@ def _roman_name(words: Words, index: int) -> str | None:
         return None
     near = [n for n in (index, index + 1) if 0 < n < len(words) and words.between(n).strip() in DASHES]
     joined = any(_is_roman(words, n - 1) and _is_roman(words, n) for n in near)
-    before = words.words[index - 1] if index and words.gaps[index] is Gap.SOFT else ""
+    before = words.words[index - 1] if index and words.gaps[index] == Gap.SOFT else ""
     if not joined and (words.words[index] in _COMMON or not before.startswith(_NAMING)):
         return None
     return ROMAN_NAMES[words.words[index]]
@@ -102,7 +106,7 @@ def item_at(words: Words, index: int, region: str = "") -> Item | None:
         return Item(first, second, index + 1) if first and second else None
     packed = _packed(words.words[index]) if index < len(words) else None
     if packed:
-        return Item(*packed, index + 1)
+        return Item(packed[0], packed[1], index + 1)
     found = single(words, index, region)
     if found is None:
         return None
@@ -110,7 +114,7 @@ def item_at(words: Words, index: int, region: str = "") -> Item | None:
     if end < len(words) and words.between(end).strip() in DASHES:
         partner = partner_below(words, end, start) or single(words, end, start[0]) or _roman(words, index, end)
         if partner:
-            return Item(start, partner[0], partner[1], words.between(end).strip() in {"/", "\\"})
+            return Item(start, partner[0], partner[1], slash=words.between(end).strip() in {"/", "\\"})
     return Item(start, None, end)
 
 

@@ -67,7 +67,7 @@ def _ordinal(words: Words, index: int, number: int) -> tuple[int, tuple[str, ...
 def _further_ordinal(words: Words, index: int) -> tuple[int, int] | None:
     """Read the next member of "third, fourth and fifth lumbar vertebrae", and its word."""
     place = index + 1 if words.words[index] in AND_WORDS else index
-    if place == index and words.gaps[index] is not Gap.COMMA:
+    if place == index and words.gaps[index] != Gap.COMMA:
         return None
     word = words.words[place]
     number = ORDINALS.get(word)

@@ -1,7 +1,7 @@
 """Reads vertebral levels, segments, ranges and lists in the notations of three languages."""
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import final
 
 from cds_service.domain.vocabulary import Language
 from cds_service.reading.level_items import (
@@ -47,13 +47,20 @@ _BARE_REACH = 7
 _STRENGTH = ("kraft", "kg", "parese", "janda", "strength", "power", "forta", "mrc", "vas", "nrs")
 
 
-class LevelGroup(NamedTuple):
-    """Levels that are named together over the words ``[first, last]``; ``root`` means they name nerve roots."""
+@final
+class LevelGroup:
+    """Levels that are named together over the words ``[first, last]``; ``root`` means they name nerve roots.
 
-    first: int
-    last: int
-    levels: tuple[str, ...]
-    root: bool = False
+    Nobody changes it once it is made.
+    """
+
+    __slots__ = ("first", "last", "levels", "root")
+
+    def __init__(self, first: int, last: int, levels: tuple[str, ...], *, root: bool = False) -> None:
+        self.first = first
+        self.last = last
+        self.levels = levels
+        self.root = root
 
 
 def find_levels(words: Words, language: Language) -> list[LevelGroup]:
@@ -125,7 +132,7 @@ def _group(words: Words, index: int, language: Language) -> LevelGroup | None:
         levels = [_disc_below(level) for level in levels]
     unique = tuple(dict.fromkeys(levels))
     segments = all("-" in level for level in unique)
-    return LevelGroup(index, end - 1, unique, _is_root(words, index, end, segments=segments))
+    return LevelGroup(index, end - 1, unique, root=_is_root(words, index, end, segments=segments))
 
 
 def _written_out(item: Item) -> list[str]:
@@ -142,7 +149,7 @@ def _written_out(item: Item) -> list[str]:
 def _ranged(words: Words, item: Item) -> tuple[list[str], int] | None:
     """Read "L1 to L3", "C4-5 through C6-7", "T8 on T9" and chains such as "L3/4/5"."""
     index = item.end
-    if index >= len(words) or words.gaps[index] is Gap.STOP:
+    if index >= len(words) or words.gaps[index] == Gap.STOP:
         return None
     word = words.words[index]
     if word.startswith(BODY_WORDS) and index + 1 < len(words) and words.words[index + 1] in _ON_WORDS:
@@ -197,7 +204,7 @@ def _side_by_side(words: Words, item: Item, first: int) -> tuple[list[str], int]
     other = single(words, after)
     if other is None or INDEX[other[0]] != INDEX[item.start] + 1:
         return None
-    more = other[1] < len(words) and words.gaps[other[1]] is Gap.SOFT and single(words, other[1], "") is not None
+    more = other[1] < len(words) and words.gaps[other[1]] == Gap.SOFT and single(words, other[1], "") is not None
     return None if more else ([f"{item.start}-{other[0]}"], other[1])
 
 
@@ -232,7 +239,7 @@ def _names_sequence(words: Words, index: int, end: int) -> bool:
     """Tell the sequence of "L2, T1 isointense" from the vertebra that a list goes on with."""
     return (
         words.words[index] in {"t1", "t2"}
-        and words.gaps[end] is Gap.SOFT
+        and words.gaps[end] == Gap.SOFT
         and words.words[end].startswith(SEQUENCE_AFTER)
         and not words.words[end].startswith(VERTEBRA_AFTER)
     )
@@ -243,7 +250,7 @@ def _plausible(words: Words, index: int, before: Item, found: Item) -> bool:
     if not words.words[index].isdigit() or found.stop:
         return True
     ahead = INDEX[found.start] - INDEX[before.stop or before.start]
-    ends = found.end == len(words) or words.gaps[found.end] is not Gap.SOFT
+    ends = found.end == len(words) or words.gaps[found.end] != Gap.SOFT
     if ahead > 1 and (_enumerated(words, found) or _closes_bodies(words, index, found.end)):
         return True
     return 0 < ahead <= (_LIST_STEP if ends and words.words[index - 1] in AND_WORDS else 1)
@@ -252,7 +259,7 @@ def _plausible(words: Words, index: int, before: Item, found: Item) -> bool:
 def _closes_bodies(words: Words, index: int, end: int) -> bool:
     """Tell a number of "LWK 1 und 4" or "(BWK 3, 6, LWK 1)": the word before the list says that these are vertebrae."""
     joined = words.words[index - 1] in AND_WORDS
-    if not joined and end < len(words) and words.gaps[end] is Gap.SOFT:
+    if not joined and end < len(words) and words.gaps[end] == Gap.SOFT:
         return False
     first = index - 1
     while first > 0 and (words.words[first].isdigit() or words.words[first] in AND_WORDS):
@@ -287,7 +294,7 @@ def _is_sequence(words: Words, first: int, end: int, levels: list[str]) -> bool:
     if after.startswith(VERTEBRA_AFTER):
         return False
     # after a comma "T1 and T2, completing ..." goes on with anything
-    goes_on = end < len(words) and words.gaps[end] is Gap.SOFT
+    goes_on = end < len(words) and words.gaps[end] == Gap.SOFT
     if before.startswith(VERTEBRA_BEFORE) and not (goes_on and after.startswith(SEQUENCE_AFTER)):
         return False
     if "-" in levels[0] and words.between(end - 1).strip() == "-" and before.startswith(SWOLLEN_BEFORE):
@@ -302,14 +309,14 @@ def _is_sequence(words: Words, first: int, end: int, levels: list[str]) -> bool:
 def _is_root(words: Words, first: int, end: int, *, segments: bool) -> bool:
     """Tell the levels of nerve roots; "conflict radicular L5-S1" names the segment at which it lies."""
     for index in range(end, min(end + 2, len(words))):
-        if words.gaps[index] is not Gap.SOFT:
+        if words.gaps[index] != Gap.SOFT:
             break
         if words.words[index].startswith(ROOT_AFTER):
             return True
         if words.words[index] not in ROOT_SKIP:
             break
     for index in range(first - 1, max(first - 4, -1), -1):
-        if words.gaps[index + 1] is not Gap.SOFT:
+        if words.gaps[index + 1] != Gap.SOFT:
             break
         if words.words[index].startswith(ROOT_BEFORE):
             return not (segments and words.words[index].startswith("radicul"))
@@ -336,7 +343,7 @@ def _disc_below(level: str) -> str:
 
 def _in_words(words: Words, index: int) -> LevelGroup | None:
     found = named(words, index)
-    return LevelGroup(index, *found) if found else None
+    return LevelGroup(index, found[0], found[1]) if found else None
 
 
 def _atlas_on_axis(groups: list[LevelGroup], words: Words) -> list[LevelGroup]:
@@ -349,7 +356,7 @@ def _atlas_on_axis(groups: list[LevelGroup], words: Words) -> list[LevelGroup]:
             and {last.levels, group.levels} == {("C1",), ("C2",)}
             and group.first - last.last <= _TWO_DIGITS
             and words.words[group.first] in NAMED_WORDS
-            and words.gaps[group.first] is Gap.SOFT
+            and words.gaps[group.first] == Gap.SOFT
         ):
             joined[-1] = LevelGroup(last.first, group.last, ("C1-C2",))
         else:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import final
 
 from cds_service.domain.vocabulary import FindingId, Language, Qualifier, Section, Trend
 from cds_service.knowledge.findings import Composition, FindingsKnowledge, LanguageKnowledge
@@ -18,12 +18,24 @@ SEGMENT = "segment_level"
 _PLACING = (("in",), ("im",), ("bei",), ("auf",), ("am",), ("an",), ("links",), ("rechts",), ("der",))
 
 
-class Hit(NamedTuple):
-    """A word class over the words ``[first, last]``, both included."""
+@final
+class Hit:
+    """A word class over the words ``[first, last]``, both included.
 
-    name: str
-    first: int
-    last: int
+    A value that nobody changes. It is written out, as are the other values made for every word or sentence, because
+    a text makes hundreds of them and neither a named tuple nor a frozen dataclass is as quick, compiled or not.
+    """
+
+    __slots__ = ("first", "last", "name")
+
+    def __init__(self, name: str, first: int, last: int) -> None:
+        self.name = name
+        self.first = first
+        self.last = last
+
+    def __repr__(self) -> str:
+        """Show class and place."""
+        return f"Hit({self.name!r}, {self.first}, {self.last})"
 
 
 _OF_SENTENCES = ("anatomy", "process", "literal", "cue", "qualifier", "trend", "levels")
@@ -99,9 +111,9 @@ class Lexicon:
             "t": hits.trend, "m": hits.mark,
         }  # fmt: skip
         searched = completed(words) if self.language is Language.DE else words
-        for name, first, last in outermost(self._index.places(searched)):
-            kind, own = self._sorted[name]
-            targets[kind].append(Hit(own, first, last))
+        for match in outermost(self._index.find(searched)):
+            kind, own = self._sorted[match.id]
+            targets[kind].append(Hit(own, match.first, match.last))
         for group in hits.levels:
             name = "root" if group.root else SEGMENT if all("-" in level for level in group.levels) else LEVEL
             hits.anatomy.append(Hit(name, group.first, group.last))
@@ -143,9 +155,9 @@ def _covered_words(hits: Iterable[Hit], wanted: str, *, single: bool = False) ->
     """Return the words of all hits of one name; single words count only where that is said."""
     return frozenset(
         number
-        for name, first, last in hits
-        if name == wanted and (single or last > first)
-        for number in range(first, last + 1)
+        for hit in hits
+        if hit.name == wanted and (single or hit.last > hit.first)
+        for number in range(hit.first, hit.last + 1)
     )
 
 
@@ -154,7 +166,7 @@ def _without_lookalikes(anatomy: list[Hit]) -> list[Hit]:
     ordered = sorted(anatomy, key=_reading_order)
     kept: list[Hit] = []
     for hit in ordered:
-        name, first, last = hit
+        name, first, last = hit.name, hit.first, hit.last
         for wider in kept[:-7:-1]:
             if wider.first <= first and wider.last >= last:
                 swallowed = wider.last - wider.first > last - first and _swallows(wider.name, name)

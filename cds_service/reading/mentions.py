@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from typing import NamedTuple
+from typing import final
 
 from cds_service.domain.vocabulary import FindingId, Qualifier, Status
 from cds_service.knowledge.findings import load_grammar
@@ -49,28 +49,51 @@ _FINDINGS = {finding.value: finding for finding in FindingId}
 _GENERIC = {FindingId.DEGENERATIVE_CHANGE: 2, FindingId.OSTEOPOROSIS: 3}
 
 
-class Mention(NamedTuple):
-    """A finding named at the words ``[first, last]``; ``[from_, to]`` includes the anatomy it was anchored to."""
+@final
+class Mention:
+    """A finding named at the words ``[first, last]``; ``[from_, to]`` includes the anatomy it was anchored to.
 
-    finding: FindingId
-    first: int
-    last: int
-    from_: int
-    to: int
-    claims: Status = Status.PRESENT
-    qualifiers: tuple[Qualifier, ...] = ()
-    literal: bool = True
-    anchors: tuple[tuple[int, int], ...] = ()
+    Nobody changes it once it is made.
+    """
+
+    __slots__ = ("anchors", "claims", "finding", "first", "from_", "last", "literal", "qualifiers", "to")
+
+    def __init__(  # noqa: PLR0913 - what it is made of
+        self,
+        finding: FindingId,
+        first: int,
+        last: int,
+        from_: int,
+        to: int,
+        *,
+        claims: Status = Status.PRESENT,
+        qualifiers: tuple[Qualifier, ...] = (),
+        literal: bool = True,
+        anchors: tuple[tuple[int, int], ...] = (),
+    ) -> None:
+        self.finding = finding
+        self.first = first
+        self.last = last
+        self.from_ = from_
+        self.to = to
+        self.claims = claims
+        self.qualifiers = qualifiers
+        self.literal = literal
+        self.anchors = anchors
 
 
-class Surroundings(NamedTuple):
+@final
+class Surroundings:
     """What a sentence may inherit: anatomy of the sentence before it or of its list head.
 
     ``spinal_report`` tells whether the report is about the spine at all; ``None`` is not known.
     """
 
-    anatomy: frozenset[str]
-    spinal_report: bool | None
+    __slots__ = ("anatomy", "spinal_report")
+
+    def __init__(self, anatomy: frozenset[str], spinal_report: bool | None) -> None:  # noqa: FBT001 - three answers
+        self.anatomy = anatomy
+        self.spinal_report = spinal_report
 
 
 class Composer:
@@ -107,7 +130,7 @@ class Composer:
         if _COMPARING_OPENERS.isdisjoint(words.words[start : anatomy.first]):
             return False
         before = range(start, anatomy.first)
-        soft = all(words.gaps[index] is Gap.SOFT for index in range(before.start + 1, anatomy.first + 1))
+        soft = all(words.gaps[index] == Gap.SOFT for index in range(before.start + 1, anatomy.first + 1))
         named = anatomy.name not in self._lexicon.weak
         return named and soft and any(words.words[n : n + size] in _COMPARING for n in before for size in (1, 2))
 
@@ -253,8 +276,8 @@ def _mention(hit: Hit, composition: CompiledComposition, used: Sequence[Hit]) ->
         hit.last,
         min([hit.first, *(a.first for a in used)]),
         max([hit.last, *(a.last for a in used)]),
-        composition.source.claims,
-        composition.source.qualifiers,
+        claims=composition.source.claims,
+        qualifiers=composition.source.qualifiers,
         literal=False,
         anchors=tuple((a.first, a.last) for a in used),
     )
@@ -277,14 +300,14 @@ def _is_attribute(words: Words, hit: Hit, anatomy: Sequence[Hit]) -> bool:
     after = hit.last + 1
     if hit.first != hit.last or words.words[hit.first] not in _PARTICIPLES or after >= len(words):
         return False
-    follows = words.gaps[after] is Gap.SOFT and words.words[after] not in _NO_NOUNS
+    follows = words.gaps[after] == Gap.SOFT and words.words[after] not in _NO_NOUNS
     named = any(a.first <= after + 1 and a.last >= after for a in anatomy)
     return follows and not named and not words.words[after].endswith("ly")
 
 
 def _cost(words: Words, hit: Hit, anatomy: Hit, weak: frozenset[str]) -> int:
     # "the L3-4 stenosis": the level stands for the place
-    adjoining = anatomy.last + 1 == hit.first and words.gaps[hit.first] is Gap.SOFT
+    adjoining = anatomy.last + 1 == hit.first and words.gaps[hit.first] == Gap.SOFT
     return distance_between(words, hit, anatomy) + (_WEAK_PENALTY if anatomy.name in weak and not adjoining else 0)
 
 
@@ -336,7 +359,7 @@ def _without_generic(words: Words, mentions: Sequence[Mention]) -> list[Mention]
             and other.from_ <= mention.last + reach
             and other.to >= mention.last
             and (other.from_ <= mention.first or mention.first == mention.last or other.first <= mention.last)
-            and all(words.gaps[n] is Gap.SOFT for n in range(mention.last + 1, max(other.from_, mention.last) + 1))
+            and all(words.gaps[n] == Gap.SOFT for n in range(mention.last + 1, max(other.from_, mention.last) + 1))
             and not any(words.words[n] in _PARTING for n in range(mention.last + 1, other.from_))
             for other in mentions
         )

@@ -83,7 +83,7 @@ class PhraseReader:
         mention = Mention(_ANY_FINDING, first, last, first, last)
         inside = (hit for hit in hits.cue if bounds[0] <= hit.first and hit.last < bounds[1])
         cues = live_cues([hit for hit in inside if not _is_asked_for(words, hit, first)])
-        titles = [Cue(hit.name[:-1], forward=True, hit=hit) for hit in hits.cue if _is_title(words, hit, bounds[0])]
+        titles = [Cue(hit.name[:-1], hit, forward=True) for hit in hits.cue if _is_title(words, hit, bounds[0])]
 
         def said(cues: Sequence[Cue]) -> Assertion:
             begin = min((cue.hit.first for cue in titles), default=bounds[0])

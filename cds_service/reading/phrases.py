@@ -2,12 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import final
 
 from cds_service.reading.words import Gap, Words, cut, fold
-
-Place: TypeAlias = tuple[str, int, int]
-Placed = TypeVar("Placed", bound=Place)
 
 _ANY = 0
 _CACHE_LIMIT = 50_000
@@ -24,12 +21,20 @@ class PhraseMatch:
     end: int
 
 
-class WordMatch(NamedTuple):
-    """A term of list ``id`` over the words ``[first, last]``, both included."""
+@final
+class WordMatch:
+    """A term of list ``id`` over the words ``[first, last]``, both included; nobody changes it once it is made."""
 
-    id: str
-    first: int
-    last: int
+    __slots__ = ("first", "id", "last")
+
+    def __init__(self, name: str, first: int, last: int) -> None:
+        self.id = name
+        self.first = first
+        self.last = last
+
+    def __repr__(self) -> str:
+        """Show list and place."""
+        return f"WordMatch({self.id!r}, {self.first}, {self.last})"
 
 
 class _Node:
@@ -151,31 +156,27 @@ class TermIndex:
 
     def find(self, words: Words) -> list[WordMatch]:
         """Return the longest match of every list at every word, in reading order."""
-        return [WordMatch(*place) for place in self.places(words)]
-
-    def places(self, words: Words) -> list[Place]:
-        """Return the same as bare tuples ``(id, first, last)``."""
         if len(self._classes) + self._steps > _CACHE_LIMIT:
             self._forget()
         known = self._classes
         classes = [known[word] if word in known else self._class(word) for word in words.words]
-        found: list[Place] = []
-        gaps, soft, size = words.gaps, Gap.SOFT, len(classes)
-        for first, here in enumerate(classes):
-            opening = here.opening
+        found: list[WordMatch] = []
+        gaps, size = words.gaps, len(classes)
+        for first in range(size):
+            opening = classes[first].opening
             if opening is None:
                 continue
             last = first + 1
-            if last < size and gaps[last] is soft:
+            if last < size and gaps[last] == Gap.SOFT:
                 word, after = classes[last], opening.after
                 state = after[word] if word in after else self._step(opening, word)
                 if state is not None:
                     longest = dict.fromkeys(opening.ids, first)
                     self._walk(gaps, classes, last, state, longest)
-                    found += [(name, first, end) for name, end in longest.items()]
+                    found += [WordMatch(name, first, end) for name, end in longest.items()]
                     continue
             for name in opening.ids:
-                found.append((name, first, first))
+                found.append(WordMatch(name, first, first))
         return found
 
     def _class(self, word: str) -> _WordClass:
@@ -190,7 +191,7 @@ class TermIndex:
         return known
 
     def _walk(
-        self, gaps: Sequence[Gap], classes: Sequence[_WordClass], last: int, state: _State, longest: dict[str, int]
+        self, gaps: tuple[int, ...], classes: list[_WordClass], last: int, state: _State, longest: dict[str, int]
     ) -> None:
         """Note for every list the last word of its longest term, from ``state`` at the word ``last`` on."""
         size = len(classes)
@@ -198,7 +199,7 @@ class TermIndex:
             if state.ids:
                 longest.update(dict.fromkeys(state.ids, last))
             last += 1
-            if last == size or gaps[last] is not Gap.SOFT:
+            if last == size or gaps[last] != Gap.SOFT:
                 return
             word, after = classes[last], state.after
             following = after[word] if word in after else self._step(state, word)
@@ -230,12 +231,12 @@ class PhraseMatcher:
         ]
 
 
-def outermost(matches: Iterable[Placed]) -> list[Placed]:
+def outermost(matches: list[WordMatch]) -> list[WordMatch]:
     """Drop every match that lies within another match of the same list; the order of reading stays."""
     reach: dict[str, int] = {}
-    kept = []
+    kept: list[WordMatch] = []
     for match in matches:
-        name, _, last = match
+        name, last = match.id, match.last
         if name not in reach or last > reach[name]:
             reach[name] = last
             kept.append(match)

@@ -131,9 +131,9 @@ def _under_head(words: Words, mention: Mention, named: list[LevelGroup], bounds:
 def _opens_clause(words: Words, group: LevelGroup, last: int) -> bool:
     """Tell a level that opens the clause it stands in, somewhere behind the word ``last``: ", L5/S1 prolapse"."""
     index = group.first
-    while index > last + 1 and words.gaps[index] is Gap.SOFT and words.words[index - 1] in _TOPIC_WORDS:
+    while index > last + 1 and words.gaps[index] == Gap.SOFT and words.words[index - 1] in _TOPIC_WORDS:
         index -= 1
-    return index > last and words.gaps[index] is not Gap.SOFT
+    return index > last and words.gaps[index] != Gap.SOFT
 
 
 def _is_elsewhere(words: Words, mention: Mention, group: LevelGroup, bounds: tuple[int, int]) -> bool:
@@ -196,7 +196,7 @@ def _adjoins(words: Words, group: LevelGroup, anchor: tuple[int, int]) -> bool:
         low, high = anchor[1], group.first
     else:
         low, high = group.last, anchor[0]
-    return 0 < high - low <= 2 and all(words.gaps[n] is Gap.SOFT for n in range(low + 1, high + 1))  # noqa: PLR2004
+    return 0 < high - low <= 2 and all(words.gaps[n] == Gap.SOFT for n in range(low + 1, high + 1))  # noqa: PLR2004
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +283,7 @@ def _is_contrasted(
 def _is_apart(words: Words, mention: Mention, group: LevelGroup) -> bool:
     """Tell whether a comma or colon stands between a mention and a level."""
     low, high = (mention.last, group.first) if mention.last < group.first else (group.last, mention.first)
-    return any(words.gaps[n] is not Gap.SOFT for n in range(low + 1, high + 1))
+    return any(words.gaps[n] != Gap.SOFT for n in range(low + 1, high + 1))
 
 
 def _is_beyond_another(words: Words, mention: Mention, levels: tuple[str, ...], named: Named) -> bool:
@@ -351,7 +351,7 @@ def _same_list(words: Words, one: LevelGroup, two: LevelGroup, mentions: Sequenc
     if any(m.first <= high.first and m.last > low.last for m in mentions):
         return False
     # "a bulge at L3-4 and severe L4-5 stenosis", but "mild L2-3 and severe L4-5 stenosis"
-    named_next = any(m.first - high.last in {1, 2} and words.gaps[m.first] is Gap.SOFT for m in mentions)
+    named_next = any(m.first - high.last in {1, 2} and words.gaps[m.first] == Gap.SOFT for m in mentions)
     if named_next and len(between) > 1 and any(m.last < low.first for m in mentions):
         return False
     return all(words.words[index] in _LISTING for index in _outside_brackets(words, between)) and not any(

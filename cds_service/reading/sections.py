@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import replace
 
 from cds_service.domain.vocabulary import Section
 from cds_service.reading.lexicon import Hits
@@ -65,15 +66,15 @@ def by_content(sentences: Sequence[Sentence], words: Words, hits: Hits) -> list[
             opening = opening and sentence.section in {Section.INDICATION, Section.TECHNIQUE, Section.COMPARISON}
             continue
         if number == 0 and len(sentences) > 1 and _is_title(sentence, words, sentences[1], stating):
-            found.append(sentence._replace(section=Section.TECHNIQUE))
+            found.append(replace(sentence, section=Section.TECHNIQUE))
             continue
         if sentence.asked and number < len(sentences) - 1:
-            found.append(sentence._replace(section=Section.INDICATION))
+            found.append(replace(sentence, section=Section.INDICATION))
             continue
         if _has(shown, sentence):
             opening = False
         elif _has(told, sentence) and not _describes(sentence, words, told, stating, levels):
-            found.append(sentence._replace(section=Section.INDICATION, told=True))
+            found.append(replace(sentence, section=Section.INDICATION, told=True))
             continue
         elif _has(stating, sentence):
             opening = False
@@ -84,7 +85,7 @@ def by_content(sentences: Sequence[Sentence], words: Words, hits: Hits) -> list[
 def _without_questions(sentences: Sequence[Sentence], words: Words) -> list[Sentence]:
     """Give a whole question, "Is that a pinched nerve?", the section of what is only asked."""
     return [
-        sentence._replace(section=Section.INDICATION)
+        replace(sentence, section=Section.INDICATION)
         if sentence.asked and sentence.section is Section.BODY and words.words[sentence.first] in _ASKING
         else sentence
         for sentence in sentences

@@ -2,8 +2,8 @@
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, Self
+from dataclasses import dataclass, replace
+from typing import Self
 
 from cds_service.domain.vocabulary import Section
 from cds_service.knowledge.findings import load_grammar
@@ -66,7 +66,8 @@ _RIVALS = ("differential", "ddx", "differenzial", "diferential")
 _AWAITING = frozenset({"negated<", "possible<", "probable<", "suspected<"})
 
 
-class Sentence(NamedTuple):
+@dataclass(slots=True)
+class Sentence:
     """The words ``[first, end)`` of one sentence. ``head`` holds the levels of a list head above it ("L4/5: ...").
 
     ``line`` counts lines of the text, ``continued`` marks a part after a semicolon, ``told`` history under no heading.
@@ -187,7 +188,7 @@ def _stops(words: Words, index: int, between: str) -> bool:
     if not before.isdigit():
         return before not in _SHORTENED or not raw[0].islower()
     # "1. Mild" opens a list item, "12. BWK" is a level; a number that ends a sentence follows a word
-    ends = index == 1 or words.gaps[index - 1] is Gap.SOFT or len(before) > _LIST_DIGITS
+    ends = index == 1 or words.gaps[index - 1] == Gap.SOFT or len(before) > _LIST_DIGITS
     return raw.isupper() and ends and words.words[index] not in _ORDINAL_NOUNS
 
 
@@ -278,7 +279,7 @@ def _with_sections(sentences: list[Sentence], words: Words, lexicon: Lexicon, hi
             rivals, section = False, Section.BODY
         if first < sentence.end:
             asked = sentence.asked or rivals
-            found.append(sentence._replace(first=first, section=section, heading=heading is not None, asked=asked))
+            found.append(replace(sentence, first=first, section=section, heading=heading is not None, asked=asked))
     return found
 
 
@@ -348,7 +349,7 @@ def _with_heads(sentences: list[Sentence], words: Words, hits: Hits) -> list[Sen
         section = sentence.section
         here = _head(sentence, words, groups)
         head = here or (() if _leaves_head(sentence, words) else head)
-        found.append(sentence._replace(head=head) if head else sentence)
+        found.append(replace(sentence, head=head) if head else sentence)
     return found
 
 

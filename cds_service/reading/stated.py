@@ -141,7 +141,7 @@ def _nearest_days(words: Words, days: Sequence[tuple[int, int, bool]], match: Wo
     near = []
     for at, value, _ in days:
         low, high = (match.last, at) if at > match.last else (at, match.first)
-        if high - low <= _DURATION_REACH and all(words.gaps[n] is Gap.SOFT for n in range(low + 1, high + 1)):
+        if high - low <= _DURATION_REACH and all(words.gaps[n] == Gap.SOFT for n in range(low + 1, high + 1)):
             near.append((high - low, value))
     return min(near)[1] if near else None
 
@@ -160,7 +160,7 @@ def _days(words: Words, marks: Sequence[Hit], bounds: tuple[int, int]) -> list[t
 
 
 def _number(words: Words, index: int, lowest: int) -> float | None:
-    if index < lowest or words.gaps[index + 1] is not Gap.SOFT:
+    if index < lowest or words.gaps[index + 1] != Gap.SOFT:
         return None
     word = words.words[index]
     if word.isdigit() and len(word) <= 3:  # noqa: PLR2004

@@ -3,10 +3,9 @@
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import IntEnum
 from functools import lru_cache
 from itertools import accumulate
+from typing import Final, final
 
 from cds_service.knowledge.findings import load_grammar
 
@@ -21,28 +20,43 @@ _ABBREVIATION = 2
 _ABBREVIATED = frozenset(load_grammar().sentences["abbreviations"])
 
 
-class Gap(IntEnum):
-    """What stands between two words, from nothing of importance to the end of a sentence."""
+class Gap:
+    """What stands between two words, from nothing of importance to the end of a sentence.
 
-    SOFT = 0
-    COMMA = 1
-    CLAUSE = 2
-    STOP = 3
+    Bare numbers: they are compared for every word, and a member of an enumeration takes longer to look up than to use.
+    """
+
+    SOFT: Final = 0
+    COMMA: Final = 1
+    CLAUSE: Final = 2
+    STOP: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
+@final
 class Words:
     """Folded words of a text with their original ``[start, end)``; ``gaps[i]`` is what stands before word ``i``.
 
     ``signs`` are the original characters before each word, back to the word before it, and those after the last.
+    Nothing changes the words of a text once they are cut.
     """
 
-    text: str
-    words: tuple[str, ...]
-    starts: tuple[int, ...]
-    ends: tuple[int, ...]
-    gaps: tuple[Gap, ...]
-    signs: tuple[str, ...]
+    __slots__ = ("ends", "gaps", "signs", "starts", "text", "words")
+
+    def __init__(
+        self,
+        text: str,
+        words: tuple[str, ...],
+        starts: tuple[int, ...],
+        ends: tuple[int, ...],
+        gaps: tuple[int, ...],
+        signs: tuple[str, ...],
+    ) -> None:
+        self.text = text
+        self.words = words
+        self.starts = starts
+        self.ends = ends
+        self.gaps = gaps
+        self.signs = signs
 
     def __len__(self) -> int:
         """Return the number of words."""
@@ -76,9 +90,8 @@ def cut(text: str) -> Words:
     if _HYPHEN_AT_LINE_END.search(text):
         between, raw, starts, ends = _joined(text, between, raw, starts, ends)
     words = tuple(map(fold, raw))
-    soft = Gap.SOFT
     gaps = [
-        soft if sign == " " else _gap(sign, before, after)
+        Gap.SOFT if sign == " " else _gap(sign, before, after)
         for sign, before, after in zip(between, ("", *words), raw, strict=False)
     ]
     return Words(text, words, tuple(starts), tuple(ends), tuple(gaps), (*between, pieces[-1]))
@@ -114,7 +127,7 @@ def _is_line_hyphen(between: str, before: str, after: str) -> bool:
     )
 
 
-def _gap(between: str, before: str, after: str) -> Gap:
+def _gap(between: str, before: str, after: str) -> int:
     """Grade what stands between two words; full stops inside abbreviations and decimals separate nothing."""
     known = _SIGNS.get(between)
     if known is not None:
@@ -127,7 +140,7 @@ def _gap(between: str, before: str, after: str) -> Gap:
     return Gap.SOFT if inside or short else Gap.STOP
 
 
-def _graded(between: str) -> Gap:
+def _graded(between: str) -> int:
     """Grade signs that mean the same whatever stands beside them."""
     if "!" in between or "?" in between or between.count("\n") > 1:
         return Gap.STOP
