@@ -23,8 +23,7 @@ def completed(words: Words) -> Words:
             whole[index] = words.words[index] + tail
     if not whole:
         return words
-    written = tuple([whole.get(index, word) for index, word in enumerate(words.words)])
-    return Words(words.text, written, words.starts, words.ends, words.gaps, words.signs)
+    return words.reworded(tuple([whole.get(index, word) for index, word in enumerate(words.words)]))
 
 
 def _tail_after(words: Words, index: int) -> str:

@@ -62,6 +62,10 @@ class Words:
         """Return the number of words."""
         return len(self.words)
 
+    def reworded(self, words: tuple[str, ...]) -> "Words":
+        """Return the same places with other words at them."""
+        return Words(self.text, words, self.starts, self.ends, self.gaps, self.signs)
+
     def between(self, index: int) -> str:
         """Return the original characters before word ``index``, back to the word before it; at the end, the rest."""
         return self.signs[index]
