@@ -28,6 +28,7 @@ _PAST = frozenset({"historical", "aged"})
 # a denial reaches over any comma of its list, and age may be told last: "wedging of T7 and T8, with an old look"
 _UNSEGMENTED = _OUTRIGHT | _PAST | {"hypothetical"}
 _PAST_REACH = 6
+_BOTH = frozenset({"both", "all", "likely", "probably", "beide", "alle", "ambele", "toate"})
 # how far the answer of a form may stand from its finding, which has a level of its own
 _ANSWER_REACH = 5
 _COPULAS = frozenset(
@@ -87,6 +88,10 @@ class Assertion:
         self.certainty = certainty
         self.cue = cue
         self.rival = rival
+
+    def of(self, status: Status) -> "Assertion":
+        """Return the same with another status."""
+        return Assertion(status, self.certainty, self.cue, rival=self.rival)
 
 
 @final
@@ -247,7 +252,8 @@ def _is_predicate(words: Words, mention: Mention, cue: Cue) -> bool:
     if cue.kind in _PAST:
         # "wedge deformity of T7, chronic."
         after = cue.hit.last + 1
-        alone = words.gaps[cue.hit.first] == Gap.COMMA and (after == len(words) or words.gaps[after] != Gap.SOFT)
+        opens = cue.hit.first - (words.words[cue.hit.first - 1] in _BOTH)
+        alone = words.gaps[opens] == Gap.COMMA and (after == len(words) or words.gaps[after] != Gap.SOFT)
         # "Die Fraktur von LWK 1 ist konsolidiert"
         return (alone and cue.hit.first - mention.last <= _PAST_REACH) or any(
             words.words[n] in _COPULAS for n in range(max(mention.last, cue.hit.first - 2), cue.hit.first)

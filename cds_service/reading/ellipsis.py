@@ -1,8 +1,10 @@
-"""Finds the denial that leaves its noun out: "protrusions at C4-5 and C6-7, none at C5-6"."""
+"""Finds what a list says of one of its levels only: "protrusions at C4-5 and C6-7, none at C5-6", "T5 (old)"."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from cds_service.domain.vocabulary import FindingId, Status
+from cds_service.reading.assertion import Assertion, Cue
 from cds_service.reading.levels import LevelGroup
 from cds_service.reading.words import Gap, Words
 
@@ -10,6 +12,9 @@ _DENIALS = frozenset({"none", "not", "nicht", "kein", "keine", "keiner", "keines
 _PLACING = frozenset({"at", "in", "on", "bei", "im", "auf", "hohe", "la", "nivel", "nivelul", "segment", "level"})
 _CONTRASTING = frozenset({"but", "aber", "jedoch", "dar", "insa", "and", "und", "si"})
 _LONGEST = 3
+_PAST = frozenset({"historical", "aged"})
+_AGEING = frozenset({FindingId.FRACTURE, FindingId.HEIGHT_LOSS})
+_LONGEST_REMARK = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +40,34 @@ def elided(words: Words, bounds: tuple[int, int], groups: Sequence[LevelGroup]) 
 
 def _opens(words: Words, index: int) -> bool:
     return words.gaps[index] != Gap.SOFT or words.words[index - 1] in _CONTRASTING
+
+
+def aged_in_brackets(words: Words, groups: Sequence[LevelGroup], cues: Sequence[Cue]) -> Mapping[int, tuple[str, ...]]:
+    """Return the levels that a list calls old in brackets: "fractures: T5 (moderate, old), T10 (new)".
+
+    The key is the first word of the age.
+    """
+    past = [cue.hit.first for cue in cues if cue.kind in _PAST]
+    return {first: group.levels for first in past for group in groups if _holds(words, group, first)}
+
+
+def _holds(words: Words, group: LevelGroup, index: int) -> bool:
+    after = group.last + 1
+    if not 0 <= index - after <= _LONGEST_REMARK or "(" not in words.between(after):
+        return False
+    return not any(")" in words.between(number) for number in range(after, index + 1))
+
+
+def parted(
+    finding: FindingId, said: Assertion, levels: tuple[str, ...], aged: Mapping[int, tuple[str, ...]]
+) -> list[tuple[Assertion, tuple[str, ...]]]:
+    """Return what is said of the levels of a finding, those that are old by themselves."""
+    old = {level for held in aged.values() for level in held}
+    of_list = said.status is Status.PRESENT or (said.cue is not None and said.cue.first in aged)
+    if finding not in _AGEING or not of_list or old.isdisjoint(levels):
+        return [(said, levels)]
+    halves = (
+        (said.of(Status.HISTORICAL), tuple(level for level in levels if level in old)),
+        (said.of(Status.PRESENT), tuple(level for level in levels if level not in old)),
+    )
+    return [half for half in halves if half[1]]

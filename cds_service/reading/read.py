@@ -12,7 +12,7 @@ from cds_service.reading.borrowed import is_borrowed
 from cds_service.reading.compiled import CompiledLanguages
 from cds_service.reading.conflicts import settle
 from cds_service.reading.details import millimetres_of, percent_of, qualifiers_of, trend_of, with_change
-from cds_service.reading.ellipsis import elided
+from cds_service.reading.ellipsis import aged_in_brackets, elided, parted
 from cds_service.reading.examination import examination
 from cds_service.reading.language import Evidence, LanguageDetector, Part, declared
 from cds_service.reading.levels import LevelGroup
@@ -24,6 +24,7 @@ from cds_service.reading.outside import extraspinal, is_spinal
 from cds_service.reading.placing import Named, fitting, has_own_place, has_segment, levels_of, topic_of
 from cds_service.reading.reference import inherited_levels
 from cds_service.reading.refine import refine
+from cds_service.reading.regions import is_of_next
 from cds_service.reading.sections import by_content
 from cds_service.reading.sentences import Sentence, split
 from cds_service.reading.stated import Conditions, onset_days
@@ -46,7 +47,7 @@ _DENIED_AT_LARGE = frozenset(
     {
         FindingId.FRACTURE, FindingId.SPINAL_HEMATOMA, FindingId.ABSCESS_EPIDURAL, FindingId.ABSCESS_PARASPINAL,
         FindingId.EDEMA, FindingId.SPONDYLOLISTHESIS, FindingId.LYSIS, FindingId.MARROW_SIGNAL,
-        FindingId.SOFT_MASS,
+        FindingId.SOFT_MASS, FindingId.HEIGHT_LOSS,
     }
 )  # fmt: skip
 # these belong to a segment: denied after a sentence about one vertebra, they are denied of the spine
@@ -264,8 +265,9 @@ class _Said:
         """Return the levels of a finding: its own, else those of the head of the list or of the sentence before."""
         words = self.text.words
         levels = levels_of(words, mention, self.groups, self.mentions, self.bounds)
-        again = status is Status.ABSENT and any(
-            f.finding is mention.finding and f.status is not Status.ABSENT and f.levels == levels for f in found
+        again = status is Status.ABSENT and (
+            any(f.finding is mention.finding and f.status is not Status.ABSENT and f.levels == levels for f in found)
+            or is_of_next(words, mention, self.groups, self.mentions)
         )
         if again and levels and not has_own_place(words, mention, self.groups, self.bounds):
             levels = ()
@@ -320,6 +322,7 @@ def _described(
     if gap is not None:
         cues = [cue for cue in cues if not gap.first <= cue.hit.first <= gap.group.last]
     denials = [cue.hit for cue in cues if cue.kind == "negated" and cue.forward]
+    old = aged_in_brackets(text.words, groups, cues)
     told = _Said(text, sentence, mentions, here, groups, inherited, language)
     found: list[TextFinding] = []
     denied: tuple[int, TextFinding] | None = None
@@ -332,7 +335,7 @@ def _described(
         # what was done to the spine, or was there once, is stated in a history as well; what it shows is not
         if sentence.told and mention.finding not in STATES and not past:
             continue
-        found.append(told.finding(mention, said, levels, denials))
+        found += (told.finding(mention, *half, denials) for half in parted(mention.finding, said, levels, old))
         if gap is not None and mention.last < gap.first and (denied is None or mention.last >= denied[0]):
             denied = (mention.last, replace(found[-1], status=Status.ABSENT, levels=gap.group.levels))
     if denied is not None:
