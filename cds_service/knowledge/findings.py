@@ -180,7 +180,7 @@ class Grammar(_Strict):
     lists: dict[Literal["joining", "adding", "comparing"], Terms]
     sentences: dict[Literal["abbreviations", "never_joined", "ordinal_nouns", "rest", "unfinished", "acquired"], Terms]
     marrow_or_cord: dict[Literal["opening", "marrow", "bone", "canal", "denying"], Terms]
-    compounds: dict[Literal["joining", "tails"], Terms]
+    compounds: dict[Literal["joining", "tails", "heads", "neighbours"], Terms]
 
 
 class CorpusLabel(_Strict):

@@ -63,6 +63,8 @@ def distance_between(words: Words, hit: Hit, anatomy: Hit) -> int:
         distance += sum(map(_GAP_PENALTY.__getitem__, words.gaps[low + 1 : high + 1]))
         return max(distance + sum(map(_WORD_PENALTY.get, here[1:-1], repeat(0))), 0)
     for index in range(low + 1, high + 1):
+        if words.words[index] in _JOINERS and index < high and all(map(_is_level, here[index - low - 1 :: 2][:2])):
+            continue
         parted = words.gaps[index] == Gap.COMMA or words.words[index] in _BREAKING
         stands_for = _is_level(words.words[index - 1]) and (not parted or ")" in words.between(index))
         if _is_level(words.words[index]) or stands_for:

@@ -38,6 +38,8 @@ _RANGE_WORDS = frozenset({"to", "through", "thru", "bis", "pana", "la", "until",
 _WAYS = frozenset({"down", "up", "all", "inferiorly", "superiorly", "caudally", "cranially", "distally", "as"})
 _TO_WORDS = frozenset({"la", "de", "of", "the", "level"})
 _TO_LEVEL = 3
+_FROM = frozenset({"von", "ab"})
+_OPEN_ENDS = ("konus", "conus", "kaudal", "caudal", "sakral", "lumbal", "thorakal", "filum", "cauda", "kauda")
 _BETWEEN = frozenset({"between", "zwischen", "intre"})
 _ON_WORDS = frozenset({"on", "over", "auf", "gegen", "gegenuber", "zu", "zum", "pe", "fata", "upon", "uber", "peste"})
 # "T9, 10 and 12": how far a bare number at the end of a list may lie from the one before
@@ -126,13 +128,20 @@ def _group(words: Words, index: int, language: Language) -> LevelGroup | None:
         item = _next_item(words, item if following is None else Item(levels[-1].split("-")[-1], None, end))
         if item is None:
             break
-    if _is_sequence(words, index, end, levels):
+    if _is_sequence(words, index, end, levels) or _is_open(words, index, end):
         return None
     if language is Language.RO and _after_disc(words, index):
         levels = [_disc_below(level) for level in levels]
     unique = tuple(dict.fromkeys(levels))
     segments = all("-" in level for level in unique)
     return LevelGroup(index, end - 1, unique, root=_is_root(words, index, end, segments=segments))
+
+
+def _is_open(words: Words, first: int, end: int) -> bool:
+    """Tell a stretch with one named end only, "von Th4 bis zum Konus", which cannot be written out."""
+    if first == 0 or words.words[first - 1] not in _FROM or end >= len(words) or words.words[end] != "bis":
+        return False
+    return any(word.startswith(_OPEN_ENDS) for word in words.words[end + 1 : end + 1 + _TO_LEVEL])
 
 
 def _written_out(item: Item) -> list[str]:

@@ -9,6 +9,7 @@ from cds_service.domain.vocabulary import FindingId, Language, Qualifier, Sectio
 from cds_service.knowledge.findings import Composition, FindingsKnowledge, LanguageKnowledge
 from cds_service.reading.compounds import completed
 from cds_service.reading.levels import LevelGroup, find_levels
+from cds_service.reading.misspelt import corrected
 from cds_service.reading.phrases import TermIndex, WordMatch, outermost
 from cds_service.reading.words import Words, cut
 
@@ -110,7 +111,7 @@ class Lexicon:
             "a": hits.anatomy, "p": hits.process, "f": hits.literal, "c": hits.cue, "q": hits.qualifier,
             "t": hits.trend, "m": hits.mark,
         }  # fmt: skip
-        searched = completed(words) if self.language is Language.DE else words
+        searched = completed(corrected(words)) if self.language is Language.DE else words
         for match in outermost(self._index.find(searched)):
             kind, own = self._sorted[match.id]
             targets[kind].append(Hit(own, match.first, match.last))

@@ -307,8 +307,17 @@ def _is_attribute(words: Words, hit: Hit, anatomy: Sequence[Hit]) -> bool:
 
 def _cost(words: Words, hit: Hit, anatomy: Hit, weak: frozenset[str]) -> int:
     # "the L3-4 stenosis": the level stands for the place
-    adjoining = anatomy.last + 1 == hit.first and words.gaps[hit.first] == Gap.SOFT
+    adjoining = (anatomy.last + 1 == hit.first and words.gaps[hit.first] == Gap.SOFT) or _names_place(
+        words, hit, anatomy
+    )
     return distance_between(words, hit, anatomy) + (_WEAK_PENALTY if anatomy.name in weak and not adjoining else 0)
+
+
+def _names_place(words: Words, hit: Hit, anatomy: Hit) -> bool:
+    """Tell "Ödem Th8-11" behind a comma: nothing else is named between the two signs."""
+    if anatomy.name not in {LEVEL, SEGMENT} or hit.last + 1 != anatomy.first or hit.first == 0:
+        return False
+    return words.gaps[anatomy.first] == Gap.SOFT and words.gaps[hit.first] == Gap.COMMA
 
 
 def _inherits(around: Surroundings) -> bool:

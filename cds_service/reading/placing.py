@@ -12,6 +12,7 @@ from cds_service.reading.level_words import NAMED_WORDS
 from cds_service.reading.levels import LevelGroup
 from cds_service.reading.lexicon import Hit
 from cds_service.reading.mentions import Mention
+from cds_service.reading.regions import is_beside_next, is_excepted, is_regional
 from cds_service.reading.words import Gap, Words
 
 _FARTHEST = 16
@@ -138,6 +139,8 @@ def _opens_clause(words: Words, group: LevelGroup, last: int) -> bool:
 
 def _is_elsewhere(words: Words, mention: Mention, group: LevelGroup, bounds: tuple[int, int]) -> bool:
     """Tell a level that a mention cannot take: the one the cord ends at."""
+    if is_excepted(words, group):
+        return True
     start = max(bounds[0], group.first - _END_REACH)
     ends = any(map(_may_end, words.words[start : group.first]))
     for index in range(start, group.first) if ends else ():
@@ -221,6 +224,7 @@ def fitting(
     if (
         _is_conus(words, mention, named.groups)
         or not levels
+        or is_regional(words, mention, named.groups)
         or _is_contrasted(words, mention, levels, named.groups, bounds)
     ):
         return ()
@@ -293,7 +297,8 @@ def _is_beyond_another(words: Words, mention: Mention, levels: tuple[str, ...], 
     if mention.finding is not FindingId.ABSCESS_PARASPINAL and not apart:
         return False
     return bool(near) and all(
-        any(
+        (not apart and is_beside_next(words, mention, g, named.mentions))
+        or any(
             min(g.last, mention.last) < other.first and other.last < max(g.first, mention.first)
             for other in named.mentions
             if other.finding is not mention.finding and not (apart and other.finding in _LESIONS)

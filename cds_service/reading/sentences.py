@@ -342,12 +342,14 @@ def _with_heads(sentences: list[Sentence], words: Words, hits: Hits) -> list[Sen
     found: list[Sentence] = []
     head: tuple[str, ...] = ()
     groups = {group.first: group for group in hits.levels if not group.root}
+    # an examination of one level heads what follows it as well
+    titled = {group.last: group.levels for group in groups.values() if len(group.levels) == 1}
     section: Section | None = None
     for sentence in sentences:
         if sentence.section is not section or (_starts_line(words, sentence.first) and not sentence.continued):
             head = ()
         section = sentence.section
-        here = _head(sentence, words, groups)
+        here = _head(sentence, words, groups) or titled.get(sentence.first - 1 if sentence.heading else -1, ())
         head = here or (() if _leaves_head(sentence, words) else head)
         found.append(replace(sentence, head=head) if head else sentence)
     return found

@@ -1,0 +1,60 @@
+"""Tells levels that stand near a finding and are not its own: those of a region, an exception or the next statement."""
+
+from collections.abc import Sequence
+
+from cds_service.reading.levels import LevelGroup
+from cds_service.reading.mentions import Mention
+from cds_service.reading.words import Gap, Words
+
+_ARTICLES = frozenset({"der", "den", "des", "dem", "in", "im", "an", "am"})
+# "der mittleren BWS", "der unteren Etagen", as beginnings
+_PARTS = ("mittler", "ober", "unter", "gesamt", "ganze", "ubrig", "restlich", "distal", "proximal", "kaudal", "kranial")
+_REGIONS = ("hws", "bws", "lws", "wirbelsaule", "etagen", "segmente", "abschnitt", "neuroachse", "achsenskelett")
+_REACH = 4
+_BESIDE_REACH = 3
+_WITH = frozenset({"mit", "und", "sowie", "with", "and", "cu", "si"})
+_OR = frozenset({"or", "nor", "oder", "noch", "sau", "nici", "bzw"})
+_EXCEPT = frozenset({("bis", "auf"), ("ausnahme", "von"), ("mit", "ausnahme"), ("except", "at"), ("except", "for")})
+_EXCEPTING = frozenset({"ausser", "ausgenommen", "except"})
+
+
+def is_regional(words: Words, mention: Mention, groups: Sequence[LevelGroup]) -> bool:
+    """Tell "alte Sinterungen der mittleren BWS": a region named right behind a finding is its place."""
+    index = mention.last + 1
+    last = min(index + _REACH, len(words))
+    while index < last and words.words[index] in _ARTICLES and words.gaps[index] == Gap.SOFT:
+        index += 1
+    if index + 1 >= len(words) or not words.words[index].startswith(_PARTS):
+        return False
+    named = words.words[index + 1].startswith(_REGIONS) and words.gaps[index + 1] == Gap.SOFT
+    # "der unteren LWS (L4/5)" says where in the region
+    return named and not any(index + 1 < group.first <= index + 1 + _REACH for group in groups)
+
+
+def is_excepted(words: Words, group: LevelGroup) -> bool:
+    """Tell "alle Bandscheiben bis auf L5/S1": what is said of all is not said of that level."""
+    if group.first == 0:
+        return False
+    before = words.words[max(group.first - 2, 0) : group.first]
+    return before in _EXCEPT or before[-1] in _EXCEPTING
+
+
+def is_beside_next(words: Words, mention: Mention, group: LevelGroup, mentions: Sequence[Mention]) -> bool:
+    """Tell "Spondylodiszitis L4/5 mit Psoasabszess": the level is that of the finding before it."""
+    if group.last >= mention.first or _WITH.isdisjoint(words.words[group.last + 1 : mention.first]):
+        return False
+    return any(
+        other.finding is not mention.finding and 0 < group.first - other.last <= _BESIDE_REACH for other in mentions
+    )
+
+
+def is_of_next(words: Words, mention: Mention, groups: Sequence[LevelGroup], mentions: Sequence[Mention]) -> bool:
+    """Tell "keine Fraktur, degenerative Veränderungen C5-C7": all levels stand behind a comma with another finding."""
+    behind = [group for group in groups if group.first > mention.last and not group.root]
+    if not behind or any(group.last < mention.first and not group.root for group in groups):
+        return False
+    first = behind[0].first
+    commas = [index for index in range(mention.last + 1, first + 1) if words.gaps[index] == Gap.COMMA]
+    if not commas or not _OR.isdisjoint(words.words[mention.last + 1 : first]):
+        return False
+    return any(commas[-1] <= other.first for other in mentions if other.finding is not mention.finding)
