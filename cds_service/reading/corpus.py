@@ -30,6 +30,8 @@ _DENYING = ("no", "not", "without", "ohne", "kein", "nicht", "fara", "nu", "nici
 _SPARED = ("involv", "beteiligt", "betroffen", "afectat", "interesat", "spared", "ausgespart")
 _HARDWARE = ("hardware", "implant", "osteosynth", "osteosint", "fremdmaterial", "metall")
 _SAC = ("thecal", "dural", "dura", "duralsa", "csf", "sac")
+_COMPONENT = ("component", "komponente", "anteil")
+_INDENTING = ("indent", "compress", "displac", "komprim", "verlager", "compri", "deplas", "amprent")
 _NERVES = ("cauda", "equina", "conus", "root", "cord", "nerv", "faser", "radacin")
 _CROWDED = ("crowd", "clump", "redundant")
 _PRESSED = ("compres", "imping", "kompr")
@@ -114,6 +116,8 @@ class CorpusReader:
             return ["bone_marrow_edema"]
         if _is_unnamed(finding):
             return []
+        if finding.finding is FindingId.PARAVERTEBRAL_EDEMA and _fills_canal(finding):
+            return ["epidural_abscess"]
         if finding.finding is FindingId.CAUDA and _is_of_sac(finding):
             return ["spinal_canal_stenosis"]
         return self._by_finding.get(finding.finding, [])
@@ -163,6 +167,13 @@ def _is_unnamed(finding: TextFinding) -> bool:
     if finding.finding is FindingId.INFECTION_STATED:
         return finding.language is Language.RO and said.startswith("infec") and " " not in said
     return finding.finding is FindingId.SACROILIAC and any(word in said for word in _SWOLLEN)
+
+
+def _fills_canal(finding: TextFinding) -> bool:
+    """Tell the epidural component of an infection that presses on the sac: phlegmon by the guideline."""
+    sentence = finding.sentence.lower()
+    component = any(word in _said(finding) for word in _COMPONENT)
+    return component and Qualifier.EPIDURAL in finding.qualifiers and any(word in sentence for word in _INDENTING)
 
 
 def _is_of_sac(finding: TextFinding) -> bool:

@@ -29,7 +29,6 @@ _SUPPURATING = (
     "abscess", "absces", "abces", "abszess", "phlegm", "flegmon", "empyem", "empiem", "collect", "colec", "colect",
     "kollekt", "puroi", "purul", "eitr", "einschmelz",
 )  # fmt: skip
-_PRESSING = ("indent", "compress", "displac", "komprim", "verlager", "compri", "deplas", "amprent")
 _SACROILIITIS = ("iliitis", "ileitis", "ilitis", "iliit", "ileit", "ilit", "iliakalarthritis", "iliosakralarthritis")
 _SWOLLEN_JOINT = ("edem", "odem", "ödem")
 _SOLID = ("solid", "tumor", "tumour", "mass", "raumford", "neoplas", "extraoss")
@@ -142,8 +141,8 @@ def _is_collection(finding: TextFinding) -> bool:
 
 
 def _is_of_pus(finding: TextFinding) -> bool:
-    """Tell a component whose own sentence speaks of pus, or that presses on the sac or the cord as pus does."""
-    return any(word in finding.sentence.lower() for word in (*_SUPPURATING, *_PRESSING))
+    """Tell a component whose own sentence speaks of pus."""
+    return any(word in finding.sentence.lower() for word in _SUPPURATING)
 
 
 def _with_answered_joints(findings: Sequence[TextFinding]) -> list[TextFinding]:
