@@ -10,6 +10,7 @@ from typing import final
 
 from cds_service.domain.vocabulary import Certainty, FindingId, Section, Status
 from cds_service.knowledge.findings import load_grammar
+from cds_service.reading.denials import goes_to_level, is_repeated, names_cause, or_follows
 from cds_service.reading.lexicon import Hit, overlapping
 from cds_service.reading.mentions import Mention
 from cds_service.reading.words import Gap, Words
@@ -38,17 +39,15 @@ _GRAMMAR = load_grammar().lists
 _AND = frozenset(_GRAMMAR["adding"])
 _ADJECTIVE_REACH = 2
 _CHAIN = 3
-_BODIES = frozenset({"lwk", "bwk", "hwk", "swk", "th", "l", "c", "s", "segment", "hohe"})
-_REGION_LETTERS = frozenset("ctdls")
 _JOINING = frozenset(_GRAMMAR["joining"])
-_OR = frozenset({"or", "nor", "oder", "noch", "sau", "nici"})
-_OR_REACH = 6
 # a bare "not" denies its verb or adjective, not the statement after the next comma
 _OF_VERBS = frozenset({"nicht", "not", "nu", "never"})
 # verbs of doubt hold for all that they govern, "could lead to A and B", an adjective for its own noun
 _RELATIVE = frozenset({"which", "that", "die", "der", "das", "care"})
+_SEQUESTERED = frozenset({"exclus", "exclusa", "excluse"})
 _VERBS = frozenset(
     {
+        "intre", "between", "zwischen",
         "includes", "include", "of", "for", "could", "may", "might", "suggest", "suggests", "suggesting", "represent",
         "represents", "exclude",
     }
@@ -234,10 +233,15 @@ def _acts_back(words: Words, mention: Mention, cue: Cue, cues: Sequence[Cue]) ->
         return False
     if cue.kind in _OUTRIGHT:
         # "a mass with absent flow": the word belongs to what follows it
-        attributive = single and words.words[hit.first - 1] in _AND
+        attributive = single and (words.words[hit.first - 1] in _AND or _is_sequestered(words, mention, hit))
         if attributive or _another_subject(words, mention.last, hit.first):
             return False
     return _reaches(words, cue, mention.last, hit.first, cues)
+
+
+def _is_sequestered(words: Words, mention: Mention, hit: Hit) -> bool:
+    """Tell the Romanian "hernie de disc voluminoasă, exclusă, migrată" from one that was excluded."""
+    return mention.finding is FindingId.DISC_HERNIATION and words.words[hit.first] in _SEQUESTERED
 
 
 def _opens_phrase(words: Words, cue: Cue) -> bool:
@@ -290,10 +294,12 @@ def _answers(words: Words, bounds: tuple[int, int], mention: Mention, cue: Cue) 
 def _ended(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -> bool:
     """Tell whether a contrast word, a new statement after a comma or the comma after a bare "not" ends the scope."""
     forward = cue.kind in _OUTRIGHT and cue.forward
-    if forward and (_names_cause(words, low, high) or _goes_to_level(words, low, high)):
+    if forward and (names_cause(words, low, high) or goes_to_level(words, low, high)):
         return True
     bare = cue.hit.last == cue.hit.first
-    listed = forward and not bare and _or_follows(words, high)
+    if forward and is_repeated(words, (low, high), [c.hit for c in cues if c.kind in _OUTRIGHT and c.forward]):
+        return True
+    listed = forward and not bare and or_follows(words, high)
     # a remark in commas does not part what is gone from its noun
     everywhere = not listed and cue.kind != "gone"
     terminators = (
@@ -308,34 +314,6 @@ def _ended(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -> 
         return True
     of_verb = forward and bare and words.words[cue.hit.first] in _OF_VERBS
     return of_verb and any(words.gaps[n] == Gap.COMMA for n in range(low + 1, high + 1)) and not _listed(words, high)
-
-
-def _names_cause(words: Words, low: int, high: int) -> bool:
-    """Tell "keine Myelopathie bei hochgradiger Stenose" from "kein Ödem bei LWK 3": what it comes with is there."""
-    return any(
-        words.words[index] == "bei"
-        and not words.words[index + 1][-1].isdigit()
-        and words.words[index + 1] not in _BODIES
-        for index in range(low + 2, high)
-    )
-
-
-def _goes_to_level(words: Words, low: int, high: int) -> bool:
-    """Tell "keine Protrusion L4/5, L5/S1 Prolaps": a place right behind a comma opens a statement, unless a list does.
-
-    "Keine Stenose L3/4, L4/5 oder L5/S1" goes on with places only.
-    """
-    opened = [n for n in range(low + 2, high) if words.gaps[n] == Gap.COMMA and _is_place(words, n)]
-    return (
-        bool(opened)
-        and not _is_place(words, low + 1)
-        and not any(words.words[n] in _OR for n in range(opened[-1], min(high + 2, len(words))))
-    )
-
-
-def _is_place(words: Words, index: int) -> bool:
-    word = words.words[index]
-    return word[:3] in _BODIES or (word[-1].isdigit() and word[0] in _REGION_LETTERS)
 
 
 def _reaches(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -> bool:
@@ -354,18 +332,6 @@ def _reaches(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -
     chained = cue.forward and cue.hit.first == low and high - low <= _CHAIN and "," in words.between(low + 1)
     commas = any(words.gaps[index] == Gap.COMMA for index in range(low + 1 + chained, high + 1))
     return cue.kind == "possible" or not commas or _listed(words, high)
-
-
-def _or_follows(words: Words, high: int) -> bool:
-    """Tell "no sign of A, degenerative B or C": an "or" among the next words keeps all of them in one denied list."""
-    if words.words[high - 1] in _OR:
-        return True
-    for index in range(high, min(high + _OR_REACH, len(words))):
-        if index > high and words.gaps[index] != Gap.SOFT:
-            return False
-        if words.words[index] in _OR:
-            return True
-    return False
 
 
 def _crosses(words: Words, cue: Cue, low: int, high: int) -> bool:

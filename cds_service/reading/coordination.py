@@ -21,6 +21,16 @@ _WORD_PENALTY = {
 _BREAKING = frozenset(_GRAMMAR.distance["breaking"])
 _LINKS = frozenset(_GRAMMAR.coordination["words"])
 _LONGEST_LINK = 4
+_OWN_REACH = 3
+# "over three vertebral segments", "pe trei segmente vertebrale"
+_OVER = frozenset({"over", "across", "spanning", "spans", "uber", "pe", "peste", "length", "lungime", "de"})
+_SEGMENTS = frozenset({"segments", "segmente", "segmenten", "levels", "etaje", "nivele", "niveluri", "wirbelsegmente"})
+_NUMBERS = frozenset(
+    {
+        "two", "three", "four", "five", "six", "several", "zwei", "drei", "vier", "funf", "sechs", "mehrere", "doua",
+        "trei", "patru", "cinci", "sase", "mai", "cateva",
+    }
+)  # fmt: skip
 # what may stand between two places that share one noun, and what ties a place to the word before it
 _SHARED = _LINKS | frozenset(_GRAMMAR.coordination["grading"])
 _OWNING = frozenset(_GRAMMAR.coordination["owning"])
@@ -63,7 +73,9 @@ def distance_between(words: Words, hit: Hit, anatomy: Hit) -> int:
         distance += sum(map(_GAP_PENALTY.__getitem__, words.gaps[low + 1 : high + 1]))
         return max(distance + sum(map(_WORD_PENALTY.get, here[1:-1], repeat(0))), 0)
     for index in range(low + 1, high + 1):
-        if words.words[index] in _JOINERS and index < high and all(map(_is_level, here[index - low - 1 :: 2][:2])):
+        if anatomy.last < hit.first and index < high and _is_of_list(words, index):
+            # "ICR L4/5 u. L5/S1 verschmälert": a list of levels is one step
+            distance -= 1
             continue
         parted = words.gaps[index] == Gap.COMMA or words.words[index] in _BREAKING
         stands_for = _is_level(words.words[index - 1]) and (not parted or ")" in words.between(index))
@@ -75,6 +87,14 @@ def distance_between(words: Words, hit: Hit, anatomy: Hit) -> int:
         if index < high:
             distance += _WORD_PENALTY.get(words.words[index], 0)
     return max(distance, 0)
+
+
+def _is_of_list(words: Words, index: int) -> bool:
+    """Tell the second number of "L4/5", and the word that joins two levels."""
+    before, after = words.words[index - 1], words.words[index + 1]
+    if words.words[index].isdigit():
+        return _is_level(before) and words.signs[index] in {"/", "-"}
+    return words.words[index] in _JOINERS and before[-1].isdigit() and _is_level(after)
 
 
 def words_apart(one: Hit, two: Hit) -> int:
@@ -89,6 +109,23 @@ def is_direction(words: Words, anatomy: Hit) -> bool:
     article = words.words[anatomy.first - 1] in _ARTICLES
     before = words.words[anatomy.first - 2 : anatomy.first - 1] if article else words.words[anatomy.first - 1 :]
     return before[:1] == ("into",)
+
+
+def is_extent(words: Words, anatomy: Hit) -> bool:
+    """Tell a length, "over three vertebral segments", from a place."""
+    if anatomy.name == OTHER or anatomy.first < 2:  # noqa: PLR2004
+        return False
+    number = words.words[anatomy.first - 1]
+    if number in _SEGMENTS:
+        number = words.words[anatomy.first - 2]
+        before = words.words[anatomy.first - 3 : anatomy.first - 2]
+    else:
+        before = words.words[anatomy.first - 2 : anatomy.first - 1]
+    follows = words.words[anatomy.last + 1 : anatomy.last + 2]
+    counted = number.isdigit() or number in _NUMBERS
+    named = words.words[anatomy.first - 1] in _SEGMENTS or (bool(follows) and follows[0] in _SEGMENTS)
+    named = named or any(words.words[n] in _SEGMENTS for n in range(anatomy.first, anatomy.last + 1))
+    return counted and named and before[:1] != () and before[0] in _OVER
 
 
 def _heads(words: Words, anatomy: Hit) -> bool:
@@ -115,6 +152,29 @@ def coordinated(words: Words, nearest: Hit, candidates: Sequence[Hit]) -> list[H
             chain.append(current)
             index += step
     return chain
+
+
+def of_one_statement(words: Words, hit: Hit, chain: Sequence[Hit], process: Sequence[Hit]) -> list[Hit]:
+    """Part two statements that a comma alone joins: "stenosis of the canal, recesses free".
+
+    The place before the comma follows a process of its own, the place behind it is followed by another.
+    """
+    ordered = sorted(chain, key=lambda a: a.first)
+    for number in range(1, len(ordered)):
+        before, after = ordered[number - 1], ordered[number]
+        if any(words.words[n] in _JOINERS for n in range(before.last + 1, after.first)) or not any(
+            words.gaps[n] == Gap.COMMA for n in range(before.last + 1, after.first + 1)
+        ):
+            continue
+        stated = any(p.last < before.first and _is_near(words, p.last, before.first) for p in process)
+        judged = any(p.first > after.last and _is_near(words, after.last, p.first) for p in process)
+        if stated and judged:
+            return ordered[:number] if hit.first < after.first else ordered[number:]
+    return list(chain)
+
+
+def _is_near(words: Words, low: int, high: int) -> bool:
+    return high - low <= _OWN_REACH and all(words.gaps[n] == Gap.SOFT for n in range(low + 1, high + 1))
 
 
 def named_with(words: Words, one: Hit, two: Hit) -> bool:

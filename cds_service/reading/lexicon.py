@@ -127,13 +127,18 @@ class Lexicon:
         # a "free fragment" leaves no recess free
         loose = _covered_words(hits.process, "herniation")
         diseases = _covered_words(hits.process, "named_disease")
-        if pressing or given or loose or diseases:
+        # nor does what takes a tracer up take contrast up; a root "nicht mehr komprimiert" is not compressed
+        traced = _covered_words(hits.process, "tracer", single=True)
+        freed = _freed(words, hits.process)
+        if pressing or given or loose or diseases or traced or freed:
             hits.process = [
                 p
                 for p in hits.process
                 if not ((p.name == "mass" and p.first in pressing) or (p.first in given and p.last in given))
                 and not (p.name == "patent" and p.first in loose)
                 and p.first not in diseases
+                and not (p.name == "enhance" and p.first in traced)
+                and not (p.name == "compress" and p.first in freed)
             ]
         return hits
 
@@ -158,6 +163,16 @@ def _covered_words(hits: Iterable[Hit], wanted: str, *, single: bool = False) ->
         number
         for hit in hits
         if hit.name == wanted and (single or hit.last > hit.first)
+        for number in range(hit.first, hit.last + 1)
+    )
+
+
+def _freed(words: Words, process: Iterable[Hit]) -> frozenset[int]:
+    """Return the words of "nicht mehr komprimiert", whose "nicht mehr" is no denial of its own."""
+    return frozenset(
+        number
+        for hit in process
+        if hit.name == "uncompressed" and "mehr" in words.words[hit.first : hit.last]
         for number in range(hit.first, hit.last + 1)
     )
 

@@ -12,6 +12,8 @@ _PARTS = ("mittler", "ober", "unter", "gesamt", "ganze", "ubrig", "restlich", "d
 _REGIONS = ("hws", "bws", "lws", "wirbelsaule", "etagen", "segmente", "abschnitt", "neuroachse", "achsenskelett")
 _REACH = 4
 _BESIDE_REACH = 3
+# what reaches over many levels beside the spine
+_BESIDE = ("psoas", "iliopsoas", "senkung")
 _WITH = frozenset({"mit", "und", "sowie", "with", "and", "cu", "si"})
 _OR = frozenset({"or", "nor", "oder", "noch", "sau", "nici", "bzw"})
 _EXCEPT = frozenset({("bis", "auf"), ("ausnahme", "von"), ("mit", "ausnahme"), ("except", "at"), ("except", "for")})
@@ -41,7 +43,8 @@ def is_excepted(words: Words, group: LevelGroup) -> bool:
 
 def is_beside_next(words: Words, mention: Mention, group: LevelGroup, mentions: Sequence[Mention]) -> bool:
     """Tell "Spondylodiszitis L4/5 mit Psoasabszess": the level is that of the finding before it."""
-    if group.last >= mention.first or _WITH.isdisjoint(words.words[group.last + 1 : mention.first]):
+    beside = any(word.startswith(_BESIDE) for word in words.words[mention.from_ : mention.to + 1])
+    if not beside or group.last >= mention.first or _WITH.isdisjoint(words.words[group.last + 1 : mention.first]):
         return False
     return any(
         other.finding is not mention.finding and 0 < group.first - other.last <= _BESIDE_REACH for other in mentions

@@ -1,0 +1,67 @@
+"""Tells where a denial ends although its sentence goes on: causes, places and statements of their own."""
+
+from collections.abc import Sequence
+
+from cds_service.reading.lexicon import Hit
+from cds_service.reading.words import Gap, Words
+
+_BODIES = frozenset({"lwk", "bwk", "hwk", "swk", "th", "l", "c", "s", "segment", "hohe"})
+_REGION_LETTERS = frozenset("ctdls")
+_OR = frozenset({"or", "nor", "oder", "noch", "sau", "nici"})
+_OR_REACH = 6
+
+
+def names_cause(words: Words, low: int, high: int) -> bool:
+    """Tell "keine Myelopathie bei hochgradiger Stenose" from "kein Ödem bei LWK 3": what it comes with is there."""
+    return any(
+        words.words[index] == "bei"
+        and not words.words[index + 1][-1].isdigit()
+        and words.words[index + 1] not in _BODIES
+        for index in range(low + 2, high)
+    )
+
+
+def goes_to_level(words: Words, low: int, high: int) -> bool:
+    """Tell "keine Protrusion L4/5, L5/S1 Prolaps": a place right behind a comma opens a statement, unless a list does.
+
+    "Keine Stenose L3/4, L4/5 oder L5/S1" goes on with places only.
+    """
+    opened = [n for n in range(low + 2, high) if words.gaps[n] == Gap.COMMA and _is_place(words, n)]
+    return (
+        bool(opened)
+        and not _is_place(words, low + 1)
+        and not any(words.words[n] in _OR for n in range(opened[-1], min(high + 2, len(words))))
+    )
+
+
+def _is_place(words: Words, index: int) -> bool:
+    word = words.words[index]
+    return word[:3] in _BODIES or (word[-1].isdigit() and word[0] in _REGION_LETTERS)
+
+
+def is_repeated(words: Words, scope: tuple[int, int], denials: Sequence[Hit]) -> bool:
+    """Tell "keine Stenose, keine Enge, Protrusion L4/5": where each member is denied, one without a denial is not.
+
+    ``scope`` runs from the last word of a denial to the word it may reach; ``denials`` are those of the sentence.
+    """
+    low, high = scope
+    if or_follows(words, high):
+        return False
+    opening = [hit for hit in denials if words.gaps[hit.first] is Gap.COMMA]
+    # the next member has a denial of its own
+    if any(low < hit.first < high for hit in opening):
+        return True
+    own = any(hit.last == low for hit in opening) and any(hit.last < low for hit in denials)
+    return own and any(words.gaps[n] is Gap.COMMA for n in range(low + 2, high + 1))
+
+
+def or_follows(words: Words, high: int) -> bool:
+    """Tell "no sign of A, degenerative B or C": an "or" among the next words keeps all of them in one denied list."""
+    if words.words[high - 1] in _OR:
+        return True
+    for index in range(high, min(high + _OR_REACH, len(words))):
+        if index > high and words.gaps[index] != Gap.SOFT:
+            return False
+        if words.words[index] in _OR:
+            return True
+    return False
