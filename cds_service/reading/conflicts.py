@@ -7,7 +7,7 @@ from itertools import combinations
 from cds_service.domain.facts import Conflict, ConflictKind, Span, TextFinding
 from cds_service.domain.vocabulary import Certainty, FindingId, Qualifier, Section, Status
 from cds_service.knowledge.findings import load_grammar
-from cds_service.reading.words import cut
+from cds_service.reading.words import cut, fold
 
 _SERIOUSNESS = {Status.PRESENT: 2, Status.POSSIBLE: 1, Status.ABSENT: 0}
 _CONCLUDING = frozenset({Section.IMPRESSION, Section.ADDENDUM})
@@ -23,7 +23,7 @@ _NARROWING = frozenset(
     }
 )  # fmt: skip
 # how a narrative ends a suspicion, not how a description denies a finding
-_REJECTING = ("ruled out", "excluded", "ausgeschlossen", "exclus", "exclusa")
+_REJECTING = ("ruled out", "excluded", "ausgeschlossen", "exclus", "infirm")
 _REST = load_grammar().sentences["rest"]
 
 
@@ -100,11 +100,17 @@ def _without_denied_contact(findings: Sequence[TextFinding]) -> list[TextFinding
 
 
 def _without_rejected(findings: Sequence[TextFinding]) -> list[TextFinding]:
-    """Take a suspicion back that a later sentence of the same text says was ruled out."""
+    """Take a suspicion back that a later sentence of the same text says was ruled out, or is old at that place."""
     rejected = [
         f
         for f in findings
-        if f.status is Status.ABSENT and f.cue is not None and f.cue.lower().endswith(_REJECTING) and " " in f.cue
+        if (f.status is Status.HISTORICAL and f.levels)
+        or (
+            f.status is Status.ABSENT
+            and f.cue is not None
+            and any(part in fold(f.cue) for part in _REJECTING)
+            and " " in f.cue
+        )
     ]
     return [
         f
@@ -114,7 +120,11 @@ def _without_rejected(findings: Sequence[TextFinding]) -> list[TextFinding]:
             r.finding is f.finding
             and r.text_index == f.text_index
             and r.sentence_span.start > f.sentence_span.start
-            and (not r.levels or not f.levels or set(f.levels) <= set(r.levels))
+            and (
+                not r.levels
+                or (not f.levels and r.status is Status.ABSENT)
+                or bool(f.levels and set(f.levels) <= set(r.levels))
+            )
             for r in rejected
         )
     ]

@@ -36,6 +36,7 @@ _NERVES = ("cauda", "equina", "conus", "root", "cord", "nerv", "faser", "radacin
 _CROWDED = ("crowd", "clump", "redundant")
 _PRESSED = ("compres", "imping", "kompr")
 _SWELLING = frozenset({FindingId.EDEMA, FindingId.EDEMA_ENDPLATE})
+_OF_VERTEBRAE = frozenset({"vertebral_fracture", "postoperative_change"})
 _EXPLAINING = frozenset({FindingId.MODIC1, FindingId.MODIC2, FindingId.MODIC3, FindingId.HEMANGIOMA})
 _SIGNALS = frozenset({FindingId.MARROW_SIGNAL, FindingId.T1_LOW})
 _SWOLLEN = ("edem", "odem")
@@ -164,9 +165,13 @@ def _is_unnamed(finding: TextFinding) -> bool:
     """Tell what the guideline has no name for: an infection of no part, and edema beside a sacroiliac joint."""
     start = finding.span.start - finding.sentence_span.start
     said = fold(finding.sentence[start : start + finding.span.end - finding.span.start])
+    if finding.finding is FindingId.FACET:
+        return "septisch" in fold(finding.sentence)
+    if finding.finding is FindingId.INFECTION_STATED and "facet" in said:
+        return True
     if finding.finding is FindingId.INFECTION_STATED:
         return finding.language is Language.RO and said.startswith("infec") and " " not in said
-    return finding.finding is FindingId.SACROILIAC and any(word in said for word in _SWOLLEN)
+    return finding.finding is FindingId.SACROILIAC and any(word in said for word in (*_SWOLLEN, "unscharf"))
 
 
 def _fills_canal(finding: TextFinding) -> bool:
@@ -198,7 +203,7 @@ def _stated(finding: TextFinding) -> Status:
 
     What is "less likely" still stands in the differential.
     """
-    if finding.status is Status.ABSENT and finding.cue is not None and finding.cue.lower().startswith(_LESS):
+    if finding.status is Status.ABSENT and finding.cue and " ".join(finding.cue.lower().split()).startswith(_LESS):
         return Status.POSSIBLE
     if finding.finding is FindingId.ENDPLATE_EROSION and finding.status is Status.POSSIBLE and finding.cue is None:
         return Status.PRESENT
@@ -211,6 +216,10 @@ def _simplify(pairs: dict[tuple[str, str], dict[str, None]]) -> None:
     """Leave out what the guideline leaves to a closer name."""
     if ("bone_marrow_edema", "present") in pairs:
         pairs.pop(("marrow_signal_abnormality", "present"), None)
+    for (name, _), levels in pairs.items():
+        # "Spondylodese L4-S1 mit Cage L4/5": the stretch holds the segment
+        for level in [n for n in levels if "-" in n and name in _OF_VERTEBRAE and levels.keys() >= set(n.split("-"))]:
+            del levels[level]
     for name, status in list(pairs):
         stated = pairs.get((name, "present"))
         if status == "possible" and stated is not None and (not stated or set(pairs[name, status]) <= set(stated)):
