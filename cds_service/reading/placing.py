@@ -56,7 +56,7 @@ _PERSONS = frozenset({"she", "he", "they", "patient", "there", "er", "sie", "es"
 _AND = frozenset({"and", "und", "si"})
 # findings of a whole spine, of marrow, and of the disc between two vertebrae
 _CURVES = frozenset({FindingId.DEFORMITY, FindingId.KYPHOSIS})
-_WHOLE = frozenset({*_CURVES, FindingId.DEGENERATIVE_CHANGE})
+_WHOLE = frozenset({*_CURVES, FindingId.DEGENERATIVE_CHANGE, FindingId.SPONDYLOSIS})
 _MARROW = frozenset({FindingId.EDEMA, FindingId.MARROW_SIGNAL})
 _DISCS = frozenset({FindingId.DISC_FLUID, FindingId.DISC_ENHANCEMENT, FindingId.DISC_DEGENERATION})
 _GRAMMAR = load_grammar().levels
@@ -179,7 +179,7 @@ def _is_end_of_cord(words: Words, group: LevelGroup, bounds: tuple[int, int]) ->
 def has_own_place(words: Words, mention: Mention, groups: Sequence[LevelGroup], bounds: tuple[int, int]) -> bool:
     """Tell whether a level stands between the same two commas as a mention."""
     first, last = _clause(words, mention, bounds)
-    return any(first <= group.first <= last for group in groups)
+    return any(first <= group.first <= last and not group.root for group in groups)
 
 
 def _clause(words: Words, mention: Mention, bounds: tuple[int, int]) -> tuple[int, int]:

@@ -24,6 +24,8 @@ _ABSCESSES = frozenset({FindingId.ABSCESS_EPIDURAL, FindingId.ABSCESS_PARASPINAL
 _BARE = frozenset({"tumor", "tumour", "tumors", "tumours", "neoplasm", "mass"})
 _SHEATH = ("neurinom", "schwannom", "neurofibrom", "meningiom", "meningeom")
 _TISSUE = ("soft tissue", "tissue", "weichteil", "gewebe", "tesut")
+_SPACE = ("raumford", "mass", "expansiv")
+_BONE = ("wirbel", "knochen", "mark", "platte", "vertebr", "marrow", "bone", "endplate", "corp", "os", "maduv")
 _SWELLING = ("swell", "edema", "granulation", "scar", "schwell", "odem", "ödem", "narb", "cicatr", "inflam")
 _SUPPURATING = (
     "abscess", "absces", "abces", "abszess", "phlegm", "flegmon", "empyem", "empiem", "collect", "colec", "colect",
@@ -130,8 +132,19 @@ def _bloody(findings: Sequence[TextFinding]) -> list[TextFinding]:
     return [
         f
         for f in findings
-        if not (f.finding in _ABSCESSES and (f.text_index, f.sentence_span.start) in blood and _is_collection(f))
+        if not (
+            (f.text_index, f.sentence_span.start) in blood
+            and ((f.finding in _ABSCESSES and _is_collection(f)) or _is_of_blood(f))
+        )
     ]
+
+
+def _is_of_blood(finding: TextFinding) -> bool:
+    """Tell the signal and the mass that a sentence describes its hematoma by: no word of bone stands with them."""
+    named = _named(finding)
+    if finding.finding is FindingId.TUMOR:
+        return any(word in named for word in _SPACE) and "tumor" not in named
+    return finding.finding in _SIGNALS and not any(word in named for word in _BONE)
 
 
 def _is_collection(finding: TextFinding) -> bool:

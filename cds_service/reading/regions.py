@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from cds_service.domain.vocabulary import FindingId
 from cds_service.reading.levels import LevelGroup
 from cds_service.reading.mentions import Mention
 from cds_service.reading.words import Gap, Words
@@ -17,6 +18,7 @@ _BESIDE = ("psoas", "iliopsoas", "senkung")
 _WITH = frozenset({"mit", "und", "sowie", "with", "and", "cu", "si"})
 _OR = frozenset({"or", "nor", "oder", "noch", "sau", "nici", "bzw"})
 _EXCEPT = frozenset({("bis", "auf"), ("ausnahme", "von"), ("mit", "ausnahme"), ("except", "at"), ("except", "for")})
+_BROKEN = frozenset({FindingId.FRACTURE, FindingId.HEIGHT_LOSS})
 _EXCEPTING = frozenset({"ausser", "ausgenommen", "except"})
 
 
@@ -53,6 +55,8 @@ def is_beside_next(words: Words, mention: Mention, group: LevelGroup, mentions: 
 
 def is_of_next(words: Words, mention: Mention, groups: Sequence[LevelGroup], mentions: Sequence[Mention]) -> bool:
     """Tell "keine Fraktur, degenerative Veränderungen C5-C7": all levels stand behind a comma with another finding."""
+    if mention.finding in _BROKEN and _is_of_before(words, mention, groups, mentions):
+        return True
     behind = [group for group in groups if group.first > mention.last and not group.root]
     if not behind or any(group.last < mention.first and not group.root for group in groups):
         return False
@@ -61,3 +65,15 @@ def is_of_next(words: Words, mention: Mention, groups: Sequence[LevelGroup], men
     if not commas or not _OR.isdisjoint(words.words[mention.last + 1 : first]):
         return False
     return any(commas[-1] <= other.first for other in mentions if other.finding is not mention.finding)
+
+
+def _is_of_before(words: Words, mention: Mention, groups: Sequence[LevelGroup], mentions: Sequence[Mention]) -> bool:
+    """Tell "Kyphoplastie BWK 11, keine neue Fraktur": a break is denied of all, not of the level before the comma."""
+    named = [group for group in groups if not group.root]
+    if not named or named[-1].last >= mention.first:
+        return False
+    parted = any(words.gaps[index] is Gap.COMMA for index in range(named[-1].last + 1, mention.first + 1))
+    return parted and any(
+        other.finding is not mention.finding and other.first < named[-1].first and other.last < mention.first
+        for other in mentions
+    )
