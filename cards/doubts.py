@@ -29,6 +29,7 @@ _UNREAD_GAPS = frozenset(
         GapCode.REPORT_LANGUAGE_UNKNOWN,
         GapCode.REPORT_TRUNCATED,
         GapCode.RESOURCE_UNREADABLE,
+        GapCode.FOREIGN_PATIENT,
     }
 )
 # Lanes whose advice depends on the markers and on drugs that blunt them.

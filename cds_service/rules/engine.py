@@ -37,8 +37,10 @@ from cds_service.rules.rule import Rule
 from cds_service.rules.series import contradicting, marker_series
 from cds_service.rules.shown import shown_labs
 from cds_service.rules.unread import (
+    FOREIGN_CARD,
     INCOMPLETE_CARD,
     UNREAD_CARD,
+    foreign_cards,
     gaps_of,
     incomplete_cards,
     newest_is_unread,
@@ -51,7 +53,7 @@ _ROW_SENTENCES = {row.id: row.sentence for row in row_catalogue()}
 
 # Advice that must not stand while a newer spine MRI, or the end of this one, has not been read.
 _CALM = frozenset({"C50", "C60", "C63", "C80", "C82", "C83"})
-_UNKNOWN_REPORTS = (UNREAD_CARD, INCOMPLETE_CARD)
+_UNKNOWN_REPORTS = (UNREAD_CARD, INCOMPLETE_CARD, FOREIGN_CARD)
 
 
 class KnowledgeLike(Protocol):
@@ -100,11 +102,10 @@ class Engine:
         evaluation = self._evaluate(facts)
         cards = self._lane_cards(evaluation)
         unread = unread_cards(facts, evaluation.reports)
-        derived = evaluation.derived
-        if derived and newest_is_unread(facts, evaluation.reports, derived.context.lead):
+        if _newest_unread(facts, evaluation):
             cards = tuple(card for card in cards if card.card_id not in _CALM)
             unread = unread or (UNREAD_CARD,)
-        said = (*cards, *unread) or incomplete_cards(facts) or self._outdated(facts, evaluation)
+        said = (*cards, *unread) or self._instead(facts, evaluation)
         return self._assessment(facts, evaluation, said)
 
     def assess_orders(self, facts: PatientFacts, *, signing: bool) -> Assessment:
@@ -117,16 +118,28 @@ class Engine:
         outcomes = self._order_outcomes(facts, evaluation)
         cards = [outcome.card for outcome in outcomes if outcome.card is not None]
         results = tuple(result for outcome in outcomes for result in outcome.results)
-        unread = () if evaluation.derived else unread_cards(facts, evaluation.reports)
-        every = (*cards, *unread) or incomplete_cards(facts) or self._outdated(facts, evaluation)
+        shown = [card for card in cards if not signing or card.indicator is not Indicator.INFO]
         # At signing a card that only informs gives way, but for an order that the rows judge silence must not stand
-        # for reports that were not read.
+        # for a report, or the end of one, that was not read; a card that is shown names it among its gaps.
         judged = concerned(facts)
-        shown = [
-            c for c in every if not signing or c.indicator is not Indicator.INFO or (judged and c in _UNKNOWN_REPORTS)
-        ]
+        unread = self._unread_beside_orders(facts, evaluation, judged=judged)
+        more = (unread or self._instead(facts, evaluation)) if not shown else () if evaluation.derived else unread
+        shown += [card for card in more if not signing or (judged and card in _UNKNOWN_REPORTS)]
         assessment = self._assessment(facts, evaluation, tuple(shown))
         return replace(assessment, rules=(*assessment.rules, *results))
+
+    def _unread_beside_orders(
+        self, facts: PatientFacts, evaluation: _Evaluation, *, judged: bool
+    ) -> tuple[PlannedCard, ...]:
+        """One card for unread reports; where another report leads only beside orders that a row judges by name."""
+        unread = unread_cards(facts, evaluation.reports) or (
+            (UNREAD_CARD,) if _newest_unread(facts, evaluation) else ()
+        )
+        return () if evaluation.derived and not judged else unread
+
+    def _instead(self, facts: PatientFacts, evaluation: _Evaluation) -> tuple[PlannedCard, ...]:
+        """Say where no card speaks why that need not mean that there is nothing: at most one card."""
+        return incomplete_cards(facts) or self._outdated(facts, evaluation) or foreign_cards(facts)
 
     def _outdated(self, facts: PatientFacts, evaluation: _Evaluation) -> tuple[PlannedCard, ...]:
         """Name the latest spine MRI where it is too old to be used, and what it or the chart says matters.
@@ -173,7 +186,7 @@ class Engine:
         if reports.candidates or reports.unread:
             cards = (PlannedCard("C91", "C91", Lane.SCOPE, "SCOPE", Indicator.INFO, causes=_age_cause(facts)),)
         evaluation = _Evaluation(reports, None, Decision(), ())
-        return self._assessment(facts, evaluation, cards or incomplete_cards(facts))
+        return self._assessment(facts, evaluation, cards or incomplete_cards(facts) or foreign_cards(facts))
 
     def _evaluate(self, facts: PatientFacts) -> _Evaluation:
         """Evaluate the newest report with something to say; older ones only while none before them has."""
@@ -233,6 +246,11 @@ class Engine:
     def _citations(self, cards: Iterable[PlannedCard]) -> dict[str, Citation]:
         known = self._knowledge.evidence
         return {reference: known[reference] for card in cards for reference in card.evidence}
+
+
+def _newest_unread(facts: PatientFacts, evaluation: _Evaluation) -> bool:
+    derived = evaluation.derived
+    return derived is not None and newest_is_unread(facts, evaluation.reports, derived.context.lead)
 
 
 def _is_before(report: Report, lead: Report, limits: Thresholds) -> bool:

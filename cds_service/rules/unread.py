@@ -9,8 +9,10 @@ from cds_service.rules.reports import PRELIMINARY, CurrentReports
 
 # The list of reports did not come whole.
 _INCOMPLETE = frozenset({GapCode.FETCH_INCOMPLETE, GapCode.PREFETCH_MISSING, GapCode.OPERATION_OUTCOME})
+_REPORT_TYPES = ("DiagnosticReport", "DocumentReference")
 OUTDATED = "C92-O"
 _DAYS_PER_WEEK = 7
+FOREIGN_CARD = PlannedCard("C92", "C92-F", Lane.UNREAD, "UNREAD", Indicator.INFO, missing=("report_text",))
 INCOMPLETE_CARD = PlannedCard("C92", "C92-L", Lane.UNREAD, "UNREAD", Indicator.INFO, missing=("report_text",))
 UNREAD_CARD = PlannedCard("C92", "C92", Lane.UNREAD, "UNREAD", Indicator.INFO, missing=("report_text",))
 
@@ -37,6 +39,12 @@ def incomplete_cards(facts: PatientFacts) -> tuple[PlannedCard, ...]:
     if not any(g.code in _INCOMPLETE and g.resource == "DiagnosticReport" for g in facts.gaps):
         return ()
     return (INCOMPLETE_CARD,)
+
+
+def foreign_cards(facts: PatientFacts) -> tuple[PlannedCard, ...]:
+    """Say where nothing else is said that a report of another patient was left out: this patient's may be missing."""
+    filed = (g.resource for g in facts.gaps if g.code is GapCode.FOREIGN_PATIENT)
+    return (FOREIGN_CARD,) if any(name.startswith(_REPORT_TYPES) for name in filed) else ()
 
 
 def outdated_card(report: Report, facts: PatientFacts) -> PlannedCard:

@@ -15,7 +15,7 @@ RESULT_CARDS = {
 }  # fmt: skip
 VARIANTS = {
     "C01-W", "C03-A", "C10-W", "C11-E", "C11-EDEMA", "C21-L", "C21-S", "C30-P", "C31-T", "C31-S", "C50-F",
-    "C92-L", "C92-O",
+    "C92-F", "C92-L", "C92-O",
 }  # fmt: skip
 ORDER_CARDS = {
     "O-VP-a", "O-VP-b", "O-VP-c", "O-VP-d", "O-VP-g", "O-ABX-a", "O-ABX-b", "O-ABX-d", "O-NSAID", "O-OPIOID", "O-GAD",

@@ -261,6 +261,39 @@ def test_an_incomplete_list_of_reports_is_said_where_no_card_comes(
     assert texts(engine.assess(replace(without, gaps=(Gap(code, "Observation", clinical=True),)))) == []
 
 
+@pytest.mark.parametrize("kind", ["DiagnosticReport", "DocumentReference"])
+def test_a_report_of_another_patient_is_said_where_no_card_comes(
+    engine: Engine, facts_of: Facts, make_report: MakeReport, kind: str
+) -> None:
+    foreign = (Gap(GapCode.FOREIGN_PATIENT, f"{kind}/x", clinical=True),)
+    alone = replace(with_reports(facts_of({})), gaps=foreign)
+    assert texts(engine.assess(alone)) == ["C92-F"]
+    assert texts(engine.assess(replace(alone, demographics=Demographics(9, None)))) == ["C92-F"]
+    assert texts(engine.assess_orders(alone, signing=False)) == ["C92-F"]
+    assert texts(engine.assess_orders(alone, signing=True)) == []
+    judged = replace(alone, orders=(order(OrderKind.VERTEBRAL_AUGMENTATION),))
+    assert texts(engine.assess_orders(judged, signing=True)) == ["C92-F"]
+    with_card = replace(with_reports(facts_of({}), make_report(["F-EDEMA L3"])), gaps=foreign)
+    assert "C92-F" not in texts(engine.assess(with_card))
+    assert texts(engine.assess(replace(alone, gaps=(replace(foreign[0], resource="Condition/x"),)))) == []
+
+
+def test_an_unread_report_is_said_beside_an_order_that_it_would_judge(
+    engine: Engine, facts_of: Facts, make_report: MakeReport
+) -> None:
+    read, unread = make_report(["F-EDEMA L3"], name="read"), make_report([], language=None, name="unread")
+    both = with_reports(facts_of({}), read, unread)
+    cut = (Gap(GapCode.REPORT_TRUNCATED, read.provenance.reference, "conclusion", clinical=True),)
+    short = replace(with_reports(facts_of({}), make_report(["-F-EDEMA L3"], name="read")), gaps=cut)
+    for facts in (both, short):
+        silent = replace(facts, orders=(order(OrderKind.SPINE_REFERRAL),))
+        assert texts(engine.assess_orders(silent, signing=True)) == []
+        judged = replace(facts, orders=(order(OrderKind.HYPERBARIC_OXYGEN),))
+        assert texts(engine.assess_orders(judged, signing=True)) == ["C92"]
+    warned = replace(both, orders=(order(OrderKind.VERTEBRAL_AUGMENTATION),))
+    assert texts(engine.assess_orders(warned, signing=True)) == ["O-VP-b"]
+
+
 def test_an_unread_report_that_does_not_say_what_was_examined_is_said(
     engine: Engine, facts_of: Facts, make_report: MakeReport
 ) -> None:
