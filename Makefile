@@ -11,7 +11,7 @@ FUZZ_SECONDS ?= 60
 PYTHON_FILES := cds_service cards fhir_fixtures scripts tests
 IN_VENV := .venv/bin/python -m
 
-.PHONY: run setup test lint format types imports unit full conformance bench accuracy compare hooks knowledge-docs lock sbom audit fuzz tools clean
+.PHONY: run setup test lint format types imports unit full conformance bench accuracy compare hooks knowledge-docs lock sbom audit fuzz tools hapi clean
 
 run: setup
 	@exec $(IN_VENV) cds_service serve --demo --host "$(HOST)" --port "$(PORT)"
@@ -78,6 +78,11 @@ fuzz: tools
 
 tools: setup
 	@bash scripts/tools.sh
+
+# An empty FHIR R4 server, HAPI FHIR, at http://127.0.0.1:$(PORT)/fhir, 8080 unless told; needs Java 17 and Maven.
+hapi: PORT := $(if $(filter command% environment,$(origin PORT)),$(PORT),8080)
+hapi: setup
+	@exec $(IN_VENV) tests.hapi.server "$(PORT)"
 
 hooks: setup
 	.venv/bin/python scripts/write_hooks.py
