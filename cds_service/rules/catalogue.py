@@ -85,7 +85,7 @@ FRAME: tuple[CatalogueEntry, ...] = (
         _ANSWER,
         "A spine MRI report that could not be read, or a list of reports that is not complete, is named on a card, "
         "because silence would read as all-clear. So is a latest spine MRI that is too old to be used, and a report "
-        "that was left out because it names another patient. Beside draft orders it is said where no other card stands.",
+        "that was left out because it names another patient. Beside orders it is said where no card stands.",
         "C92 (info)",
         (),
     ),
