@@ -13,6 +13,8 @@ _COMMANDS = {
     "explain": "Print which rules fired for a file, which did not, and why.",
     "knowledge": "Print the whole catalogue of rules, thresholds and references as Markdown.",
     "read": "Read report texts as NDJSON and write what they state as NDJSON.",
+    "invoke": "Be the EHR: look a patient up on a FHIR server, call the service, follow its cards or not.",
+    "seed": "Load the synthetic patients into a FHIR server, or take them away.",
     "clients": "Check a registry of callers: what it would accept.",
     "audit": "Export or purge the record of calls.",
     "assertion": "Tell for any phrase of a sentence whether it is denied, past or somebody else's, as NDJSON.",

@@ -1,6 +1,7 @@
 """Cards and rules on a terminal."""
 
-from collections.abc import Iterable, Mapping
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -9,6 +10,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from cds_service.ehr.actions import Choice
+from cds_service.ehr.patients import Candidate
+
+_NO_CARD = "No card. Missing data are not negative findings."
 _COLOURS = {"info": "blue", "warning": "yellow", "critical": "red"}
 
 
@@ -32,7 +37,52 @@ def show_cards(console: Console, cards: Iterable[Mapping[str, Any]]) -> None:
     for card in listed:
         console.print(card_panel(card))
     if not listed:
-        console.print("No card. Missing data are not negative findings.")
+        console.print(_NO_CARD)
+
+
+def _printable(text: Any) -> str:
+    """Return words of another program without characters that a terminal would take for commands."""
+    return "".join(c for c in str(text) if c in "\n\t" or unicodedata.category(c) != "Cc")
+
+
+def numbered_panel(number: int, card: Mapping[str, Any], offered: Iterable[Choice]) -> Panel:
+    """Return card ``number`` of any service as a panel, its suggestions with the numbers they are called by."""
+    parts: list[RenderableType] = [Text(_printable(card["summary"]), style="bold")]
+    if card.get("detail"):
+        parts.append(Markdown(_printable(card["detail"]), hyperlinks=False))
+    for choice in offered:
+        mark = " (recommended)" if choice.suggestion.get("isRecommended") else ""
+        parts.append(Text(f"[{choice.number}] {_printable(choice.label)}{mark}", style="cyan"))
+    if card.get("selectionBehavior") == "at-most-one":
+        parts.append(Text("One of them at most.", style="dim"))
+    links = [f"{_printable(link.get('label'))}: {_printable(link.get('url'))}" for link in card.get("links") or ()]
+    parts.extend(Text(link, style="blue") for link in links)
+    reasons = [_printable(reason.get("code")) for reason in card.get("overrideReasons") or ()]
+    if reasons:
+        parts.append(Text(f"Reasons for not following: {', '.join(reasons)}", style="dim"))
+    parts.append(Text(f"Source: {_printable(card['source'].get('label', 'not named'))}", style="dim"))
+    title = f"{number} {card['indicator'].upper()}"
+    return Panel(Group(*parts), title=title, title_align="left", border_style=_COLOURS[card["indicator"]])
+
+
+def show_numbered_cards(console: Console, cards: Sequence[Mapping[str, Any]], offered: Sequence[Choice]) -> None:
+    """Print the cards of a call with numbers for cards and suggestions; say so when there are none."""
+    for number, card in enumerate(cards, 1):
+        console.print(numbered_panel(number, card, [choice for choice in offered if choice.card is card]))
+    if not cards:
+        console.print(_NO_CARD)
+
+
+def show_candidates(console: Console, found: Sequence[Candidate], server: str) -> None:
+    """Print patients with reports of spine MRI, the newest first."""
+    if not found:
+        console.print(f"No report of a spine MRI was found on {server}.")
+        return
+    table = Table("Patient", "Name", "Born", "Newest", "Report", "Reports", title_justify="left")
+    for one in found:
+        cells = (one.patient_id, one.name, one.born, one.day or "no date", one.title, str(one.reports))
+        table.add_row(*(Text(_printable(cell)) for cell in cells))
+    console.print(table)
 
 
 def _findings(report: Mapping[str, Any]) -> Table:
