@@ -5,7 +5,7 @@ from functools import lru_cache
 from itertools import repeat
 
 from cds_service.knowledge.findings import load_grammar
-from cds_service.reading.lexicon import LEVEL, OTHER, SEGMENT, Hit
+from cds_service.reading.lexicon import LEVEL, OTHER, SEGMENT, CompiledComposition, Hit
 from cds_service.reading.words import Gap, Words
 
 _GRAMMAR = load_grammar()
@@ -21,7 +21,12 @@ _WORD_PENALTY = {
 _BREAKING = frozenset(_GRAMMAR.distance["breaking"])
 _LINKS = frozenset(_GRAMMAR.coordination["words"])
 _LONGEST_LINK = 4
+# participles of pressure, and words that are not the noun a participle can belong to
+_PARTICIPLES = frozenset({"displaced", "compressed", "deviated", "shifted", "impacted", "flattened"})
+_NO_NOUNS = frozenset(_GRAMMAR.coordination["no_nouns"])
 _OWN_REACH = 3
+_ALSO_REACH = 12
+_UNLESS_REACH = 10
 # "over three vertebral segments", "pe trei segmente vertebrale"
 _OVER = frozenset({"over", "across", "spanning", "spans", "uber", "pe", "peste", "length", "lungime", "de"})
 _SEGMENTS = frozenset({"segments", "segmente", "segmenten", "levels", "etaje", "nivele", "niveluri", "wirbelsegmente"})
@@ -102,6 +107,18 @@ def words_apart(one: Hit, two: Hit) -> int:
     return max(two.first - one.last, one.first - two.last, 1) - 1
 
 
+def conditions_hold(hit: Hit, composition: CompiledComposition, process: Sequence[Hit], anatomy: Sequence[Hit]) -> bool:
+    """Check the classes that must, and must not, stand near the process."""
+    for wanted in composition.also:
+        near = (p for p in (*process, *anatomy) if p.name in wanted)
+        if not any(words_apart(hit, p) <= _ALSO_REACH for p in near):
+            return False
+    if not composition.unless:
+        return True
+    unwanted = (p for p in (*process, *anatomy) if p.name in composition.unless)
+    return not any(words_apart(hit, p) <= _UNLESS_REACH for p in unwanted)
+
+
 def is_direction(words: Words, anatomy: Hit) -> bool:
     """Tell where something of the spine grows to, "extending into the pelvis", from where it lies."""
     if anatomy.name != OTHER or anatomy.first < 2:  # noqa: PLR2004
@@ -109,6 +126,16 @@ def is_direction(words: Words, anatomy: Hit) -> bool:
     article = words.words[anatomy.first - 1] in _ARTICLES
     before = words.words[anatomy.first - 2 : anatomy.first - 1] if article else words.words[anatomy.first - 1 :]
     return before[:1] == ("into",)
+
+
+def is_attribute(words: Words, hit: Hit, anatomy: Sequence[Hit]) -> bool:
+    """Tell "the displaced peg abuts the cord": the participle belongs to the noun right after it, not to the cord."""
+    after = hit.last + 1
+    if hit.first != hit.last or words.words[hit.first] not in _PARTICIPLES or after >= len(words):
+        return False
+    follows = words.gaps[after] == Gap.SOFT and words.words[after] not in _NO_NOUNS
+    named = any(a.first <= after + 1 and a.last >= after for a in anatomy)
+    return follows and not named and not words.words[after].endswith("ly")
 
 
 def is_extent(words: Words, anatomy: Hit) -> bool:

@@ -8,15 +8,18 @@ from cds_service.domain.vocabulary import FindingId, Qualifier, Status
 from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.borrowed import belongs_elsewhere, is_borrowed, without_origins
 from cds_service.reading.coordination import (
+    conditions_hold,
     coordinated,
     distance_between,
+    is_attribute,
     is_direction,
+    is_extent,
     linked,
     named_with,
     names_canal,
     names_head,
+    of_one_statement,
     sharing,
-    words_apart,
 )
 from cds_service.reading.lexicon import LEVEL, OTHER, SEGMENT, CompiledComposition, Hit, Lexicon
 from cds_service.reading.words import Gap, Words
@@ -26,15 +29,10 @@ GENERIC = "generic"
 _GENERIC_ALONE = frozenset({GENERIC})
 _REACH = 14
 _GATE_REACH = 8
-_ALSO_REACH = 12
-_UNLESS_REACH = 10
 _WEAK_PENALTY = 5
 _GRAMMAR = load_grammar()
 # "degenerative changes with disc space narrowing" states both
 _PARTING = frozenset({"with", "mit", "cu"})
-# participles of pressure, and words that are not the noun a participle can belong to
-_PARTICIPLES = frozenset({"displaced", "compressed", "deviated", "shifted", "impacted", "flattened"})
-_NO_NOUNS = frozenset(_GRAMMAR.coordination["no_nouns"])
 _COMPARING = frozenset(tuple(words.split()) for words in _GRAMMAR.lists["comparing"])
 _COMPARING_OPENERS = frozenset(words[0] for words in _COMPARING)
 _YARDSTICK_REACH = 3
@@ -112,7 +110,9 @@ class Composer:
     ) -> list[Mention]:
         """Return all mentions of a sentence in reading order; the hits given are those of the sentence."""
         standing = self._standing(literal)
-        anatomy = [a for a in anatomy if not self._is_yardstick(words, a) and not is_direction(words, a)]
+        anatomy = [
+            a for a in anatomy if not (self._is_yardstick(words, a) or is_direction(words, a) or is_extent(words, a))
+        ]
         if around.spinal_report is False:
             anatomy = [a for a in anatomy if not is_borrowed(words, a)]
         anatomy = [a for a in anatomy if not belongs_elsewhere(words, a, anatomy)]
@@ -192,9 +192,9 @@ class Composer:
         self, words: Words, hit: Hit, anatomy: Sequence[Hit], process: Sequence[Hit], around: Surroundings
     ) -> list[Mention]:
         compositions = self._lexicon.compositions.get(hit.name, ())
-        if not compositions or _is_attribute(words, hit, anatomy):
+        if not compositions or is_attribute(words, hit, anatomy):
             return []
-        anchors = self._anchors(words, hit, anatomy)
+        anchors = self._anchors(words, hit, anatomy, process)
         if anchors is None:
             return []
         own = {anchor.name for anchor in anchors}
@@ -208,7 +208,7 @@ class Composer:
         found = []
         for composition in compositions:
             fitting = _fitting(composition, names, own=bool(own))
-            if not fitting or not _conditions_hold(hit, composition, process, anatomy):
+            if not fitting or not conditions_hold(hit, composition, process, anatomy):
                 continue
             used = [anchor for anchor in anchors if anchor.name in fitting]
             reach = composition.source.reach
@@ -217,7 +217,7 @@ class Composer:
             found.append(_mention(hit, composition, used))
         return found
 
-    def _anchors(self, words: Words, hit: Hit, anatomy: Sequence[Hit]) -> list[Hit] | None:
+    def _anchors(self, words: Words, hit: Hit, anatomy: Sequence[Hit], process: Sequence[Hit]) -> list[Hit] | None:
         """Return the nearest anatomy with all that is coordinated with it; None when it lies outside the spine."""
         eligible = self._lexicon.eligible[hit.name]
         candidates = [a for a in anatomy if a.name in eligible]
@@ -234,7 +234,7 @@ class Composer:
         if distance > _REACH + _WEAK_PENALTY:
             return []
         nearest = candidates[number]
-        chain = coordinated(words, nearest, candidates)
+        chain = of_one_statement(words, hit, coordinated(words, nearest, candidates), process)
         if nearest.name == OTHER:
             inside = nearest.first <= hit.last and nearest.last >= hit.first
             chain = [a for a in chain if not inside and a.name != OTHER and named_with(words, nearest, a)]
@@ -295,16 +295,6 @@ def _fitting(composition: CompiledComposition, names: AbstractSet[str], *, own: 
     return fitting if own or inherited else frozenset()
 
 
-def _is_attribute(words: Words, hit: Hit, anatomy: Sequence[Hit]) -> bool:
-    """Tell "the displaced peg abuts the cord": the participle belongs to the noun right after it, not to the cord."""
-    after = hit.last + 1
-    if hit.first != hit.last or words.words[hit.first] not in _PARTICIPLES or after >= len(words):
-        return False
-    follows = words.gaps[after] == Gap.SOFT and words.words[after] not in _NO_NOUNS
-    named = any(a.first <= after + 1 and a.last >= after for a in anatomy)
-    return follows and not named and not words.words[after].endswith("ly")
-
-
 def _cost(words: Words, hit: Hit, anatomy: Hit, weak: frozenset[str]) -> int:
     # "the L3-4 stenosis": the level stands for the place
     adjoining = (anatomy.last + 1 == hit.first and words.gaps[hit.first] == Gap.SOFT) or _names_place(
@@ -324,20 +314,6 @@ def _inherits(around: Surroundings) -> bool:
     if around.spinal_report is None:
         return bool(around.anatomy) and OTHER not in around.anatomy
     return around.spinal_report
-
-
-def _conditions_hold(
-    hit: Hit, composition: CompiledComposition, process: Sequence[Hit], anatomy: Sequence[Hit]
-) -> bool:
-    """Check the classes that must, and must not, stand near the process."""
-    for wanted in composition.also:
-        near = (p for p in (*process, *anatomy) if p.name in wanted)
-        if not any(words_apart(hit, p) <= _ALSO_REACH for p in near):
-            return False
-    if not composition.unless:
-        return True
-    unwanted = (p for p in (*process, *anatomy) if p.name in composition.unless)
-    return not any(words_apart(hit, p) <= _UNLESS_REACH for p in unwanted)
 
 
 def _holds(wider: Hit, narrower: Hit) -> bool:

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from cds_service.domain.facts import Reading, ReportText, Span, StatedFact, TextFinding
 from cds_service.domain.vocabulary import BodyRegion, FindingId, Language, Section, Status
 from cds_service.knowledge.findings import FindingsKnowledge, LanguageKnowledge, load_grammar
-from cds_service.reading.assertion import STATES, Assertion, assertion, live_cues
+from cds_service.reading.assertion import Assertion, assertion, live_cues
 from cds_service.reading.borrowed import is_borrowed
 from cds_service.reading.compiled import CompiledLanguages
 from cds_service.reading.conflicts import settle
 from cds_service.reading.details import millimetres_of, percent_of, qualifiers_of, trend_of, with_change
 from cds_service.reading.ellipsis import aged_in_brackets, elided, parted
 from cds_service.reading.examination import examination
+from cds_service.reading.history import in_history, with_former
 from cds_service.reading.language import Evidence, LanguageDetector, Part, declared
 from cds_service.reading.levels import LevelGroup
 from cds_service.reading.lexicon import LEVEL, OTHER, SEGMENT, Hit, Hits, Lexicon
@@ -178,7 +179,8 @@ class Reader:
     @staticmethod
     def _prepare(words: Words, number: int, original: str, lexicon: Lexicon) -> _Prepared:
         hits = lexicon.find(words)
-        return _Prepared(words, hits, by_content(split(words, lexicon, hits), words, hits), number, original)
+        parts = with_former(by_content(split(words, lexicon, hits), words, hits), words)
+        return _Prepared(words, hits, parts, number, original)
 
     @staticmethod
     def _hits_of_technique(title: str, lexicon: Lexicon, prepared: Sequence[_Prepared]) -> list[Hits]:
@@ -331,11 +333,10 @@ def _described(
         if said.status is Status.ABSENT and _denies_cause_only(mention, mentions):
             continue
         levels = told.levels(mention, said.status, found)
-        past = said.status is Status.HISTORICAL and bool(levels)
-        # what was done to the spine, or was there once, is stated in a history as well; what it shows is not
-        if sentence.told and mention.finding not in STATES and not past:
+        kept = in_history(sentence, mention.finding, said, levels)
+        if kept is None:
             continue
-        found += (told.finding(mention, *half, denials) for half in parted(mention.finding, said, levels, old))
+        found += (told.finding(mention, *half, denials) for half in parted(mention.finding, kept, levels, old))
         if gap is not None and mention.last < gap.first and (denied is None or mention.last >= denied[0]):
             denied = (mention.last, replace(found[-1], status=Status.ABSENT, levels=gap.group.levels))
     if denied is not None:

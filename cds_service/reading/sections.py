@@ -45,7 +45,7 @@ _ASKING = frozenset(
     }
 )  # fmt: skip
 # words that only tell whose spine it is
-_WHO = ("year", "yo", "y", "yr", "old", "patient", "female", "male")
+_WHO = ("year", "yo", "y", "yr", "old", "patient", "female", "male", "pacient", "ani")
 
 
 def by_content(sentences: Sequence[Sentence], words: Words, hits: Hits) -> list[Sentence]:

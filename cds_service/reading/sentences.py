@@ -70,7 +70,8 @@ _AWAITING = frozenset({"negated<", "possible<", "probable<", "suspected<"})
 class Sentence:
     """The words ``[first, end)`` of one sentence. ``head`` holds the levels of a list head above it ("L4/5: ...").
 
-    ``line`` counts lines of the text, ``continued`` marks a part after a semicolon, ``told`` history under no heading.
+    ``line`` counts lines of the text, ``continued`` marks a part after a semicolon, ``told`` history under no heading,
+    ``former`` what stands in a list of former diseases.
     """
 
     first: int
@@ -82,6 +83,7 @@ class Sentence:
     heading: bool = False
     asked: bool = False
     told: bool = False
+    former: bool = False
 
 
 @dataclass(frozen=True, slots=True)

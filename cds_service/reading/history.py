@@ -1,0 +1,47 @@
+"""Keeps of a history what was done to the spine or was there once; what it shows now is for the description."""
+
+from dataclasses import replace
+
+from cds_service.domain.vocabulary import FindingId, Section, Status
+from cds_service.reading.assertion import STATES, Assertion
+from cds_service.reading.sentences import Sentence
+from cds_service.reading.words import Words
+
+# last words of the titles over a list of former diseases
+_FORMER = frozenset({"antecedente", "personale", "patologice", "app", "vorerkrankungen"})
+_FAMILY = frozenset({"familiale", "heredo", "heredocolaterale", "colaterale"})
+# what a list of former diseases tells as over; a curve, porosis or wear stays
+_ONCE = frozenset(
+    {
+        FindingId.FRACTURE, FindingId.FRACTURE_LINE, FindingId.HEIGHT_LOSS, FindingId.INFECTION_STATED,
+        FindingId.ABSCESS_EPIDURAL, FindingId.ABSCESS_PARASPINAL, FindingId.SPINAL_HEMATOMA,
+        FindingId.DISC_HERNIATION,
+    }
+)  # fmt: skip
+
+
+def with_former(sentences: list[Sentence], words: Words) -> list[Sentence]:
+    """Mark the sentences that stand under the title of a list of former diseases."""
+    marked: list[Sentence] = []
+    former = False
+    for sentence in sentences:
+        if sentence.section is not Section.INDICATION:
+            former = False
+        elif sentence.heading:
+            title = words.words[max(sentence.first - 3, 0) : sentence.first]
+            former = bool(title) and title[-1] in _FORMER and _FAMILY.isdisjoint(title)
+        marked.append(replace(sentence, told=True, former=True) if former else sentence)
+    return marked
+
+
+def in_history(sentence: Sentence, finding: FindingId, said: Assertion, levels: tuple[str, ...]) -> Assertion | None:
+    """Return what a sentence states of a finding, nothing where a history only mentions it.
+
+    What was done to the spine, or was there once at a place that is named, is stated in a history as well.
+    """
+    if not sentence.told:
+        return said
+    if sentence.former and said.status is Status.PRESENT and finding in _ONCE:
+        said = said.of(Status.HISTORICAL)
+    past = said.status is Status.HISTORICAL and bool(levels)
+    return said if finding in STATES or past else None
