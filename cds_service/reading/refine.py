@@ -142,7 +142,7 @@ def _bloody(findings: Sequence[TextFinding]) -> list[TextFinding]:
 def _is_of_blood(finding: TextFinding) -> bool:
     """Tell the signal and the mass that a sentence describes its hematoma by: no word of bone stands with them."""
     named = _named(finding)
-    if finding.finding is FindingId.TUMOR:
+    if finding.finding in {FindingId.TUMOR, FindingId.SOFT_MASS}:
         return any(word in named for word in _SPACE) and "tumor" not in named
     return finding.finding in _SIGNALS and not any(word in named for word in _BONE)
 

@@ -32,7 +32,11 @@ def is_regional(words: Words, mention: Mention, groups: Sequence[LevelGroup]) ->
         return False
     named = words.words[index + 1].startswith(_REGIONS) and words.gaps[index + 1] == Gap.SOFT
     # "der unteren LWS (L4/5)" says where in the region
-    return named and not any(index + 1 < group.first <= index + 1 + _REACH for group in groups)
+    return named and not any(
+        index + 1 < group.first <= index + 1 + _REACH
+        and all(words.gaps[n] is Gap.SOFT or "(" in words.signs[n] for n in range(index + 2, group.first + 1))
+        for group in groups
+    )
 
 
 def is_excepted(words: Words, group: LevelGroup) -> bool:
