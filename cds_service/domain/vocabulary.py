@@ -7,7 +7,17 @@ display are not here but in the texts of each language.
 from enum import StrEnum
 
 
-class Language(StrEnum):
+class Word(StrEnum):
+    """A member of a closed vocabulary, hashed as the string that it is.
+
+    ``enum`` hashes members by name in Python code, a call for every look-up in a set or mapping; the reading of one
+    report makes hundreds.
+    """
+
+    __hash__ = str.__hash__
+
+
+class Language(Word):
     """Languages that reports are read in and cards are written in (BCP 47 primary subtags)."""
 
     EN = "en"
@@ -15,7 +25,7 @@ class Language(StrEnum):
     RO = "ro"
 
 
-class FindingId(StrEnum):
+class FindingId(Word):
     """Findings that a spine report can state. One knowledge file describes each of them in all languages."""
 
     # marrow and endplate
@@ -123,7 +133,7 @@ class FindingId(StrEnum):
     EXTRASPINAL_SUSPICION = "F-EXTRASPINAL"
 
 
-class Status(StrEnum):
+class Status(Word):
     """What a text says of a finding. ``UNKNOWN`` is "cannot be assessed": neither present nor absent."""
 
     PRESENT = "present"
@@ -135,7 +145,7 @@ class Status(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Certainty(StrEnum):
+class Certainty(Word):
     """Cue class behind a status: probable counts as present, unlikely never switches off an emergency finding."""
 
     CERTAIN = "certain"
@@ -144,7 +154,7 @@ class Certainty(StrEnum):
     UNLIKELY = "unlikely"
 
 
-class Trend(StrEnum):
+class Trend(Word):
     """Change since an earlier examination, as the report states it."""
 
     NEW = "new"
@@ -153,7 +163,7 @@ class Trend(StrEnum):
     BETTER = "better"
 
 
-class Section(StrEnum):
+class Section(Word):
     """Part of a report that a sentence stands in; only findings, impression, addendum and body state findings."""
 
     INDICATION = "indication"
@@ -165,7 +175,7 @@ class Section(StrEnum):
     BODY = "body"
 
 
-class Qualifier(StrEnum):
+class Qualifier(Word):
     """What a report adds to a finding and a rule depends on."""
 
     ACUTE = "acute"
@@ -209,7 +219,7 @@ class Qualifier(StrEnum):
     BY_SIGNAL = "by_signal"
 
 
-class Modality(StrEnum):
+class Modality(Word):
     """Imaging modality of a report, from its code, title or text."""
 
     MR = "MR"
@@ -221,7 +231,7 @@ class Modality(StrEnum):
     UNKNOWN = "unknown"
 
 
-class BodyRegion(StrEnum):
+class BodyRegion(Word):
     """Body region that a report or order is about. ``PELVIS`` may include the sacrum; ``UNKNOWN`` is not ``OTHER``."""
 
     CERVICAL = "cervical"
@@ -237,7 +247,7 @@ class BodyRegion(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Analyte(StrEnum):
+class Analyte(Word):
     """Laboratory results and vital signs that rules read. Canonical units stand in ``knowledge/labs.toml``."""
 
     CRP = "CRP"
@@ -280,7 +290,7 @@ class Analyte(StrEnum):
     PAIN_SCORE = "PAIN_SCORE"
 
 
-class ConditionGroup(StrEnum):
+class ConditionGroup(Word):
     """Groups of problems, symptoms and history that rules read, from codes or from text in three languages."""
 
     # infection: active, source, exposure, host
@@ -388,7 +398,7 @@ class ConditionGroup(StrEnum):
     NEUROPATHIC_DISEASE = "NEUROPATHIC_DISEASE"
 
 
-class DrugGroup(StrEnum):
+class DrugGroup(Word):
     """Drug classes that rules read (ATC prefixes, RxNorm ingredients and names stand in ``knowledge/drugs.toml``)."""
 
     NSAID = "NSAID"
@@ -421,7 +431,7 @@ class DrugGroup(StrEnum):
     WITHOUT_BEARING = "WITHOUT_BEARING"
 
 
-class ProcedureGroup(StrEnum):
+class ProcedureGroup(Word):
     """Past procedures that rules read."""
 
     SPINE_SURGERY = "SPINE_SURGERY"
@@ -437,7 +447,7 @@ class ProcedureGroup(StrEnum):
     CENTRAL_LINE = "CENTRAL_LINE"
 
 
-class DeviceGroup(StrEnum):
+class DeviceGroup(Word):
     """Implants and lines that rules read."""
 
     PACEMAKER_ICD = "PACEMAKER_ICD"
@@ -449,7 +459,7 @@ class DeviceGroup(StrEnum):
     PROSTHETIC_VALVE = "PROSTHETIC_VALVE"
 
 
-class OrderKind(StrEnum):
+class OrderKind(Word):
     """What a draft order asks for, as order-select and order-sign rules see it."""
 
     VERTEBRAL_AUGMENTATION = "VERTEBRAL_AUGMENTATION"
@@ -477,7 +487,7 @@ class OrderKind(StrEnum):
     OTHER = "OTHER"
 
 
-class Indicator(StrEnum):
+class Indicator(Word):
     """Urgency of a card in CDS Hooks terms."""
 
     INFO = "info"
@@ -493,7 +503,7 @@ class Indicator(StrEnum):
 _INDICATOR_RANK = {Indicator.INFO: 0, Indicator.WARNING: 1, Indicator.CRITICAL: 2}
 
 
-class Lane(StrEnum):
+class Lane(Word):
     """Lanes of the algorithm in order of precedence, and the cards that stand beside them."""
 
     SAFETY = "A"

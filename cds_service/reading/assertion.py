@@ -6,7 +6,7 @@ beats every denial, a denial reaches over a list but not over a contrast word or
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from typing import final
+from typing import Final, final
 
 from cds_service.domain.vocabulary import Certainty, FindingId, Section, Status
 from cds_service.knowledge.findings import load_grammar
@@ -16,36 +16,36 @@ from cds_service.reading.mentions import Mention
 from cds_service.reading.words import Gap, Words
 
 # no scope of a real report is longer; the bound keeps the work for a mention small
-_FARTHEST = 40
-_LONGEST_CUE = 12
-_FOLLOWING_REACH = 9
+_FARTHEST: Final = 40
+_LONGEST_CUE: Final = 12
+_FOLLOWING_REACH: Final = 9
 # "the lesion of L4 that was seen on the earlier study ... is no longer visible"
-_GONE_REACH = 16
-_POSSIBLE_SEGMENT = 6
-_OUTRIGHT = frozenset({"negated"})
-_ADJECTIVES = frozenset({"historical", "aged", "probable", "suspected", "consistent", "possible"})
-_DOUBTS = frozenset({"probable", "suspected", "possible"})
-_PAST = frozenset({"historical", "aged"})
+_GONE_REACH: Final = 16
+_POSSIBLE_SEGMENT: Final = 6
+_OUTRIGHT: Final = frozenset({"negated"})
+_ADJECTIVES: Final = frozenset({"historical", "aged", "probable", "suspected", "consistent", "possible"})
+_DOUBTS: Final = frozenset({"probable", "suspected", "possible"})
+_PAST: Final = frozenset({"historical", "aged"})
 # a denial reaches over any comma of its list, and age may be told last: "wedging of T7 and T8, with an old look"
-_UNSEGMENTED = _OUTRIGHT | _PAST | {"hypothetical"}
-_PAST_REACH = 6
-_BOTH = frozenset({"both", "all", "likely", "probably", "beide", "alle", "ambele", "toate"})
+_UNSEGMENTED: Final = _OUTRIGHT | _PAST | {"hypothetical"}
+_PAST_REACH: Final = 6
+_BOTH: Final = frozenset({"both", "all", "likely", "probably", "beide", "alle", "ambele", "toate"})
 # how far the answer of a form may stand from its finding, which has a level of its own
-_ANSWER_REACH = 5
-_COPULAS = frozenset(
+_ANSWER_REACH: Final = 5
+_COPULAS: Final = frozenset(
     {"ist", "sind", "war", "waren", "erscheint", "erscheinen", "is", "are", "appears", "appear", "este", "sunt"}
 )
-_GRAMMAR = load_grammar().lists
-_AND = frozenset(_GRAMMAR["adding"])
-_ADJECTIVE_REACH = 2
-_CHAIN = 3
-_JOINING = frozenset(_GRAMMAR["joining"])
+_GRAMMAR: Final = load_grammar().lists
+_AND: Final = frozenset(_GRAMMAR["adding"])
+_ADJECTIVE_REACH: Final = 2
+_CHAIN: Final = 3
+_JOINING: Final = frozenset(_GRAMMAR["joining"])
 # a bare "not" denies its verb or adjective, not the statement after the next comma
-_OF_VERBS = frozenset({"nicht", "not", "nu", "never"})
+_OF_VERBS: Final = frozenset({"nicht", "not", "nu", "never"})
 # verbs of doubt hold for all that they govern, "could lead to A and B", an adjective for its own noun
-_RELATIVE = frozenset({"which", "that", "die", "der", "das", "care"})
-_SEQUESTERED = frozenset({"exclus", "exclusa", "excluse"})
-_VERBS = frozenset(
+_RELATIVE: Final = frozenset({"which", "that", "die", "der", "das", "care"})
+_SEQUESTERED: Final = frozenset({"exclus", "exclusa", "excluse"})
+_VERBS: Final = frozenset(
     {
         "intre", "between", "zwischen",
         "includes", "include", "of", "for", "could", "may", "might", "suggest", "suggests", "suggesting", "represent",
@@ -53,27 +53,27 @@ _VERBS = frozenset(
     }
 )  # fmt: skip
 # findings that are a state after something: "status post fusion" says that the fusion is there
-STATES = frozenset({FindingId.POSTOPERATIVE, FindingId.IMPLANT, FindingId.CEMENT, FindingId.RADIATION})
+STATES: Final = frozenset({FindingId.POSTOPERATIVE, FindingId.IMPLANT, FindingId.CEMENT, FindingId.RADIATION})
 # findings that age words make past; a chronic herniation is still there
-_AGEING = frozenset(
+_AGEING: Final = frozenset(
     {
         FindingId.FRACTURE, FindingId.FRACTURE_LINE, FindingId.HEIGHT_LOSS, FindingId.CONTUSION,
         FindingId.INFECTION_STATED, FindingId.ABSCESS_EPIDURAL, FindingId.ABSCESS_PARASPINAL,
         FindingId.SPINAL_HEMATOMA,
     }
 )  # fmt: skip
-_OUTRANKING = (
+_OUTRANKING: Final = (
     ("relative", Status.OTHER_PERSON, Certainty.CERTAIN),
     ("gone", Status.HISTORICAL, Certainty.CERTAIN),
     ("negated", Status.ABSENT, Certainty.CERTAIN),
     ("unlikely", Status.ABSENT, Certainty.UNLIKELY),
 )
-_GRADES = (
+_GRADES: Final = (
     ("possible", Status.POSSIBLE, Certainty.POSSIBLE),
     ("suspected", Status.POSSIBLE, Certainty.PROBABLE),
     ("probable", Status.POSSIBLE, Certainty.PROBABLE),
 )
-_EXCLUSION = ("exclu", "auszuschl", "ausschl", "ausgeschl", "rule", "ruled")
+_EXCLUSION: Final = ("exclu", "auszuschl", "ausschl", "ausgeschl", "rule", "ruled")
 
 
 @final

@@ -1,14 +1,15 @@
 """Tells words of anatomy that other parts of the body have as well as the spine."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from cds_service.reading.lexicon import OTHER, Hit
 from cds_service.reading.words import Words
 
 # anatomy that is of the spine only in a report about the spine
-_BORROWED = frozenset({"meninges", "epidural", "corner", "ligament", "soft_tissue", "marrow", "subchondral"})
-_OF = frozenset({"of", "the", "der", "des", "de", "al", "a"})
-_BORROWED_WORDS = frozenset(
+_BORROWED: Final = frozenset({"meninges", "epidural", "corner", "ligament", "soft_tissue", "marrow", "subchondral"})
+_OF: Final = frozenset({"of", "the", "der", "des", "de", "al", "a"})
+_BORROWED_WORDS: Final = frozenset(
     {
         "body", "bodies", "superior", "inferior", "lower", "upper", "anterior", "posterior", "half", "same", "these",
         "region", "regions", "areas", "intraosseous", "korper", "corp", "corpul", "corpului", "corpuri", "corpurile",
@@ -18,8 +19,8 @@ _BORROWED_WORDS = frozenset(
     }
 )  # fmt: skip
 # organs that metastases come from far more often than they go to: "prostate metastasis"
-_PRIMARIES = ("prostat", "breast", "mamma", "thyroid", "schilddrus")
-_CARCINOMAS = ("karzinom", "carcinom", "cancer", "krebs")
+_PRIMARIES: Final = ("prostat", "breast", "mamma", "thyroid", "schilddrus")
+_CARCINOMAS: Final = ("karzinom", "carcinom", "cancer", "krebs")
 
 
 def is_borrowed(words: Words, anatomy: Hit) -> bool:

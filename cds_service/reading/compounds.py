@@ -2,15 +2,16 @@
 
 import re
 from bisect import bisect_left
+from typing import Final
 
 from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.words import Words
 
-_HANGING = re.compile(r"[^\W\d_]{3}[-\u2010](?=[\s,/])")
+_HANGING: Final = re.compile(r"[^\W\d_]{3}[-\u2010](?=[\s,/])")
 # the longest of the last parts that fits is the one left out
-_TAILS = tuple(sorted(load_grammar().compounds["tails"], key=lambda tail: (-len(tail), tail)))
-_JOINING = frozenset(load_grammar().compounds["joining"])
-_REACH = 6
+_TAILS: Final = tuple(sorted(load_grammar().compounds["tails"], key=lambda tail: (-len(tail), tail)))
+_JOINING: Final = frozenset(load_grammar().compounds["joining"])
+_REACH: Final = 6
 
 
 def completed(words: Words) -> Words:

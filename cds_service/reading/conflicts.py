@@ -3,28 +3,29 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
+from typing import Final
 
 from cds_service.domain.facts import Conflict, ConflictKind, Span, TextFinding
 from cds_service.domain.vocabulary import Certainty, FindingId, Qualifier, Section, Status
 from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.words import cut, fold
 
-_SERIOUSNESS = {Status.PRESENT: 2, Status.POSSIBLE: 1, Status.ABSENT: 0}
-_CONCLUDING = frozenset({Section.IMPRESSION, Section.ADDENDUM})
-_JOINTS = frozenset({FindingId.FACET, FindingId.SACROILIAC})
-_CONTACTED = frozenset({FindingId.CORD, FindingId.ROOT})
-_SHAPING = ("deform", "flatten", "indent", "distort", "abflach", "eindell", "aplatiz", "amprent")
-_PRESSING = ("compres", "imping", "displac", "kompr", "verlager", "comprim", "deplas")
+_SERIOUSNESS: Final = {Status.PRESENT: 2, Status.POSSIBLE: 1, Status.ABSENT: 0}
+_CONCLUDING: Final = frozenset({Section.IMPRESSION, Section.ADDENDUM})
+_JOINTS: Final = frozenset({FindingId.FACET, FindingId.SACROILIAC})
+_CONTACTED: Final = frozenset({FindingId.CORD, FindingId.ROOT})
+_SHAPING: Final = ("deform", "flatten", "indent", "distort", "abflach", "eindell", "aplatiz", "amprent")
+_PRESSING: Final = ("compres", "imping", "displac", "kompr", "verlager", "comprim", "deplas")
 # a denial with one of these words denies that kind or place only
-_NARROWING = frozenset(
+_NARROWING: Final = frozenset(
     {
         Qualifier.ACUTE, Qualifier.PATHOLOGIC, Qualifier.MALIGNANT, Qualifier.BURST, Qualifier.EPIDURAL,
         Qualifier.PARAVERTEBRAL, Qualifier.PREVERTEBRAL, Qualifier.PSOAS,
     }
 )  # fmt: skip
 # how a narrative ends a suspicion, not how a description denies a finding
-_REJECTING = ("ruled out", "excluded", "ausgeschlossen", "exclus", "infirm")
-_REST = load_grammar().sentences["rest"]
+_REJECTING: Final = ("ruled out", "excluded", "ausgeschlossen", "exclus", "infirm")
+_REST: Final = load_grammar().sentences["rest"]
 
 
 def settle(

@@ -3,47 +3,50 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import repeat
+from typing import Final
 
 from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.lexicon import LEVEL, OTHER, SEGMENT, CompiledComposition, Hit
 from cds_service.reading.words import Gap, Words
 
-_GRAMMAR = load_grammar()
+_GRAMMAR: Final = load_grammar()
 # beyond this no penalty matters
-_FARTHEST = 26
-_HEAD_DISTANCE = 3
-_GAP_PENALTY = {Gap.SOFT: 0, Gap.COMMA: 4, Gap.CLAUSE: 8, Gap.STOP: 8}
-_WORD_PENALTY = {
+_FARTHEST: Final = 26
+_HEAD_DISTANCE: Final = 3
+_GAP_PENALTY: Final = {Gap.SOFT: 0, Gap.COMMA: 4, Gap.CLAUSE: 8, Gap.STOP: 8}
+_WORD_PENALTY: Final = {
     **dict.fromkeys(_GRAMMAR.distance["breaking"], 3),
     **dict.fromkeys(_GRAMMAR.distance["joining"], 1),
     **dict.fromkeys(_GRAMMAR.distance["binding"], -1),
 }
-_BREAKING = frozenset(_GRAMMAR.distance["breaking"])
-_LINKS = frozenset(_GRAMMAR.coordination["words"])
-_LONGEST_LINK = 4
+_BREAKING: Final = frozenset(_GRAMMAR.distance["breaking"])
+_LINKS: Final = frozenset(_GRAMMAR.coordination["words"])
+_LONGEST_LINK: Final = 4
 # participles of pressure, and words that are not the noun a participle can belong to
-_PARTICIPLES = frozenset({"displaced", "compressed", "deviated", "shifted", "impacted", "flattened"})
-_NO_NOUNS = frozenset(_GRAMMAR.coordination["no_nouns"])
-_OWN_REACH = 3
-_ALSO_REACH = 12
-_UNLESS_REACH = 10
+_PARTICIPLES: Final = frozenset({"displaced", "compressed", "deviated", "shifted", "impacted", "flattened"})
+_NO_NOUNS: Final = frozenset(_GRAMMAR.coordination["no_nouns"])
+_OWN_REACH: Final = 3
+_ALSO_REACH: Final = 12
+_UNLESS_REACH: Final = 10
 # "over three vertebral segments", "pe trei segmente vertebrale"
-_OVER = frozenset({"over", "across", "spanning", "spans", "uber", "pe", "peste", "length", "lungime", "de"})
-_SEGMENTS = frozenset({"segments", "segmente", "segmenten", "levels", "etaje", "nivele", "niveluri", "wirbelsegmente"})
-_NUMBERS = frozenset(
+_OVER: Final = frozenset({"over", "across", "spanning", "spans", "uber", "pe", "peste", "length", "lungime", "de"})
+_SEGMENTS: Final = frozenset(
+    {"segments", "segmente", "segmenten", "levels", "etaje", "nivele", "niveluri", "wirbelsegmente"}
+)
+_NUMBERS: Final = frozenset(
     {
         "two", "three", "four", "five", "six", "several", "zwei", "drei", "vier", "funf", "sechs", "mehrere", "doua",
         "trei", "patru", "cinci", "sase", "mai", "cateva",
     }
 )  # fmt: skip
 # what may stand between two places that share one noun, and what ties a place to the word before it
-_SHARED = _LINKS | frozenset(_GRAMMAR.coordination["grading"])
-_OWNING = frozenset(_GRAMMAR.coordination["owning"])
-_JOINERS = frozenset(_GRAMMAR.lists["joining"])
-_ARTICLES = frozenset({"the", "left", "right", "posterior", "anterior"})
-_DENYING = frozenset({"kein", "keine", "keinen", "no", "fara", "ohne", "without"})
-_CANAL = frozenset({"epidural", "extradural", "epiduraler", "epidurales", "epidurale", "epiduralabszess"})
-_HEAD = (
+_SHARED: Final = _LINKS | frozenset(_GRAMMAR.coordination["grading"])
+_OWNING: Final = frozenset(_GRAMMAR.coordination["owning"])
+_JOINERS: Final = frozenset(_GRAMMAR.lists["joining"])
+_ARTICLES: Final = frozenset({"the", "left", "right", "posterior", "anterior"})
+_DENYING: Final = frozenset({"kein", "keine", "keinen", "no", "fara", "ohne", "without"})
+_CANAL: Final = frozenset({"epidural", "extradural", "epiduraler", "epidurales", "epidurale", "epiduralabszess"})
+_HEAD: Final = (
     "skull", "crani", "intracran", "extracran", "brain", "cerebr", "cerebell", "frontal", "temporal", "parietal",
     "occipit", "calvari", "convexity", "falx", "falc", "tentor", "posterior", "ventric", "schadel", "hirn", "gehirn",
     "kalott", "creier", "craniu", "hemisphere", "sinus", "mastoid", "orbit",

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from cds_service.domain.facts import Reading, ReportText, TextFinding
 from cds_service.domain.vocabulary import FindingId, Language, Qualifier, Section, Status
@@ -14,33 +14,33 @@ from cds_service.reading.placing import topic_of
 from cds_service.reading.read import Reader
 from cds_service.reading.words import cut, fold
 
-_LABELLED = frozenset({Status.PRESENT, Status.ABSENT, Status.POSSIBLE, Status.HISTORICAL, Status.OTHER_PERSON})
-_STATING = frozenset({Section.FINDINGS, Section.IMPRESSION, Section.ADDENDUM, Section.BODY})
-_EDEMA = ("edema", "oedema", "odem", "ödem", "edem")
-_INFLAMED = ("iliitis", "ileitis", "itis", "ilit", "erosi")
-_LESS = ("less likely", "less favo", "weniger wahrscheinlich", "mai putin probabil", "mai puțin probabil")
+_LABELLED: Final = frozenset({Status.PRESENT, Status.ABSENT, Status.POSSIBLE, Status.HISTORICAL, Status.OTHER_PERSON})
+_STATING: Final = frozenset({Section.FINDINGS, Section.IMPRESSION, Section.ADDENDUM, Section.BODY})
+_EDEMA: Final = ("edema", "oedema", "odem", "ödem", "edem")
+_INFLAMED: Final = ("iliitis", "ileitis", "itis", "ilit", "erosi")
+_LESS: Final = ("less likely", "less favo", "weniger wahrscheinlich", "mai putin probabil", "mai puțin probabil")
 # "stenosis at L4-5 without evidence of cord impingement" denies it of the cord, not of one level
-_OF_THE_CANAL = frozenset(
+_OF_THE_CANAL: Final = frozenset(
     {
         FindingId.CORD, FindingId.CORD_SIGNAL, FindingId.CAUDA, FindingId.CANAL_STENOSIS, FindingId.ABSCESS_EPIDURAL,
         FindingId.SPINAL_HEMATOMA,
     }
 )  # fmt: skip
-_DENYING = ("no", "not", "without", "ohne", "kein", "nicht", "fara", "nu", "nici")
-_SPARED = ("involv", "beteiligt", "betroffen", "afectat", "interesat", "spared", "ausgespart")
-_HARDWARE = ("hardware", "implant", "osteosynth", "osteosint", "fremdmaterial", "metall")
-_SAC = ("thecal", "dural", "dura", "duralsa", "csf", "sac")
-_COMPONENT = ("component", "komponente", "anteil")
-_INDENTING = ("indent", "compress", "displac", "komprim", "verlager", "compri", "deplas", "amprent")
-_NERVES = ("cauda", "equina", "conus", "root", "cord", "nerv", "faser", "radacin")
-_CROWDED = ("crowd", "clump", "redundant")
-_PRESSED = ("compres", "imping", "kompr")
-_SWELLING = frozenset({FindingId.EDEMA, FindingId.EDEMA_ENDPLATE})
-_OF_VERTEBRAE = frozenset({"vertebral_fracture", "postoperative_change"})
-_EXPLAINING = frozenset({FindingId.MODIC1, FindingId.MODIC2, FindingId.MODIC3, FindingId.HEMANGIOMA})
-_SIGNALS = frozenset({FindingId.MARROW_SIGNAL, FindingId.T1_LOW})
-_SWOLLEN = ("edem", "odem")
-_COMPLICATIONS = (
+_DENYING: Final = ("no", "not", "without", "ohne", "kein", "nicht", "fara", "nu", "nici")
+_SPARED: Final = ("involv", "beteiligt", "betroffen", "afectat", "interesat", "spared", "ausgespart")
+_HARDWARE: Final = ("hardware", "implant", "osteosynth", "osteosint", "fremdmaterial", "metall")
+_SAC: Final = ("thecal", "dural", "dura", "duralsa", "csf", "sac")
+_COMPONENT: Final = ("component", "komponente", "anteil")
+_INDENTING: Final = ("indent", "compress", "displac", "komprim", "verlager", "compri", "deplas", "amprent")
+_NERVES: Final = ("cauda", "equina", "conus", "root", "cord", "nerv", "faser", "radacin")
+_CROWDED: Final = ("crowd", "clump", "redundant")
+_PRESSED: Final = ("compres", "imping", "kompr")
+_SWELLING: Final = frozenset({FindingId.EDEMA, FindingId.EDEMA_ENDPLATE})
+_OF_VERTEBRAE: Final = frozenset({"vertebral_fracture", "postoperative_change"})
+_EXPLAINING: Final = frozenset({FindingId.MODIC1, FindingId.MODIC2, FindingId.MODIC3, FindingId.HEMANGIOMA})
+_SIGNALS: Final = frozenset({FindingId.MARROW_SIGNAL, FindingId.T1_LOW})
+_SWOLLEN: Final = ("edem", "odem")
+_COMPLICATIONS: Final = (
     "loosen", "fail", "complic", "migrat", "malposit", "broken", "locker", "bruch", "dislok", "fehllag", "kompli",
     "mobiliz", "ruptur", "deteriorare", "deplas",
 )  # fmt: skip

@@ -1,14 +1,15 @@
 """Tells where a denial ends although its sentence goes on: causes, places and statements of their own."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from cds_service.reading.lexicon import Hit
 from cds_service.reading.words import Gap, Words
 
-_BODIES = frozenset({"lwk", "bwk", "hwk", "swk", "th", "l", "c", "s", "segment", "hohe"})
-_REGION_LETTERS = frozenset("ctdls")
-_OR = frozenset({"or", "nor", "oder", "noch", "sau", "nici"})
-_OR_REACH = 6
+_BODIES: Final = frozenset({"lwk", "bwk", "hwk", "swk", "th", "l", "c", "s", "segment", "hohe"})
+_REGION_LETTERS: Final = frozenset("ctdls")
+_OR: Final = frozenset({"or", "nor", "oder", "noch", "sau", "nici"})
+_OR_REACH: Final = 6
 
 
 def names_cause(words: Words, low: int, high: int) -> bool:

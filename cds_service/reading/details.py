@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Final
 
 from cds_service.domain.facts import TextFinding
 from cds_service.domain.vocabulary import Qualifier, Trend
@@ -13,23 +14,23 @@ from cds_service.reading.mentions import Mention
 from cds_service.reading.sentences import Sentence
 from cds_service.reading.words import Gap, Words
 
-_AGE = frozenset({Qualifier.ACUTE, Qualifier.OLD})
-_NEAR = 5
+_AGE: Final = frozenset({Qualifier.ACUTE, Qualifier.OLD})
+_NEAR: Final = 5
 # a sentence of its own that only tells a change
-_CHANGE_ALONE = 12
-_COMPARED = frozenset(load_grammar().reference["compared"])
-_PRIMARY = (
+_CHANGE_ALONE: Final = 12
+_COMPARED: Final = frozenset(load_grammar().reference["compared"])
+_PRIMARY: Final = (
     "cancer", "carcinom", "karzinom", "krebs", "melanom", "lymphom", "limfom", "myelom", "mielom", "sarkom", "sarcom",
     "hypernephrom", "malign",
 )  # fmt: skip
-_MILLIMETRES_REACH = 10
-_PERCENT_REACH = 14
-_MM_PER_CM = 10
-_LARGEST_MM = 600
-_LENGTH_UNITS = frozenset({"mm", "cm"})
-_QUALIFIERS = {qualifier.value: qualifier for qualifier in Qualifier}
+_MILLIMETRES_REACH: Final = 10
+_PERCENT_REACH: Final = 14
+_MM_PER_CM: Final = 10
+_LARGEST_MM: Final = 600
+_LENGTH_UNITS: Final = frozenset({"mm", "cm"})
+_QUALIFIERS: Final = {qualifier.value: qualifier for qualifier in Qualifier}
 # qualifiers that hold for a whole sentence; all others must stand close to the finding
-_SENTENCE_WIDE = frozenset(
+_SENTENCE_WIDE: Final = frozenset(
     {
         Qualifier.CANAL_COMPROMISE, Qualifier.WITHOUT_COMPRESSION, Qualifier.DEGENERATIVE_CAUSE, Qualifier.BY_LESION,
         Qualifier.RIM_ENHANCING, Qualifier.EXPLAINED_BENIGN, Qualifier.BACKGROUND_MARROW, Qualifier.ENDPLATE_BAND,

@@ -2,19 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from cds_service.domain.vocabulary import FindingId, Status
 from cds_service.reading.assertion import Assertion, Cue
 from cds_service.reading.levels import LevelGroup
 from cds_service.reading.words import Gap, Words
 
-_DENIALS = frozenset({"none", "not", "nicht", "kein", "keine", "keiner", "keines", "nu", "nici", "niciuna", "niciunul"})
-_PLACING = frozenset({"at", "in", "on", "bei", "im", "auf", "hohe", "la", "nivel", "nivelul", "segment", "level"})
-_CONTRASTING = frozenset({"but", "aber", "jedoch", "dar", "insa", "and", "und", "si"})
-_LONGEST = 3
-_PAST = frozenset({"historical", "aged"})
-_AGEING = frozenset({FindingId.FRACTURE, FindingId.HEIGHT_LOSS})
-_LONGEST_REMARK = 6
+_DENIALS: Final = frozenset(
+    {"none", "not", "nicht", "kein", "keine", "keiner", "keines", "nu", "nici", "niciuna", "niciunul"}
+)
+_PLACING: Final = frozenset(
+    {"at", "in", "on", "bei", "im", "auf", "hohe", "la", "nivel", "nivelul", "segment", "level"}
+)
+_CONTRASTING: Final = frozenset({"but", "aber", "jedoch", "dar", "insa", "and", "und", "si"})
+_LONGEST: Final = 3
+_PAST: Final = frozenset({"historical", "aged"})
+_AGEING: Final = frozenset({FindingId.FRACTURE, FindingId.HEIGHT_LOSS})
+_LONGEST_REMARK: Final = 6
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Tells from title and text how a report was imaged and which body region it is about, in three languages."""
 
 from collections.abc import Callable
+from typing import Final
 
 from cds_service.domain.vocabulary import BodyRegion, Modality
 from cds_service.knowledge.examination import load_examination_terms
@@ -8,12 +9,12 @@ from cds_service.reading.phrases import TermIndex, WordMatch, outermost
 from cds_service.reading.words import Words, cut
 
 # Only the beginning of a text names the examination; later mentions are usually of other examinations.
-_OPENING_WORDS = 60
+_OPENING_WORDS: Final = 60
 
-_INDEX = TermIndex(load_examination_terms())
-_UNSPECIFIC = frozenset({BodyRegion.SPINE, BodyRegion.OTHER, BodyRegion.PELVIS})
-_ELSEWHERE = frozenset({BodyRegion.OTHER, BodyRegion.UNKNOWN})
-_SPINE_PARTS = frozenset({BodyRegion.CERVICAL, BodyRegion.THORACIC, BodyRegion.LUMBAR})
+_INDEX: Final = TermIndex(load_examination_terms())
+_UNSPECIFIC: Final = frozenset({BodyRegion.SPINE, BodyRegion.OTHER, BodyRegion.PELVIS})
+_ELSEWHERE: Final = frozenset({BodyRegion.OTHER, BodyRegion.UNKNOWN})
+_SPINE_PARTS: Final = frozenset({BodyRegion.CERVICAL, BodyRegion.THORACIC, BodyRegion.LUMBAR})
 
 
 def examination(title: str, text: str) -> tuple[Modality, BodyRegion]:

@@ -1,6 +1,7 @@
 """Keeps of a history what was done to the spine or was there once; what it shows now is for the description."""
 
 from dataclasses import replace
+from typing import Final
 
 from cds_service.domain.vocabulary import FindingId, Section, Status
 from cds_service.reading.assertion import STATES, Assertion
@@ -8,10 +9,10 @@ from cds_service.reading.sentences import Sentence
 from cds_service.reading.words import Words
 
 # last words of the titles over a list of former diseases
-_FORMER = frozenset({"antecedente", "personale", "patologice", "app", "vorerkrankungen"})
-_FAMILY = frozenset({"familiale", "heredo", "heredocolaterale", "colaterale"})
+_FORMER: Final = frozenset({"antecedente", "personale", "patologice", "app", "vorerkrankungen"})
+_FAMILY: Final = frozenset({"familiale", "heredo", "heredocolaterale", "colaterale"})
 # what a list of former diseases tells as over; a curve, porosis or wear stays
-_ONCE = frozenset(
+_ONCE: Final = frozenset(
     {
         FindingId.FRACTURE, FindingId.FRACTURE_LINE, FindingId.HEIGHT_LOSS, FindingId.INFECTION_STATED,
         FindingId.ABSCESS_EPIDURAL, FindingId.ABSCESS_PARASPINAL, FindingId.SPINAL_HEMATOMA,

@@ -6,24 +6,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from operator import attrgetter
+from typing import Final
 
 from cds_service.domain.facts import Span
 from cds_service.domain.vocabulary import Language
 from cds_service.knowledge.findings import LanguageKnowledge, load_foreign
 from cds_service.reading.words import Gap, Words, fold
 
-_LOOKED_AT = 400
-_MARGIN = 1.3
-_LETTERS = {Language.DE: frozenset("äöüßÄÖÜ"), Language.RO: frozenset("ăâîșțşţĂÂÎȘȚŞŢ")}
+_LOOKED_AT: Final = 400
+_MARGIN: Final = 1.3
+_LETTERS: Final = {Language.DE: frozenset("äöüßÄÖÜ"), Language.RO: frozenset("ăâîșțşţĂÂÎȘȚŞŢ")}
 # letters of languages that are not read; "ã" is left out, which old Romanian texts write for "ă"
-_FOREIGN_LETTERS = "éèêëàçœñõłąęğőűřůžčåøìòùúíóáÉÈÊËÀÇŒÑÕŁĄĘĞŐŰŘŮŽČÅØÌÒÙÚÍÓÁ"
-_LETTER_WEIGHT = 1.5
+_FOREIGN_LETTERS: Final = "éèêëàçœñõłąęğőűřůžčåøìòùúíóáÉÈÊËÀÇŒÑÕŁĄĘĞŐŰŘŮŽČÅØÌÒÙÚÍÓÁ"
+_LETTER_WEIGHT: Final = 1.5
 # This many words of a language are needed before it is believed against another one.
-_ENOUGH = 2.0
+_ENOUGH: Final = 2.0
 # A second language is looked for sentence by sentence when it has this share of the words of the first.
-_SECOND_SHARE = 0.25
+_SECOND_SHARE: Final = 0.25
 # A record may carry the site's language on every report: the words win when they speak this clearly against it.
-_CONTRADICTION = 3.0
+_CONTRADICTION: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)

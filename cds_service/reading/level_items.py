@@ -1,36 +1,48 @@
 """Reads one vertebra, or two joined by a dash, as letter and number."""
 
 import re
-from typing import final
+from typing import Final, final
 
 from cds_service.reading.level_names import COUNT, INDEX, ORDER, vertebra
 from cds_service.reading.level_words import GERMAN_BODIES, ROMAN
 from cds_service.reading.words import Gap, Words
 
-REGIONS = {
+REGIONS: Final = {
     **dict.fromkeys(("c", "hwk", "hw", "halswirbel", "halswirbelkorper"), "C"),
     **dict.fromkeys(("t", "th", "d", "bwk", "bw", "dv", "brustwirbel", "brustwirbelkorper"), "T"),
     **dict.fromkeys(("l", "lwk", "lw", "lendenwirbel", "lendenwirbelkorper"), "L"),
     **dict.fromkeys(("s", "swk", "sw", "sakralwirbel", "sakralwirbelkorper"), "S"),
 }
-_JOINED = re.compile(r"(hwk|bwk|lwk|swk|th|[ctdls])(\d{1,2})", re.ASCII)
-_DOUBLE = re.compile(r"([ctdls])(\d{1,2})([ctdls])(\d{1,2})", re.ASCII)
-_TWO_DIGITS = 2
-DASHES = frozenset({"-", "–", "—", "−", "‐", "‑", "/", "\\"})
-_UNITS = frozenset(
+_JOINED: Final = re.compile(r"(hwk|bwk|lwk|swk|th|[ctdls])(\d{1,2})", re.ASCII)
+_DOUBLE: Final = re.compile(r"([ctdls])(\d{1,2})([ctdls])(\d{1,2})", re.ASCII)
+_TWO_DIGITS: Final = 2
+DASHES: Final = frozenset({"-", "–", "—", "−", "‐", "‑", "/", "\\"})
+_UNITS: Final = frozenset(
     {"mm", "cm", "ml", "mg", "percent", "prozent", "weeks", "months", "days", "years", "tesla", "x", "of"}
 )
 
 
-ROMAN_NAMES = {
+ROMAN_NAMES: Final = {
     letter.lower() + roman: f"{REGIONS[letter.lower()]}{number}"
     for letter in "CDTLS"
     for roman, number in ROMAN.items()
     if f"{REGIONS[letter.lower()]}{number}" in INDEX
 }
 # words and abbreviations of their own: "DISCUL SI PLATOURILE", "CV"
-_COMMON = frozenset({"si", "ci", "di", "li", "ti", "cv", "dv", "lv"})
-_NAMING = ("vertebr", "corp", "disc", "nivel", "platou", "segment", "interspa", "spati", "etaj", "apofiz", "pedicul")
+_COMMON: Final = frozenset({"si", "ci", "di", "li", "ti", "cv", "dv", "lv"})
+_NAMING: Final = (
+    "vertebr",
+    "corp",
+    "disc",
+    "nivel",
+    "platou",
+    "segment",
+    "interspa",
+    "spati",
+    "etaj",
+    "apofiz",
+    "pedicul",
+)
 
 
 @final

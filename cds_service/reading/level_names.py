@@ -1,5 +1,7 @@
 """Reads levels that are named in words: ordinals, junctions, atlas and axis."""
 
+from typing import Final
+
 from cds_service.reading.level_words import (
     AND_WORDS,
     JUNCTIONS,
@@ -13,10 +15,10 @@ from cds_service.reading.level_words import (
 )
 from cds_service.reading.words import Gap, Words
 
-COUNT = {"C": 7, "T": 12, "L": 5, "S": 5}
-ORDER: tuple[str, ...] = tuple(f"{region}{n}" for region in "CTLS" for n in range(1, COUNT[region] + 1))
-INDEX = {name: number for number, name in enumerate(ORDER)}
-_LONGEST_LIST = 8
+COUNT: Final = {"C": 7, "T": 12, "L": 5, "S": 5}
+ORDER: Final[tuple[str, ...]] = tuple(f"{region}{n}" for region in "CTLS" for n in range(1, COUNT[region] + 1))
+INDEX: Final = {name: number for number, name in enumerate(ORDER)}
+_LONGEST_LIST: Final = 8
 
 
 def vertebra(region: str, number: str) -> str | None:

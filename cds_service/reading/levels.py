@@ -1,7 +1,7 @@
 """Reads vertebral levels, segments, ranges and lists in the notations of three languages."""
 
 from functools import lru_cache
-from typing import final
+from typing import Final, final
 
 from cds_service.domain.vocabulary import Language
 from cds_service.reading.level_items import (
@@ -32,21 +32,23 @@ from cds_service.reading.level_words import (
 )
 from cds_service.reading.words import Gap, Words
 
-_TWO_DIGITS = 2
-_RANGE_WORDS = frozenset({"to", "through", "thru", "bis", "pana", "la", "until", "till"})
+_TWO_DIGITS: Final = 2
+_RANGE_WORDS: Final = frozenset({"to", "through", "thru", "bis", "pana", "la", "until", "till"})
 # "from C2 down to C6", "from C2 to the level of C6"
-_WAYS = frozenset({"down", "up", "all", "inferiorly", "superiorly", "caudally", "cranially", "distally", "as"})
-_TO_WORDS = frozenset({"la", "de", "of", "the", "level"})
-_TO_LEVEL = 3
-_FROM = frozenset({"von", "ab"})
-_OPEN_ENDS = ("konus", "conus", "kaudal", "caudal", "sakral", "lumbal", "thorakal", "filum", "cauda", "kauda")
-_BETWEEN = frozenset({"between", "zwischen", "intre"})
-_ON_WORDS = frozenset({"on", "over", "auf", "gegen", "gegenuber", "zu", "zum", "pe", "fata", "upon", "uber", "peste"})
+_WAYS: Final = frozenset({"down", "up", "all", "inferiorly", "superiorly", "caudally", "cranially", "distally", "as"})
+_TO_WORDS: Final = frozenset({"la", "de", "of", "the", "level"})
+_TO_LEVEL: Final = 3
+_FROM: Final = frozenset({"von", "ab"})
+_OPEN_ENDS: Final = ("konus", "conus", "kaudal", "caudal", "sakral", "lumbal", "thorakal", "filum", "cauda", "kauda")
+_BETWEEN: Final = frozenset({"between", "zwischen", "intre"})
+_ON_WORDS: Final = frozenset(
+    {"on", "over", "auf", "gegen", "gegenuber", "zu", "zum", "pe", "fata", "upon", "uber", "peste"}
+)
 # "T9, 10 and 12": how far a bare number at the end of a list may lie from the one before
-_LIST_STEP = 4
+_LIST_STEP: Final = 4
 # "L4/5 median, 5/1 links"; a muscle of strength 4/5 is no segment
-_BARE_REACH = 7
-_STRENGTH = ("kraft", "kg", "parese", "janda", "strength", "power", "forta", "mrc", "vas", "nrs")
+_BARE_REACH: Final = 7
+_STRENGTH: Final = ("kraft", "kg", "parese", "janda", "strength", "power", "forta", "mrc", "vas", "nrs")
 
 
 @final

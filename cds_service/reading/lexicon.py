@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import final
+from typing import Final, final
 
 from cds_service.domain.vocabulary import FindingId, Language, Qualifier, Section, Trend
 from cds_service.knowledge.findings import Composition, FindingsKnowledge, LanguageKnowledge
@@ -13,10 +13,10 @@ from cds_service.reading.misspelt import corrected
 from cds_service.reading.phrases import TermIndex, WordMatch, outermost
 from cds_service.reading.words import Words, cut
 
-OTHER = "other"
-LEVEL = "level"
-SEGMENT = "segment_level"
-_PLACING = (("in",), ("im",), ("bei",), ("auf",), ("am",), ("an",), ("links",), ("rechts",), ("der",))
+OTHER: Final = "other"
+LEVEL: Final = "level"
+SEGMENT: Final = "segment_level"
+_PLACING: Final = (("in",), ("im",), ("bei",), ("auf",), ("am",), ("an",), ("links",), ("rechts",), ("der",))
 
 
 @final
@@ -39,7 +39,7 @@ class Hit:
         return f"Hit({self.name!r}, {self.first}, {self.last})"
 
 
-_OF_SENTENCES = ("anatomy", "process", "literal", "cue", "qualifier", "trend", "levels")
+_OF_SENTENCES: Final = ("anatomy", "process", "literal", "cue", "qualifier", "trend", "levels")
 
 
 @dataclass(slots=True)

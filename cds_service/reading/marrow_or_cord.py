@@ -3,19 +3,20 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Final
 
 from cds_service.domain.facts import Conflict, ConflictKind, TextFinding
 from cds_service.domain.vocabulary import Certainty, FindingId, Language, Status
 from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.words import cut
 
-_WORDS = load_grammar().marrow_or_cord
-_EDEMA = frozenset({FindingId.EDEMA, FindingId.EDEMA_ENDPLATE, FindingId.EDEMA_DIFFUSE})
-_CORD = frozenset({FindingId.CORD, FindingId.CORD_SIGNAL})
+_WORDS: Final = load_grammar().marrow_or_cord
+_EDEMA: Final = frozenset({FindingId.EDEMA, FindingId.EDEMA_ENDPLATE, FindingId.EDEMA_DIFFUSE})
+_CORD: Final = frozenset({FindingId.CORD, FindingId.CORD_SIGNAL})
 # a denial this many words before a word takes it back
-_REACH = 3
-_CORD_WORDS = frozenset({"maduva", "maduvei", "cordonul", "cordonului", "mielonul", "mielonului"})
-_OF_BONE = ("osos", "osoas", "spongios", "vertebral", "subcondral")
+_REACH: Final = 3
+_CORD_WORDS: Final = frozenset({"maduva", "maduvei", "cordonul", "cordonului", "mielonul", "mielonului"})
+_OF_BONE: Final = ("osos", "osoas", "spongios", "vertebral", "subcondral")
 
 
 def resolve(findings: Sequence[TextFinding]) -> tuple[list[TextFinding], list[Conflict]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from typing import final
+from typing import Final, final
 
 from cds_service.domain.vocabulary import FindingId, Qualifier, Status
 from cds_service.knowledge.findings import load_grammar
@@ -24,27 +24,27 @@ from cds_service.reading.coordination import (
 from cds_service.reading.lexicon import LEVEL, OTHER, SEGMENT, CompiledComposition, Hit, Lexicon
 from cds_service.reading.words import Gap, Words
 
-SPINE = "spine"
-GENERIC = "generic"
-_GENERIC_ALONE = frozenset({GENERIC})
-_REACH = 14
-_GATE_REACH = 8
-_WEAK_PENALTY = 5
-_GRAMMAR = load_grammar()
+SPINE: Final = "spine"
+GENERIC: Final = "generic"
+_GENERIC_ALONE: Final = frozenset({GENERIC})
+_REACH: Final = 14
+_GATE_REACH: Final = 8
+_WEAK_PENALTY: Final = 5
+_GRAMMAR: Final = load_grammar()
 # "degenerative changes with disc space narrowing" states both
-_PARTING = frozenset({"with", "mit", "cu"})
-_COMPARING = frozenset(tuple(words.split()) for words in _GRAMMAR.lists["comparing"])
-_COMPARING_OPENERS = frozenset(words[0] for words in _COMPARING)
-_YARDSTICK_REACH = 3
-_BONE = frozenset({"vertebra", "marrow", "endplate"})
-_BACK_WALL = "posterior_wall"
-_SIGNALS = frozenset({"high", "low", "signal_change"})
+_PARTING: Final = frozenset({"with", "mit", "cu"})
+_COMPARING: Final = frozenset(tuple(words.split()) for words in _GRAMMAR.lists["comparing"])
+_COMPARING_OPENERS: Final = frozenset(words[0] for words in _COMPARING)
+_YARDSTICK_REACH: Final = 3
+_BONE: Final = frozenset({"vertebra", "marrow", "endplate"})
+_BACK_WALL: Final = "posterior_wall"
+_SIGNALS: Final = frozenset({"high", "low", "signal_change"})
 # processes that a longer term uses up: the compression of "compression fracture" compresses nothing
-_SWALLOWED = frozenset({"collapse"})
-_USED_UP = frozenset({"narrow", "stenosis", "compress", "contact", "mass", "tissue", "inflamed", "lesion"})
+_SWALLOWED: Final = frozenset({"collapse"})
+_USED_UP: Final = frozenset({"narrow", "stenosis", "compress", "contact", "mass", "tissue", "inflamed", "lesion"})
 # adjectives that belong to the finding named after them, with how far they reach
-_FINDINGS = {finding.value: finding for finding in FindingId}
-_GENERIC = {FindingId.DEGENERATIVE_CHANGE: 2, FindingId.OSTEOPOROSIS: 3}
+_FINDINGS: Final = {finding.value: finding for finding in FindingId}
+_GENERIC: Final = {FindingId.DEGENERATIVE_CHANGE: 2, FindingId.OSTEOPOROSIS: 3}
 
 
 @final

@@ -5,14 +5,15 @@ that mean something else ("Hamartom", "Kontraktur").
 """
 
 from functools import lru_cache
+from typing import Final
 
 from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.words import Words, fold
 
-_HEADS = tuple(sorted(load_grammar().compounds["heads"], key=lambda head: (-len(head), head)))
-_NEIGHBOURS = tuple(load_grammar().compounds["neighbours"])
-_SHORTEST = 9
-_LONGEST = 60
+_HEADS: Final = tuple(sorted(load_grammar().compounds["heads"], key=lambda head: (-len(head), head)))
+_NEIGHBOURS: Final = tuple(load_grammar().compounds["neighbours"])
+_SHORTEST: Final = 9
+_LONGEST: Final = 60
 
 
 def corrected(words: Words) -> Words:

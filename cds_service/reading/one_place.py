@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from cds_service.domain.facts import TextFinding
 from cds_service.domain.vocabulary import FindingId, Status
@@ -9,26 +10,26 @@ from cds_service.reading.level_names import INDEX
 from cds_service.reading.lexicon import Hits
 from cds_service.reading.words import Words, cut
 
-_STANDING = frozenset({Status.PRESENT, Status.POSSIBLE})
+_STANDING: Final = frozenset({Status.PRESENT, Status.POSSIBLE})
 # what a text concludes of its lesion, and what a lesion does to the canal; the curve, the density and the
 # enhancement of a spine, and an abscess beside it, have a place of their own or none
-_OF_THE_LESION = frozenset(
+_OF_THE_LESION: Final = frozenset(
     {
         FindingId.METASTASIS, FindingId.TUMOR, FindingId.INFECTION_STATED, FindingId.SPINAL_HEMATOMA,
         FindingId.ABSCESS_EPIDURAL, FindingId.CORD, FindingId.CAUDA, FindingId.RETROPULSION,
     }
 )  # fmt: skip
 # what a text that tells of many places may mean anywhere
-_SPREADING = frozenset({FindingId.METASTASIS, FindingId.TUMOR})
-_BROKEN = frozenset({FindingId.FRACTURE, FindingId.HEIGHT_LOSS})
+_SPREADING: Final = frozenset({FindingId.METASTASIS, FindingId.TUMOR})
+_BROKEN: Final = frozenset({FindingId.FRACTURE, FindingId.HEIGHT_LOSS})
 # words that tell of more than one place, as beginnings
-_MANY = (
+_MANY: Final = (
     "multipl", "several", "many", "numerous", "innumer", "diffus", "widespread", "dissemin", "scatter", "throughout",
     "every", "whole", "entire", "other", "additional", "elsewhere", "ribs", "vertebrae", "bodies", "multifocal",
     "mehrere", "zahlreich", "weitere", "ubrig", "gesamt", "disseminiert", "wirbelkorpern", "numeroase", "restul",
     "celelalte", "toate",
 )  # fmt: skip
-_REGIONS = {
+_REGIONS: Final = {
     "cervical": "C", "thoracic": "T", "dorsal": "T", "lumbar": "L", "sacr": "S", "hws": "C", "bws": "T", "lws": "L",
     "thorakal": "T", "lumbal": "L", "zervikal": "C", "toracal": "T", "lombar": "L",
 }  # fmt: skip

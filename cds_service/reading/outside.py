@@ -1,16 +1,17 @@
 """Reads what a report says of a suspicious mass outside the spine, which no spinal gate may keep back."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from cds_service.domain.vocabulary import FindingId
 from cds_service.reading.lexicon import OTHER, Hit, Hits, Lexicon
 from cds_service.reading.mentions import Mention
 
 # how far the word of suspicion may stand from the mass, and the mass from its organ
-_REACH = 12
-_ORGAN_REACH = 8
+_REACH: Final = 12
+_ORGAN_REACH: Final = 8
 # a level only says at which height the organ lies
-_WEAK_PENALTY = 3
+_WEAK_PENALTY: Final = 3
 
 
 def extraspinal(here: Hits, lexicon: Lexicon) -> Iterator[Mention]:

@@ -1,23 +1,24 @@
 """Judges pathway and edema of a labelled text by the ordered rules of the annotation guideline."""
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from cds_service.domain.facts import Reading, TextFinding
 from cds_service.domain.vocabulary import FindingId, Qualifier, Status
 
 Pairs = Mapping[tuple[str, str], tuple[str, ...]]
 
-_DEGENERATIVE = (
+_DEGENERATIVE: Final = (
     "degenerative_change", "disc_degeneration", "disc_bulge", "disc_herniation", "spinal_canal_stenosis",
     "foraminal_stenosis", "facet_arthropathy", "spondylosis_osteophytes", "endplate_degeneration", "schmorl_node",
     "spondylolisthesis", "nerve_root_compression",
 )  # fmt: skip
-_INFECTIOUS = ("spondylodiscitis", "paraspinal_abscess", "epidural_abscess")
-_MALIGNANT = ("metastasis", "spinal_tumor", "osteolysis")
-_BROKEN = ("vertebral_fracture", "retropulsion")
-_DISLOCATED = ("dislocation", "perched", "jumped", "locked facet")
-_STANDING = frozenset({Status.PRESENT, Status.POSSIBLE})
-_CORD_CAUSES = (
+_INFECTIOUS: Final = ("spondylodiscitis", "paraspinal_abscess", "epidural_abscess")
+_MALIGNANT: Final = ("metastasis", "spinal_tumor", "osteolysis")
+_BROKEN: Final = ("vertebral_fracture", "retropulsion")
+_DISLOCATED: Final = ("dislocation", "perched", "jumped", "locked facet")
+_STANDING: Final = frozenset({Status.PRESENT, Status.POSSIBLE})
+_CORD_CAUSES: Final = (
     "spinal_canal_stenosis", "disc_herniation", "vertebral_fracture", "spinal_tumor", "metastasis", "soft_tissue_mass",
     "spondylodiscitis", "epidural_abscess", "spinal_hematoma",
 )  # fmt: skip

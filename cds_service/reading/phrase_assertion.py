@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate
+from typing import Final
 
 from cds_service.domain.vocabulary import FindingId, Language, Section, Status
 from cds_service.knowledge.findings import FindingsKnowledge, LanguageKnowledge
@@ -19,11 +20,11 @@ from cds_service.reading.sentences import Sentence, split
 from cds_service.reading.words import Words, cut
 
 # Stands for any phrase: no state after a treatment, nothing that age words make past.
-_ANY_FINDING = FindingId.EDEMA
-_PAST = frozenset({"historical"})
-_OTHERS = frozenset({"relative"})
-_BOUNDS = frozenset({"terminating"})
-_OPEN = frozenset({Status.POSSIBLE, Status.QUESTION, Status.UNKNOWN})
+_ANY_FINDING: Final = FindingId.EDEMA
+_PAST: Final = frozenset({"historical"})
+_OTHERS: Final = frozenset({"relative"})
+_BOUNDS: Final = frozenset({"terminating"})
+_OPEN: Final = frozenset({Status.POSSIBLE, Status.QUESTION, Status.UNKNOWN})
 
 
 class Negation(StrEnum):

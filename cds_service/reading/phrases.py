@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Final, final
 
 from cds_service.reading.words import Gap, Words, cut, fold
 
-_ANY = 0
-_CACHE_LIMIT = 50_000
+_ANY: Final = 0
+_CACHE_LIMIT: Final = 50_000
 # "~" in a term stands for none to this many words of any kind
-_WILDCARD_WORDS = 3
+_WILDCARD_WORDS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import repeat
+from typing import Final
 
 from cds_service.domain.vocabulary import FindingId, Status
 from cds_service.knowledge.findings import load_grammar
@@ -15,58 +16,78 @@ from cds_service.reading.mentions import Mention
 from cds_service.reading.regions import is_beside_next, is_excepted, is_regional
 from cds_service.reading.words import Gap, Words
 
-_FARTHEST = 16
+_FARTHEST: Final = 16
 # a sentence that names one place speaks of it throughout
-_ALONE_FARTHEST = 40
-_TOPIC_DISTANCE = 4
-_HEAD_DISTANCE = 2
-_TOPIC_OPENING = 5
-_CONTRASTING = frozenset(
+_ALONE_FARTHEST: Final = 40
+_TOPIC_DISTANCE: Final = 4
+_HEAD_DISTANCE: Final = 2
+_TOPIC_OPENING: Final = 5
+_CONTRASTING: Final = frozenset(
     {"while", "whereas", "jedoch", "aber", "allerdings", "hingegen", "but", "however", "dar", "insa"}
 )
-_GAP_COST = {Gap.SOFT: 0, Gap.COMMA: 3, Gap.CLAUSE: 8, Gap.STOP: 20}
-_CLAUSE_REACH = 12
-_NEXT_CLAUSE = 9
-_END_REACH = 4
-_ENDING = ("terminat", "ending", "ends", "endet", "endend", "termina")
+_GAP_COST: Final = {Gap.SOFT: 0, Gap.COMMA: 3, Gap.CLAUSE: 8, Gap.STOP: 20}
+_CLAUSE_REACH: Final = 12
+_NEXT_CLAUSE: Final = 9
+_END_REACH: Final = 4
+_ENDING: Final = ("terminat", "ending", "ends", "endet", "endend", "termina")
 # the level at which a cord ends is no place of what is said of it: "con medular situat la nivel L1"
-_SITUATED = ("situat", "proiectat", "localizat", "pozitionat", "located", "positioned", "lies", "projiziert", "gelegen")
-_CONUS = ("con", "conul", "conului", "conus", "konus")
-_CONUS_REACH = 4
-_TO_CONUS = frozenset(
+_SITUATED: Final = (
+    "situat",
+    "proiectat",
+    "localizat",
+    "pozitionat",
+    "located",
+    "positioned",
+    "lies",
+    "projiziert",
+    "gelegen",
+)
+_CONUS: Final = ("con", "conul", "conului", "conus", "konus")
+_CONUS_REACH: Final = 4
+_TO_CONUS: Final = frozenset(
     {
         "medullaris", "terminalis", "in", "auf", "hohe", "bei", "des", "der", "von", "am", "im", "at", "the", "level",
         "of", "la", "nivelul", "nivel", "medular", "tip", "spitze", "unterkante", "oberkante", "deckplatte",
     }
 )  # fmt: skip
-_ELSEWHERE = ("otherwise", "elsewhere", "remaining", "remainder", "ubrig", "sonst", "ansonst", "restul", "celelalte")
-_JOINTS = frozenset({FindingId.SACROILIAC, FindingId.SPONDYLOARTHRITIS_STATED})
-_DISEASES = frozenset({FindingId.TUMOR, FindingId.MALIGNANCY_STATED, FindingId.METASTASIS})
+_ELSEWHERE: Final = (
+    "otherwise",
+    "elsewhere",
+    "remaining",
+    "remainder",
+    "ubrig",
+    "sonst",
+    "ansonst",
+    "restul",
+    "celelalte",
+)
+_JOINTS: Final = frozenset({FindingId.SACROILIAC, FindingId.SPONDYLOARTHRITIS_STATED})
+_DISEASES: Final = frozenset({FindingId.TUMOR, FindingId.MALIGNANCY_STATED, FindingId.METASTASIS})
 # what a disease behind a comma gives its name to: "Osteolyse BWK 6, V.a. Metastase"
-_LESIONS = frozenset(
+_LESIONS: Final = frozenset(
     {
         *_DISEASES, FindingId.LYSIS, FindingId.SCLEROSIS, FindingId.FOCAL_LESION, FindingId.ATYPICAL_LESION,
         FindingId.MARROW_SIGNAL, FindingId.EXPANSILE, FindingId.PEDICLE,
     }
 )  # fmt: skip
-_INTERVENING = ("interven", "oppos", "appos", "dazwischenlieg", "intermediar")
+_INTERVENING: Final = ("interven", "oppos", "appos", "dazwischenlieg", "intermediar")
 # words that begin a statement of its own
-_CONTRASTS = frozenset({"but", "however", "although", "though", "aber", "jedoch", "allerdings", "dar", "insa"})
-_PERSONS = frozenset({"she", "he", "they", "patient", "there", "er", "sie", "es"})
-_AND = frozenset({"and", "und", "si"})
+_CONTRASTS: Final = frozenset({"but", "however", "although", "though", "aber", "jedoch", "allerdings", "dar", "insa"})
+_PERSONS: Final = frozenset({"she", "he", "they", "patient", "there", "er", "sie", "es"})
+_AND: Final = frozenset({"and", "und", "si"})
 # findings of a whole spine, of marrow, and of the disc between two vertebrae
-_CURVES = frozenset({FindingId.DEFORMITY, FindingId.KYPHOSIS})
-_WHOLE = frozenset({*_CURVES, FindingId.DEGENERATIVE_CHANGE, FindingId.SPONDYLOSIS})
-_MARROW = frozenset({FindingId.EDEMA, FindingId.MARROW_SIGNAL})
-_DISCS = frozenset({FindingId.DISC_FLUID, FindingId.DISC_ENHANCEMENT, FindingId.DISC_DEGENERATION})
-_GRAMMAR = load_grammar().levels
-_WORD_COST = {
+_CURVES: Final = frozenset({FindingId.DEFORMITY, FindingId.KYPHOSIS})
+_WHOLE: Final = frozenset({*_CURVES, FindingId.DEGENERATIVE_CHANGE, FindingId.SPONDYLOSIS})
+_MARROW: Final = frozenset({FindingId.EDEMA, FindingId.MARROW_SIGNAL})
+_DISCS: Final = frozenset({FindingId.DISC_FLUID, FindingId.DISC_ENHANCEMENT, FindingId.DISC_DEGENERATION})
+_GRAMMAR: Final = load_grammar().levels
+_WORD_COST: Final = {
     **dict.fromkeys(_GRAMMAR["breaking"], 3),
     **dict.fromkeys(_GRAMMAR["placing"], -3),
     **dict.fromkeys(_GRAMMAR["binding"], -1),
 }
-_TOPIC_WORDS = frozenset(_GRAMMAR["opening"])
-_LISTING = frozenset(_GRAMMAR["listing"])
+_TOPIC_WORDS: Final = frozenset(_GRAMMAR["opening"])
+_LISTING: Final = frozenset(_GRAMMAR["listing"])
 
 
 def levels_of(

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from cds_service.domain.facts import Reading, ReportText, Span, StatedFact, TextFinding
 from cds_service.domain.vocabulary import BodyRegion, FindingId, Language, Section, Status
@@ -33,10 +34,10 @@ from cds_service.reading.technique import technique_of
 from cds_service.reading.words import Words, cut
 from cds_service.reading.wrapping import unwrapped
 
-_STATING = frozenset({Section.FINDINGS, Section.IMPRESSION, Section.ADDENDUM, Section.BODY})
-_NOT_SPINE = frozenset({BodyRegion.OTHER, BodyRegion.PELVIS})
+_STATING: Final = frozenset({Section.FINDINGS, Section.IMPRESSION, Section.ADDENDUM, Section.BODY})
+_NOT_SPINE: Final = frozenset({BodyRegion.OTHER, BodyRegion.PELVIS})
 # a conclusion holds for the report, not for the level the sentence before happened to end with
-_CONCLUSIONS = frozenset(
+_CONCLUSIONS: Final = frozenset(
     {
         FindingId.INFECTION_STATED, FindingId.MALIGNANCY_STATED, FindingId.METASTASIS, FindingId.TUMOR,
         FindingId.SPONDYLOARTHRITIS_STATED, FindingId.SAPHO_STATED, FindingId.OSTEOPOROSIS, FindingId.DEFORMITY,
@@ -44,7 +45,7 @@ _CONCLUSIONS = frozenset(
     }
 )  # fmt: skip
 # a denial of these speaks of all that was examined
-_DENIED_AT_LARGE = frozenset(
+_DENIED_AT_LARGE: Final = frozenset(
     {
         FindingId.FRACTURE, FindingId.SPINAL_HEMATOMA, FindingId.ABSCESS_EPIDURAL, FindingId.ABSCESS_PARASPINAL,
         FindingId.EDEMA, FindingId.SPONDYLOLISTHESIS, FindingId.LYSIS, FindingId.MARROW_SIGNAL,
@@ -52,11 +53,11 @@ _DENIED_AT_LARGE = frozenset(
     }
 )  # fmt: skip
 # these belong to a segment: denied after a sentence about one vertebra, they are denied of the spine
-_OF_SEGMENTS = frozenset(
+_OF_SEGMENTS: Final = frozenset(
     {FindingId.CANAL_STENOSIS, FindingId.FORAMINAL_STENOSIS, FindingId.DISC_HERNIATION, FindingId.DISC_BULGE}
 )
 # words of a sentence about how the examination was done
-_ACQUIRED = tuple(load_grammar().sentences["acquired"])
+_ACQUIRED: Final = tuple(load_grammar().sentences["acquired"])
 
 
 @dataclass(frozen=True, slots=True)

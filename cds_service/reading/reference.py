@@ -1,16 +1,17 @@
 """Tells which levels a sentence without any speaks of: those of its list head or of the sentence before it."""
 
 from itertools import pairwise
+from typing import Final
 
 from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.sentences import Sentence
 from cds_service.reading.words import Words
 
-_REFERENCE = load_grammar().reference
-_POINTING = frozenset(_REFERENCE["pointing"])
-_PRONOUNS = frozenset(_REFERENCE["pronouns"])
+_REFERENCE: Final = load_grammar().reference
+_POINTING: Final = frozenset(_REFERENCE["pointing"])
+_PRONOUNS: Final = frozenset(_REFERENCE["pronouns"])
 # a sentence with one of these words leaves the level that the sentence before opened with
-_ELSEWHERE = _REFERENCE["elsewhere"]
+_ELSEWHERE: Final = _REFERENCE["elsewhere"]
 
 
 def inherited_levels(

@@ -2,38 +2,61 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from cds_service.domain.facts import TextFinding
 from cds_service.domain.vocabulary import Certainty, FindingId, Qualifier, Section, Status, Trend
 
-_STANDING = frozenset({Status.PRESENT, Status.POSSIBLE})
-_TUMOUR_SIGNS = frozenset(
+_STANDING: Final = frozenset({Status.PRESENT, Status.POSSIBLE})
+_TUMOUR_SIGNS: Final = frozenset(
     {
         FindingId.MALIGNANCY_STATED, FindingId.TUMOR, FindingId.METASTASIS, FindingId.LYSIS, FindingId.EXPANSILE,
         FindingId.T1_REPLACED, FindingId.ATYPICAL_LESION, FindingId.FOCAL_LESION, FindingId.HEMANGIOMA,
     }
 )  # fmt: skip
-_ENTITIES = frozenset({FindingId.MALIGNANCY_STATED, FindingId.TUMOR, FindingId.METASTASIS})
-_SIGNALS = frozenset({FindingId.MARROW_SIGNAL, FindingId.T1_LOW})
-_DIFFERENTIAL = 3
-_COMPONENT = ("component", "komponente", "anteil", "extension", "extensie", "extending", "extends")
-_FAT = ("lipom",)
-_COLLECTION = ("colec", "collect", "fluid", "kollekt", "flussig", "flüssig", "epidural", "extradural")
-_PUS = ("abs", "abces", "flegmon", "phlegm", "empyem", "empiem", "infec", "infek", "purulent", "sept", "puroi", "eitr")
-_ABSCESSES = frozenset({FindingId.ABSCESS_EPIDURAL, FindingId.ABSCESS_PARASPINAL})
-_BARE = frozenset({"tumor", "tumour", "tumors", "tumours", "neoplasm", "mass"})
-_SHEATH = ("neurinom", "schwannom", "neurofibrom", "meningiom", "meningeom")
-_TISSUE = ("soft tissue", "tissue", "weichteil", "gewebe", "tesut")
-_SPACE = ("raumford", "mass", "expansiv")
-_BONE = ("wirbel", "knochen", "mark", "platte", "vertebr", "marrow", "bone", "endplate", "corp", "os", "maduv")
-_SWELLING = ("swell", "edema", "granulation", "scar", "schwell", "odem", "ödem", "narb", "cicatr", "inflam")
-_SUPPURATING = (
+_ENTITIES: Final = frozenset({FindingId.MALIGNANCY_STATED, FindingId.TUMOR, FindingId.METASTASIS})
+_SIGNALS: Final = frozenset({FindingId.MARROW_SIGNAL, FindingId.T1_LOW})
+_DIFFERENTIAL: Final = 3
+_COMPONENT: Final = ("component", "komponente", "anteil", "extension", "extensie", "extending", "extends")
+_FAT: Final = ("lipom",)
+_COLLECTION: Final = ("colec", "collect", "fluid", "kollekt", "flussig", "flüssig", "epidural", "extradural")
+_PUS: Final = (
+    "abs",
+    "abces",
+    "flegmon",
+    "phlegm",
+    "empyem",
+    "empiem",
+    "infec",
+    "infek",
+    "purulent",
+    "sept",
+    "puroi",
+    "eitr",
+)
+_ABSCESSES: Final = frozenset({FindingId.ABSCESS_EPIDURAL, FindingId.ABSCESS_PARASPINAL})
+_BARE: Final = frozenset({"tumor", "tumour", "tumors", "tumours", "neoplasm", "mass"})
+_SHEATH: Final = ("neurinom", "schwannom", "neurofibrom", "meningiom", "meningeom")
+_TISSUE: Final = ("soft tissue", "tissue", "weichteil", "gewebe", "tesut")
+_SPACE: Final = ("raumford", "mass", "expansiv")
+_BONE: Final = ("wirbel", "knochen", "mark", "platte", "vertebr", "marrow", "bone", "endplate", "corp", "os", "maduv")
+_SWELLING: Final = ("swell", "edema", "granulation", "scar", "schwell", "odem", "ödem", "narb", "cicatr", "inflam")
+_SUPPURATING: Final = (
     "abscess", "absces", "abces", "abszess", "phlegm", "flegmon", "empyem", "empiem", "collect", "colec", "colect",
     "kollekt", "puroi", "purul", "eitr", "einschmelz",
 )  # fmt: skip
-_SACROILIITIS = ("iliitis", "ileitis", "ilitis", "iliit", "ileit", "ilit", "iliakalarthritis", "iliosakralarthritis")
-_SWOLLEN_JOINT = ("edem", "odem", "ödem")
-_SOLID = ("solid", "tumor", "tumour", "mass", "raumford", "neoplas", "extraoss")
+_SACROILIITIS: Final = (
+    "iliitis",
+    "ileitis",
+    "ilitis",
+    "iliit",
+    "ileit",
+    "ilit",
+    "iliakalarthritis",
+    "iliosakralarthritis",
+)
+_SWOLLEN_JOINT: Final = ("edem", "odem", "ödem")
+_SOLID: Final = ("solid", "tumor", "tumour", "mass", "raumford", "neoplas", "extraoss")
 
 
 def refine(findings: Sequence[TextFinding]) -> list[TextFinding]:

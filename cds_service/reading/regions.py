@@ -1,25 +1,40 @@
 """Tells levels that stand near a finding and are not its own: those of a region, an exception or the next statement."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from cds_service.domain.vocabulary import FindingId
 from cds_service.reading.levels import LevelGroup
 from cds_service.reading.mentions import Mention
 from cds_service.reading.words import Gap, Words
 
-_ARTICLES = frozenset({"der", "den", "des", "dem", "in", "im", "an", "am"})
+_ARTICLES: Final = frozenset({"der", "den", "des", "dem", "in", "im", "an", "am"})
 # "der mittleren BWS", "der unteren Etagen", as beginnings
-_PARTS = ("mittler", "ober", "unter", "gesamt", "ganze", "ubrig", "restlich", "distal", "proximal", "kaudal", "kranial")
-_REGIONS = ("hws", "bws", "lws", "wirbelsaule", "etagen", "segmente", "abschnitt", "neuroachse", "achsenskelett")
-_REACH = 4
-_BESIDE_REACH = 3
+_PARTS: Final = (
+    "mittler",
+    "ober",
+    "unter",
+    "gesamt",
+    "ganze",
+    "ubrig",
+    "restlich",
+    "distal",
+    "proximal",
+    "kaudal",
+    "kranial",
+)
+_REGIONS: Final = ("hws", "bws", "lws", "wirbelsaule", "etagen", "segmente", "abschnitt", "neuroachse", "achsenskelett")
+_REACH: Final = 4
+_BESIDE_REACH: Final = 3
 # what reaches over many levels beside the spine
-_BESIDE = ("psoas", "iliopsoas", "senkung")
-_WITH = frozenset({"mit", "und", "sowie", "with", "and", "cu", "si"})
-_OR = frozenset({"or", "nor", "oder", "noch", "sau", "nici", "bzw"})
-_EXCEPT = frozenset({("bis", "auf"), ("ausnahme", "von"), ("mit", "ausnahme"), ("except", "at"), ("except", "for")})
-_BROKEN = frozenset({FindingId.FRACTURE, FindingId.HEIGHT_LOSS})
-_EXCEPTING = frozenset({"ausser", "ausgenommen", "except"})
+_BESIDE: Final = ("psoas", "iliopsoas", "senkung")
+_WITH: Final = frozenset({"mit", "und", "sowie", "with", "and", "cu", "si"})
+_OR: Final = frozenset({"or", "nor", "oder", "noch", "sau", "nici", "bzw"})
+_EXCEPT: Final = frozenset(
+    {("bis", "auf"), ("ausnahme", "von"), ("mit", "ausnahme"), ("except", "at"), ("except", "for")}
+)
+_BROKEN: Final = frozenset({FindingId.FRACTURE, FindingId.HEIGHT_LOSS})
+_EXCEPTING: Final = frozenset({"ausser", "ausgenommen", "except"})
 
 
 def is_regional(words: Words, mention: Mention, groups: Sequence[LevelGroup]) -> bool:

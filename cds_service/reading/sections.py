@@ -3,14 +3,15 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from cds_service.domain.vocabulary import Section
 from cds_service.reading.lexicon import Hits
 from cds_service.reading.sentences import Sentence
 from cds_service.reading.words import Words
 
-_TITLE_WORDS = 16
-_WHEN = (
+_TITLE_WORDS: Final = 16
+_WHEN: Final = (
     "since",
     "history",
     "status",
@@ -37,7 +38,7 @@ _WHEN = (
     "cancer",
     "antibiotic",
 )
-_ASKING = frozenset(
+_ASKING: Final = frozenset(
     {
         "is", "are", "does", "do", "did", "can", "could", "what", "why", "how", "should", "would", "will", "has",
         "have", "was", "were", "am", "who", "which", "ist", "sind", "kann", "konnte", "warum", "wie", "hat", "haben",
@@ -45,7 +46,7 @@ _ASKING = frozenset(
     }
 )  # fmt: skip
 # words that only tell whose spine it is
-_WHO = ("year", "yo", "y", "yr", "old", "patient", "female", "male", "pacient", "ani")
+_WHO: Final = ("year", "yo", "y", "yr", "old", "patient", "female", "male", "pacient", "ani")
 
 
 def by_content(sentences: Sequence[Sentence], words: Words, hits: Hits) -> list[Sentence]:

@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Final, Self
 
 from cds_service.domain.vocabulary import Section
 from cds_service.knowledge.findings import load_grammar
@@ -11,59 +11,69 @@ from cds_service.reading.levels import LevelGroup
 from cds_service.reading.lexicon import Hit, Hits, Lexicon
 from cds_service.reading.words import Gap, Words
 
-_GRAMMAR = load_grammar().sentences
-_ABBREVIATIONS = frozenset(_GRAMMAR["abbreviations"])
-_UNFINISHED = frozenset(_GRAMMAR["unfinished"])
-_ORDINAL_NOUNS = frozenset(_GRAMMAR["ordinal_nouns"])
-_ROMAN = frozenset({"i", "ii", "iii", "iv", "v"})
-_GRADES = frozenset(
+_GRAMMAR: Final = load_grammar().sentences
+_ABBREVIATIONS: Final = frozenset(_GRAMMAR["abbreviations"])
+_UNFINISHED: Final = frozenset(_GRAMMAR["unfinished"])
+_ORDINAL_NOUNS: Final = frozenset(_GRAMMAR["ordinal_nouns"])
+_ROMAN: Final = frozenset({"i", "ii", "iii", "iv", "v"})
+_GRADES: Final = frozenset(
     {"typ", "type", "tip", "tipul", "grad", "grade", "gradul", "stadium", "stage", "modic", "meyerding"}
 )
 # signs that end no sentence
-_INSIDE = frozenset(" -/,")
-_BULLETS = "-•*–·>►▪◦"
+_INSIDE: Final = frozenset(" -/,")
+_BULLETS: Final = "-•*–·>►▪◦"
 # nobody writes longer sentences; a text without full stops is cut here, which keeps reading linear
-_LONGEST_SENTENCE = 120
-_SHORT_LINE = 70
-_WIDEST_WRAPPED = 132
-_SHORT_SHARE = 0.6
-_LONGEST_HEADING = 6
-_LEVEL_HEAD_WORDS = 7
-_LEVEL_HEAD_OPENING = 3
+_LONGEST_SENTENCE: Final = 120
+_SHORT_LINE: Final = 70
+_WIDEST_WRAPPED: Final = 132
+_SHORT_SHARE: Final = 0.6
+_LONGEST_HEADING: Final = 6
+_LEVEL_HEAD_WORDS: Final = 7
+_LEVEL_HEAD_OPENING: Final = 3
 # the sections that may still come before the description
-_INTRODUCING = frozenset({Section.INDICATION, Section.TECHNIQUE, Section.COMPARISON, Section.FINDINGS})
+_INTRODUCING: Final = frozenset({Section.INDICATION, Section.TECHNIQUE, Section.COMPARISON, Section.FINDINGS})
 # what a sentence about the examination itself says
-_ACQUIRED = tuple(_GRAMMAR["acquired"])
-_SECTIONS_OF_ONE_LINE = frozenset({Section.INDICATION, Section.TECHNIQUE, Section.COMPARISON})
+_ACQUIRED: Final = tuple(_GRAMMAR["acquired"])
+_SECTIONS_OF_ONE_LINE: Final = frozenset({Section.INDICATION, Section.TECHNIQUE, Section.COMPARISON})
 # "lumbar.There": a full stop without a space ends a sentence after a whole word only
-_GLUED_WORD = 4
-_LIST_DIGITS = 2
+_GLUED_WORD: Final = 4
+_LIST_DIGITS: Final = 2
 # Romanian words cut short, at whose stop a sentence ends only before a capital
-_SHORTENED = frozenset(
+_SHORTENED: Final = frozenset(
     {"stg", "drp", "bilat", "paramed", "mediolat", "posterolat", "postlat", "circumf", "foram", "lomb", "cerv", "dors"}
 )
-_SIDES = frozenset({"bds", "li", "re", "linkss", "rechtss"})
+_SIDES: Final = frozenset({"bds", "li", "re", "linkss", "rechtss"})
 # "MRT der LWS vom 3.5.: ..." opens what was found, even inside a history
-_EXAMINATIONS = frozenset(
+_EXAMINATIONS: Final = frozenset(
     {"mrt", "mri", "mr", "ct", "rontgen", "ro", "rm", "irm", "kernspintomographie", "kernspintomografie", "rx"}
 )
-_EXAMINATION_WORDS = 8
+_EXAMINATION_WORDS: Final = 8
 
 # what opens with one of these speaks of the whole spine, not of the level that the list has come to
-_WHOLE = ("myelon", "halsmark", "ruckenmark", "konus", "conus", "isg", "iliosakral", "mituntersucht", "miterfass")
+_WHOLE: Final = (
+    "myelon",
+    "halsmark",
+    "ruckenmark",
+    "konus",
+    "conus",
+    "isg",
+    "iliosakral",
+    "mituntersucht",
+    "miterfass",
+)
 # what a label of its own can open after a list of levels
-_PARTS = (
+_PARTS: Final = (
     "cervical", "thoracic", "dorsal", "lumbar", "sacr", "paraspin", "paravert", "prevert", "soft", "other", "alignment",
     "bones", "marrow", "incidental", "hws", "bws", "lws", "halswirbel", "brustwirbel", "lendenwirbel", "weichteil",
     "toracal", "lombar",
 )  # fmt: skip
-_LABEL_WORDS = 4
+_LABEL_WORDS: Final = 4
 
 # headings of a list of diagnoses that are only possible
-_RIVALS = ("differential", "ddx", "differenzial", "diferential")
+_RIVALS: Final = ("differential", "ddx", "differenzial", "diferential")
 
 # a denial or a doubt needs what it speaks of
-_AWAITING = frozenset({"negated<", "possible<", "probable<", "suspected<"})
+_AWAITING: Final = frozenset({"negated<", "possible<", "probable<", "suspected<"})
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from cds_service.domain.facts import Span, StatedFact
 from cds_service.domain.vocabulary import ConditionGroup, FindingId, Language, Qualifier, Section, Status
@@ -18,19 +18,19 @@ from cds_service.reading.words import Gap, Words
 Placed = TypeVar("Placed", Hit, WordMatch)
 Conditions: TypeAlias = Mapping[ConditionGroup, ConditionEntry | Iterable[str]]
 
-_DAYS = {"units_days": 1, "units_weeks": 7, "units_months": 30, "units_years": 365}
-_NUMBERS = {
+_DAYS: Final = {"units_days": 1, "units_weeks": 7, "units_months": 30, "units_years": 365}
+_NUMBERS: Final = {
     "a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
     "ten": 10, "eleven": 11, "twelve": 12, "ein": 1, "eine": 1, "einer": 1, "einem": 1, "einen": 1, "zwei": 2,
     "drei": 3, "vier": 4, "funf": 5, "sechs": 6, "sieben": 7, "acht": 8, "neun": 9, "zehn": 10, "un": 1, "o": 1,
     "doi": 2, "doua": 2, "trei": 3, "patru": 4, "cinci": 5, "sase": 6, "sapte": 7, "opt": 8, "noua": 9, "zece": 10,
     "several": 4, "mehreren": 4, "cateva": 4, "einigen": 4, "few": 3, "zwolf": 12,
 }  # fmt: skip
-_LONGEST_DAYS = 365 * 40
-_BEFORE_REACH = 3
-_AFTER_REACH = 2
-_DURATION_REACH = 8
-_HISTORY = frozenset({Section.INDICATION})
+_LONGEST_DAYS: Final = 365 * 40
+_BEFORE_REACH: Final = 3
+_AFTER_REACH: Final = 2
+_DURATION_REACH: Final = 8
+_HISTORY: Final = frozenset({Section.INDICATION})
 
 
 class StatedReader:

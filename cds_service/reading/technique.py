@@ -1,14 +1,15 @@
 """Reads how the examination was done: contrast, fat-saturated sequences, diffusion, limits."""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from cds_service.domain.facts import Technique, TextFinding
 from cds_service.domain.vocabulary import FindingId, Status
 from cds_service.reading.lexicon import Hit, Hits
 
-_TECHNIQUE = frozenset({"contrast_done", "native", "fat_saturated", "diffusion", "limited"})
-_CONTRAST = frozenset({"contrast_done", "native"})
-_ENHANCING = frozenset({FindingId.ENHANCEMENT, FindingId.DISC_ENHANCEMENT})
+_TECHNIQUE: Final = frozenset({"contrast_done", "native", "fat_saturated", "diffusion", "limited"})
+_CONTRAST: Final = frozenset({"contrast_done", "native"})
+_ENHANCING: Final = frozenset({FindingId.ENHANCEMENT, FindingId.DISC_ENHANCEMENT})
 
 
 def technique_of(texts: Iterable[Hits], findings: Sequence[TextFinding]) -> Technique:

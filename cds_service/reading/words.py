@@ -9,15 +9,15 @@ from typing import Final, final
 
 from cds_service.knowledge.findings import load_grammar
 
-_WORD = re.compile(r"([^\W_]+(?:[\u00ad\u0300-\u036f]+[^\W_]*)*)")
-_HYPHEN_AT_LINE_END = re.compile(r"[-\u2010\u00ad][^\S\n]*\n")
+_WORD: Final = re.compile(r"([^\W_]+(?:[\u00ad\u0300-\u036f]+[^\W_]*)*)")
+_HYPHEN_AT_LINE_END: Final = re.compile(r"[-\u2010\u00ad][^\S\n]*\n")
 # Longer "words" are encoded data or an attack; only their beginning is looked at, which keeps matching linear.
-_LONGEST_WORD = 60
-_DIGRAPHS = {"ae": "a", "oe": "o", "ue": "u"}
-_NEVER_JOINED = frozenset(load_grammar().sentences["never_joined"])
-_ABBREVIATION = 2
+_LONGEST_WORD: Final = 60
+_DIGRAPHS: Final = {"ae": "a", "oe": "o", "ue": "u"}
+_NEVER_JOINED: Final = frozenset(load_grammar().sentences["never_joined"])
+_ABBREVIATION: Final = 2
 # "bds. frei", "geringgr. Stenose"
-_ABBREVIATED = frozenset(load_grammar().sentences["abbreviations"])
+_ABBREVIATED: Final = frozenset(load_grammar().sentences["abbreviations"])
 
 
 class Gap:
@@ -154,6 +154,6 @@ def _graded(between: str) -> int:
 
 
 # the signs between most words, graded once
-_SIGNS = {
+_SIGNS: Final = {
     sign: _graded(sign) for sign in ("", " ", ", ", "-", "/", "\n", " (", ") ", ": ", "; ", " - ", " – ", ",", "), ")
 }

@@ -3,15 +3,17 @@
 import re
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Final
 
-_NARROWEST, _WIDEST = 40, 132
-_FEWEST = 2
+_NARROWEST: Final = 40
+_WIDEST: Final = 132
+_FEWEST: Final = 2
 # share of line ends that must be full lines before a text counts as wrapped at a column
-_SHARE = 0.35
+_SHARE: Final = 0.35
 # a line that opens a list item, a heading or a level list stands for itself: "- ", "2) ", "IMPRESSION:", "L4/5:"
-_OPENS = re.compile(r"\s*(?:[-•*–·>►▪◦]|\(?\d{1,2}[.)]\s|[^\s:]+(?: [^\s:]+){0,3}\s?:)")
+_OPENS: Final = re.compile(r"\s*(?:[-•*–·>►▪◦]|\(?\d{1,2}[.)]\s|[^\s:]+(?: [^\s:]+){0,3}\s?:)")
 # the word and the number of a German level stand in one line
-_PARTED_LEVEL = re.compile(r"(?<=[BHLS]WK)\n(?=\d)")
+_PARTED_LEVEL: Final = re.compile(r"(?<=[BHLS]WK)\n(?=\d)")
 
 
 def unwrapped(text: str) -> str:
