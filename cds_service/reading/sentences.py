@@ -214,7 +214,9 @@ def _closes(words: Words, index: int) -> bool:
     """Tell the stop of "L4/5 bds. Spinalkanal ..." and "L3/4 o.B. L4/5 ...", where an abbreviation ends a sentence."""
     before, two = words.words[index - 1], words.words[max(index - 2, 0)]
     if before in _SIDES:
-        return index > 1 and (words.text[words.starts[index - 2]].isupper() or two[-1].isdigit())
+        # in capitals "RE. EINGEENGT" goes on as often as not, which loses less than a sentence cut in two
+        shouted = before != "bds" and words.text[words.starts[index - 1] : words.ends[index - 1]].isupper()
+        return index > 1 and not shouted and (words.text[words.starts[index - 2]].isupper() or two[-1].isdigit())
     return (before == "b" and two == "o") or (before in "lr" and any(c in words.between(index - 1) for c in "<>="))
 
 
