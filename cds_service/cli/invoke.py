@@ -131,7 +131,7 @@ def _tell(options: _Options, seen: Seen, done: list[Done], refused: int) -> None
         return
     words = {"POST": "Created", "PUT": "Updated", "DELETE": "Deleted"}
     for one in done:
-        click.echo(f"{words[one.method]} {one.reference}")
+        click.echo(f"{words[one.method]} {one.reference}: {one.words}")
     if options.accept:
         click.echo("Feedback: accepted.")
     if refused:

@@ -4,8 +4,6 @@ import sys
 from datetime import UTC, datetime
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 import fhir_fixtures
 from cds_service.cli.secrets import secret
@@ -21,10 +19,9 @@ def _load(seed: Seed, names: tuple[str, ...]) -> None:
     unknown = sorted(set(names) - set(fhir_fixtures.scenarios()))
     if unknown:
         raise RequestError(f"--scenario {unknown[0]}: there is {', '.join(fhir_fixtures.scenarios())}")
-    table = Table("Scenario", "Hook", "Patient", "Resources")
     for one in seed.load(names or fhir_fixtures.scenarios(), datetime.now(UTC)):
-        table.add_row(one.scenario, fhir_fixtures.scenario(one.scenario).hook, one.patient_id, str(one.resources))
-    Console().print(table)
+        hook = fhir_fixtures.scenario(one.scenario).hook
+        click.echo(f"{one.scenario:<30} {hook:<13} {one.resources:>3} resources  Patient/{one.patient_id}")
 
 
 def _remove(seed: Seed) -> None:

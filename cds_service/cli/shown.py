@@ -78,9 +78,14 @@ def show_candidates(console: Console, found: Sequence[Candidate], server: str) -
     if not found:
         console.print(f"No report of a spine MRI was found on {server}.")
         return
-    table = Table("Patient", "Name", "Born", "Newest", "Report", "Reports", title_justify="left")
+    # The id is typed in again, so it is never cut.
+    table = Table()
+    table.add_column("Patient", min_width=max(len(one.patient_id) for one in found), no_wrap=True)
+    table.add_column("Newest", no_wrap=True)
+    table.add_column("Report")
+    table.add_column("Name")
     for one in found:
-        cells = (one.patient_id, one.name, one.born, one.day or "no date", one.title, str(one.reports))
+        cells = (one.patient_id, one.day or "no date", one.title, one.name)
         table.add_row(*(Text(_printable(cell)) for cell in cells))
     console.print(table)
 

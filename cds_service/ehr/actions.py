@@ -34,6 +34,11 @@ class Choice:
         """Words of the suggestion."""
         return str(self.suggestion.get("label", "without words"))
 
+    @property
+    def actions(self) -> list[Mapping[str, Any]]:
+        """What it does, all of it together."""
+        return [one for one in self.suggestion.get("actions") or () if isinstance(one, dict)]
+
 
 def choices(cards: Iterable[Card]) -> list[Choice]:
     """Return all suggestions in the order shown."""
@@ -76,13 +81,12 @@ class Acceptance:
         """Return one entry for each action. Raises RequestError for one that is about somebody else, or unreadable."""
         found: list[Resource] = []
         for choice in taken:
-            actions = [one for one in choice.suggestion.get("actions") or () if isinstance(one, dict)]
             names = {
                 f"{_kind(one.get('resource'))}/{one['resource']['id']}": self._urn(choice, place)
-                for place, one in enumerate(actions)
+                for place, one in enumerate(choice.actions)
                 if one.get("type") == "create" and isinstance(one.get("resource"), dict) and one["resource"].get("id")
             }
-            for place, action in enumerate(actions):
+            for place, action in enumerate(choice.actions):
                 entry = self._entry(choice, action, self._urn(choice, place))
                 found.append(referring(entry, names))
         return found
@@ -132,6 +136,11 @@ class Acceptance:
     def _refuse_stranger(self, choice: Choice, resource: Resource | None) -> None:
         if resource is not None and subject_of(resource) not in {"", self._patient}:
             raise RequestError(f"suggestion {choice.number}: {_kind(resource)} of another patient, nothing was done")
+
+
+def descriptions(taken: Iterable[Choice]) -> list[str]:
+    """Return the words of each action, in the order of the entries made from them."""
+    return [str(action.get("description", choice.label)) for choice in taken for action in choice.actions]
 
 
 def marks_of(patient: Resource, tag_system: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from cds_service.ehr.actions import Acceptance, accepted, chosen, marks_of, overridden
+from cds_service.ehr.actions import Acceptance, accepted, chosen, descriptions, marks_of, overridden
 from cds_service.ehr.calls import CallFailed
 from cds_service.ehr.prefetch import prefetch, resolver
 from cds_service.ehr.seeding import TAG_SYSTEM
@@ -27,10 +27,11 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What became of an accepted suggestion on the FHIR server: method, and ``Type/id``."""
+    """What an accepted suggestion did on the FHIR server: method, ``Type/id``, and the words of the action."""
 
     method: str
     reference: str
+    words: str
 
 
 class Round:
@@ -72,11 +73,9 @@ class Round:
                 self._service.feedback(seen.offer, items)
             except CallFailed as failure:
                 raise CallFailed(f"the FHIR server took all changes, but the feedback failed: {failure}") from None
-        methods = [entry["request"]["method"] for entry in entries]
-        targets = [entry["request"]["url"] for entry in entries]
         return [
-            Done(method, reference or target)
-            for method, reference, target in zip(methods, references, targets, strict=True)
+            Done(entry["request"]["method"], reference or entry["request"]["url"], words)
+            for entry, reference, words in zip(entries, references, descriptions(taken), strict=True)
         ]
 
     def override(self, seen: Seen, numbers: Sequence[int], reason: str, comment: str = "") -> int:

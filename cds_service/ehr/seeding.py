@@ -54,7 +54,7 @@ class Seed:
         bundles = {name: self._entries(fhir_fixtures.bundle(name, as_of)) for name in names}
         self._refuse_taken([entry["resource"] for entries in bundles.values() for entry in entries])
         for name, entries in bundles.items():
-            done = self._server.transaction(entries)
+            done = self._put(entries)
             patient = next(one for one, entry in zip(done, entries, strict=True) if _kind(entry) == "Patient")
             yield Seeded(name, patient.removeprefix("Patient/"), len(entries))
 
@@ -71,6 +71,19 @@ class Seed:
             if deleted:
                 gone[kind] = deleted
         return gone, kept
+
+    def _put(self, entries: list[Resource]) -> list[str]:
+        """Write the entries by identifier; by id where a server keeps the ids of what it deleted for no other use."""
+        try:
+            return self._server.transaction(entries)
+        except CallFailed as failure:
+            if failure.status not in _CONFLICTS:
+                raise
+        places = [f"{_kind(entry)}/{entry['resource']['id']}" for entry in entries]
+        requests = [{"method": "PUT", "url": place} for place in places]
+        return self._server.transaction(
+            [entry | {"request": request} for entry, request in zip(entries, requests, strict=True)]
+        )
 
     def _delete(self, references: list[str]) -> dict[str, str]:
         try:
