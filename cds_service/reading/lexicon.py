@@ -253,3 +253,10 @@ def _eligible(
 def overlapping(match: WordMatch | Hit, first: int, last: int) -> bool:
     """Tell whether a match shares a word with ``[first, last]``."""
     return match.first <= last and match.last >= first
+
+
+def anatomy_of(head: tuple[str, ...]) -> frozenset[str]:
+    """Return what the levels of a list head stand for: vertebrae, or the segments between them."""
+    if not head:
+        return frozenset()
+    return frozenset({SEGMENT if all("-" in level for level in head) else LEVEL})

@@ -18,7 +18,7 @@ from cds_service.reading.examination import examination
 from cds_service.reading.history import in_history, with_former
 from cds_service.reading.language import Evidence, LanguageDetector, Part, declared
 from cds_service.reading.levels import LevelGroup
-from cds_service.reading.lexicon import LEVEL, OTHER, SEGMENT, Hit, Hits, Lexicon
+from cds_service.reading.lexicon import OTHER, Hit, Hits, Lexicon, anatomy_of
 from cds_service.reading.marrow_or_cord import resolve
 from cds_service.reading.mentions import Mention, Surroundings, anatomy_names
 from cds_service.reading.one_place import placed
@@ -226,7 +226,7 @@ class Reader:
             previous = sentence
             own = anatomy_names(a for a in here.anatomy if spinal is not False or not is_borrowed(text.words, a))
             if (sentence.section in _STATING or sentence.told) and (here.literal or here.process):
-                head = _anatomy_of(sentence.head)
+                head = anatomy_of(sentence.head)
                 around = Surroundings(head or anatomy, spinal)
                 mentions = known.composer.mentions(text.words, here.anatomy, here.process, here.literal, around)
                 mentions += extraspinal(here, known.lexicon)
@@ -239,13 +239,6 @@ class Reader:
             anatomy = own or anatomy
         stating = [h for s, h in zip(text.sentences, every, strict=True) if s.section in _STATING]
         return placed(with_change(text.words, text.sentences, text.hits.trend, found), stating, text.words)
-
-
-def _anatomy_of(head: tuple[str, ...]) -> frozenset[str]:
-    """Return what the levels of a list head stand for: vertebrae, or the segments between them."""
-    if not head:
-        return frozenset()
-    return frozenset({SEGMENT if all("-" in level for level in head) else LEVEL})
 
 
 @dataclass(frozen=True, slots=True)
