@@ -13,6 +13,13 @@ Code = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=24
 Factor = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 PAIR_SIGN = " & "
+# Stands in a term for a vertebra or a part of the spine, as history lines name them beside an operation.
+LEVEL_SIGN = "<level>"
+_LEVEL_WORDS = (
+    *(f"{part}{number}" for part, first, last in (("c", 1, 7), ("t", 1, 12), ("th", 1, 12), ("d", 1, 12), ("l", 1, 5))
+      for number in range(first, last + 1)),
+    "s1", "hwk*", "bwk*", "lwk*", "hws", "bws", "lws",
+)  # fmt: skip
 
 
 def refuse_repeats(values: tuple[str, ...], key: str) -> None:
@@ -31,7 +38,8 @@ class StrictModel(BaseModel):
 class Terms(StrictModel):
     """Words of one entry in each language. ``stem*`` and ``*tail`` as in ``PhraseMatcher``.
 
-    A term with `` & `` names words that must all stand in the same short text, in any order.
+    A term with `` & `` names words that must all stand in the same short text, in any order; ``<level>`` in a term is
+    any vertebra or part of the spine.
     """
 
     en: tuple[Text, ...] = Field(min_length=1)
@@ -225,8 +233,11 @@ class GlucocorticoidDose(StrictModel):
 
 
 def phrases(terms: Iterable[str]) -> tuple[str, ...]:
-    """Return the contiguous phrases among terms."""
-    return tuple(term for term in terms if PAIR_SIGN not in term)
+    """Return the contiguous phrases among terms, those with a level once for each word that may name one."""
+    listed = (term for term in terms if PAIR_SIGN not in term)
+    return tuple(
+        term.replace(LEVEL_SIGN, word) for term in listed for word in (_LEVEL_WORDS if LEVEL_SIGN in term else ("",))
+    )
 
 
 def pairs(terms: Iterable[str]) -> tuple[tuple[str, ...], ...]:

@@ -10,7 +10,7 @@ from cds_service.domain.vocabulary import (
 )
 from cds_service.rules.context import RuleContext, drugs, items, labs
 from cds_service.rules.measured import at_least, below
-from cds_service.rules.operated import operated_within
+from cds_service.rules.operated import of_past_years, operated_within
 from cds_service.rules.rule import Outcome, Rule, fired, quiet, rule, when
 from cds_service.rules.variables import CLIN_INF, CULTURE, CULTURE_SETS, EXPOSURE
 
@@ -186,7 +186,8 @@ def spine_procedure(context: RuleContext) -> Outcome:
     procedures = context.operated(
         limit, ProcedureGroup.SPINE_SURGERY, ProcedureGroup.VERTEBRAL_AUGMENTATION, ProcedureGroup.SPINE_BIOPSY
     )
-    stated = items(context.recent(limit, ConditionGroup.SPINE_PROCEDURE_RECENT))
+    told = context.recent(limit, ConditionGroup.SPINE_PROCEDURE_RECENT)
+    stated = items(i for i in told if i.charted or not of_past_years(i.text, context.today, limit))
     found = (*procedures, *stated, *operated_within(context, limit.days))
     return when(RISK, found, "a recent spine procedure is known", "no recent spine procedure is charted")
 

@@ -1,6 +1,7 @@
-"""How long ago an operation was that the findings of a report name: "status post discectomy L4/5 3 weeks ago"."""
+"""How long ago an operation was that a report names: "status post discectomy L4/5 3 weeks ago", "fusion in 2012"."""
 
 import re
+from datetime import date, timedelta
 
 from cds_service.domain.assessment import FindingCause
 from cds_service.domain.vocabulary import FindingId, Status
@@ -22,6 +23,7 @@ _SINCE = re.compile(
     r" (?:ago|earlier|before|previously|prior|after|post\w*|following|nach|zuvor|după|anterior)\b"
 )
 _RECENT = re.compile(r"\b(?:recent(?:ly)?|kürzlich\w*|rezent\w*|unlängst|recentă|recente)\b")
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _NAMING = (FindingId.POSTOPERATIVE, FindingId.IMPLANT, FindingId.CEMENT)
 _LETTERS = 3
 
@@ -37,6 +39,12 @@ def _days_ago(sentence: str) -> int | None:
     if not days and _RECENT.search(text):
         return 0
     return min(days, default=None)
+
+
+def of_past_years(sentence: str, today: date, limit: timedelta) -> bool:
+    """Tell whether a sentence names years and none of them reaches into the time that counts."""
+    years = [int(year) for year in _YEAR.findall(sentence)]
+    return bool(years) and max(years) < (today - limit).year
 
 
 def operated_within(context: RuleContext, limit_days: float) -> tuple[FindingCause, ...]:
