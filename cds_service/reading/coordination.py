@@ -207,6 +207,12 @@ def _is_near(words: Words, low: int, high: int) -> bool:
     return high - low <= _OWN_REACH and all(words.gaps[n] == Gap.SOFT for n in range(low + 1, high + 1))
 
 
+def only_place(hit: Hit, candidates: Sequence[Hit], weak: frozenset[str]) -> list[Hit]:
+    """Return the one place of a sentence for the last of its attributes: "a mass of the cord, large, enhancing"."""
+    named = [a for a in candidates if a.name not in weak]
+    return named if len(named) == 1 and named[0].name != OTHER and named[0].last < hit.first else []
+
+
 def named_with(words: Words, one: Hit, two: Hit) -> bool:
     """Tell "hip and sacrum" from "abscess of the liver in this segment"."""
     between = range(min(one.last, two.last) + 1, max(one.first, two.first) + 1)

@@ -26,10 +26,11 @@ def resolve(findings: Sequence[TextFinding]) -> tuple[list[TextFinding], list[Co
     the sentence also names canal or compression without denying it (clinical design: Romanian trap of "edem medular").
     """
     cord_is_normal = any(f.finding in _CORD and f.status is Status.ABSENT for f in findings)
+    cord_is_ill = any(f.status is Status.PRESENT and _lies_in_cord(f) for f in findings)
     kept: list[TextFinding] = []
     conflicts: list[Conflict] = []
     for finding in findings:
-        if _names_cord(finding):
+        if _names_cord(finding) or (cord_is_ill and _is_bare(finding)):
             kept.append(replace(finding, finding=FindingId.CORD_SIGNAL))
             continue
         if not _is_open(finding, cord_is_normal=cord_is_normal):
@@ -53,6 +54,20 @@ def _names_cord(finding: TextFinding) -> bool:
     cord = any(a in _CORD_WORDS and not _begins(b, _OF_BONE) for a, b in pairwise((*words, "")))
     named = any(_is_named(a, b) for a, b in pairwise(words))
     return cord and named and not any(_begins(word, _WORDS["bone"]) for word in words)
+
+
+def _lies_in_cord(finding: TextFinding) -> bool:
+    """Tell a tumour inside the cord: the swelling around it is that of the cord."""
+    return finding.finding is FindingId.TUMOR and "intramedul" in finding.sentence.lower()
+
+
+def _is_bare(finding: TextFinding) -> bool:
+    """Tell "edem medular" in a sentence that names no bone."""
+    if finding.language is not Language.RO or finding.finding is not FindingId.EDEMA:
+        return False
+    words = cut(finding.sentence).words
+    named = any(_is_named(a, b) for a, b in pairwise(words))
+    return named and not any(_begins(word, _WORDS["bone"]) for word in words if not word.startswith("perilezi"))
 
 
 def _is_open(finding: TextFinding, *, cord_is_normal: bool) -> bool:

@@ -19,6 +19,7 @@ from cds_service.reading.coordination import (
     names_canal,
     names_head,
     of_one_statement,
+    only_place,
     sharing,
 )
 from cds_service.reading.lexicon import LEVEL, OTHER, SEGMENT, CompiledComposition, Hit, Lexicon
@@ -232,7 +233,7 @@ class Composer:
         )
         distance, *_, number = measured[0]
         if distance > _REACH + _WEAK_PENALTY:
-            return []
+            return only_place(hit, candidates, weak) if hit.name == "enhance" else []
         nearest = candidates[number]
         chain = of_one_statement(words, hit, coordinated(words, nearest, candidates), process)
         if nearest.name == OTHER:

@@ -44,9 +44,20 @@ def placed(findings: Sequence[TextFinding], described: Sequence[Hits], words: Wo
     scattered = any(word.startswith(_MANY) for word in words.words)
     found: list[TextFinding] = []
     broken: tuple[str, ...] = ()
+    sentence: tuple[int, int] | None = None
     for finding in findings:
         if finding.finding in _BROKEN and finding.status is Status.PRESENT:
             broken = finding.levels or broken
+            sentence = (finding.text_index, finding.sentence_span.start)
+        if (
+            not finding.levels
+            and len(broken) == 1
+            and sentence == (finding.text_index, finding.sentence_span.start)
+            and (finding.finding is FindingId.RETROPULSION or _is_narrow(finding))
+        ):
+            # "fracture of L1 ... without retropulsion", "... and stenosis of the canal"
+            found.append(replace(finding, levels=broken))
+            continue
         if finding.levels or finding.status not in _STANDING or finding.finding not in _OF_THE_LESION:
             found.append(finding)
             continue
@@ -64,6 +75,10 @@ def _only(named: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     bodies = {part for levels in groups for level in levels for part in level.split("-")}
     segments = {levels[0] for levels in groups if len(levels) == 1 and "-" in levels[0]}
     return (segments.pop(),) if len(bodies) == 2 and len(segments) == 1 else ()  # noqa: PLR2004
+
+
+def _is_narrow(finding: TextFinding) -> bool:
+    return finding.finding is FindingId.CANAL_STENOSIS and finding.status in _STANDING
 
 
 def _is_stretch(levels: tuple[str, ...]) -> bool:
