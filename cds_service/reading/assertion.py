@@ -54,6 +54,8 @@ _VERBS: Final = frozenset(
 )  # fmt: skip
 # findings that are a state after something: "status post fusion" says that the fusion is there
 STATES: Final = frozenset({FindingId.POSTOPERATIVE, FindingId.IMPLANT, FindingId.CEMENT, FindingId.RADIATION})
+# what a list of former diseases, "PMH: ...", names is there still
+_LASTING: Final = frozenset({FindingId.OSTEOPOROSIS, FindingId.DEFORMITY})
 # findings that age words make past; a chronic herniation is still there
 _AGEING: Final = frozenset(
     {
@@ -168,7 +170,8 @@ def _decide(mention: Mention, acting: Sequence[Cue], words: Words) -> Assertion:
         if hit := by_kind.get(kind):
             return Assertion(status, certainty, hit)
     past = by_kind.get("historical") or (by_kind.get("aged") if mention.finding in _AGEING else None)
-    if past and mention.finding not in STATES:
+    lasts = past is not None and mention.finding in _LASTING and ":" in words.between(past.last + 1)
+    if past and mention.finding not in STATES and not lasts:
         return Assertion(Status.HISTORICAL, Certainty.CERTAIN, past)
     return _graded(mention, by_kind)
 

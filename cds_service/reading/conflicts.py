@@ -17,12 +17,8 @@ _CONTACTED: Final = frozenset({FindingId.CORD, FindingId.ROOT})
 _SHAPING: Final = ("deform", "flatten", "indent", "distort", "abflach", "eindell", "aplatiz", "amprent")
 _PRESSING: Final = ("compres", "imping", "displac", "kompr", "verlager", "comprim", "deplas")
 # a denial with one of these words denies that kind or place only
-_NARROWING: Final = frozenset(
-    {
-        Qualifier.ACUTE, Qualifier.PATHOLOGIC, Qualifier.MALIGNANT, Qualifier.BURST, Qualifier.EPIDURAL,
-        Qualifier.PARAVERTEBRAL, Qualifier.PREVERTEBRAL, Qualifier.PSOAS,
-    }
-)  # fmt: skip
+_PLACES: Final = frozenset({Qualifier.EPIDURAL, Qualifier.PARAVERTEBRAL, Qualifier.PREVERTEBRAL, Qualifier.PSOAS})
+_NARROWING: Final = _PLACES | {Qualifier.ACUTE, Qualifier.PATHOLOGIC, Qualifier.MALIGNANT, Qualifier.BURST}
 # how a narrative ends a suspicion, not how a description denies a finding
 _REJECTING: Final = ("ruled out", "excluded", "ausgeschlossen", "exclus", "infirm")
 _REST: Final = load_grammar().sentences["rest"]
@@ -149,7 +145,7 @@ class _Denials:
             self._of_rest[denial.sentence] = known
         return known
 
-    def narrows(self, denial: TextFinding, other: TextFinding) -> bool:
+    def narrows(self, denial: TextFinding, other: TextFinding, kinds: frozenset[Qualifier] = _NARROWING) -> bool:
         """Tell whether a denial is of one kind or place only: "no acute fracture", "no epidural tumour"."""
         said = frozenset[Qualifier]().union(
             *(
@@ -158,7 +154,7 @@ class _Denials:
                 if f.span.start <= denial.span.end and denial.span.start <= f.span.end
             )
         )
-        return bool((said & _NARROWING) - other.qualifiers)
+        return bool((said & kinds) - other.qualifiers)
 
 
 def _denies_shape_only(finding: TextFinding) -> bool:
@@ -183,10 +179,12 @@ def _settle_pair(
     one, two = (findings[number] for number in pair)
     if not _same_place(one, two, denials):
         return
-    loser = _loser(one, two, emergency)
-    if loser is not None:
-        dropped.add(pair[loser])
     absent, other = (one, two) if one.status is Status.ABSENT else (two, one)
+    loser = _loser(one, two, emergency)
+    # "no epidural tumour" in the conclusion takes no metastasis of the bone back
+    spared = absent.status is Status.ABSENT and loser is not None and (one, two)[loser] is other
+    if loser is not None and not (spared and denials.narrows(absent, other, _PLACES)):
+        dropped.add(pair[loser])
     if absent.status is Status.ABSENT and one.sentence != two.sentence and not denials.narrows(absent, other):
         levels = tuple(dict.fromkeys((*one.levels, *two.levels)))
         conflicts.append(Conflict(ConflictKind.STATUS, one.finding, (one.sentence, two.sentence), levels))

@@ -130,6 +130,10 @@ class Lexicon:
         # nor does what takes a tracer up take contrast up; a root "nicht mehr komprimiert" is not compressed
         traced = _covered_words(hits.process, "tracer", single=True)
         freed = _freed(words, hits.process)
+        if diseases:
+            # the arthritis of "rheumatoid arthritis" is no wear
+            worn = FindingId.DEGENERATIVE_CHANGE.value
+            hits.literal = [hit for hit in hits.literal if not (hit.name == worn and hit.first in diseases)]
         if pressing or given or loose or diseases or traced or freed:
             hits.process = [
                 p

@@ -173,7 +173,7 @@ def _is_of_blood(finding: TextFinding) -> bool:
 def _is_collection(finding: TextFinding) -> bool:
     """Tell a collection that its sentence does not call pus."""
     pus = any(word in finding.sentence.lower() for word in _PUS)
-    return _named(finding).startswith(_COLLECTION) and not pus
+    return any(word.startswith(_COLLECTION) for word in _named(finding).split()) and not pus
 
 
 def _is_of_pus(finding: TextFinding) -> bool:

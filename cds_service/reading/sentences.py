@@ -51,16 +51,8 @@ _EXAMINATION_WORDS: Final = 8
 
 # what opens with one of these speaks of the whole spine, not of the level that the list has come to
 _WHOLE: Final = (
-    "myelon",
-    "halsmark",
-    "ruckenmark",
-    "konus",
-    "conus",
-    "isg",
-    "iliosakral",
-    "mituntersucht",
-    "miterfass",
-)
+    "myelon", "halsmark", "ruckenmark", "konus", "conus", "isg", "iliosakral", "mituntersucht", "miterfass",
+)  # fmt: skip
 # what a label of its own can open after a list of levels
 _PARTS: Final = (
     "cervical", "thoracic", "dorsal", "lumbar", "sacr", "paraspin", "paravert", "prevert", "soft", "other", "alignment",
@@ -246,7 +238,9 @@ def _line_breaks(words: Words, index: int, between: str, held: _Held, short: flo
 
 def _goes_on(words: Words, index: int, held: _Held) -> bool:
     """Tell that the line before ``index`` cannot be the end of a sentence, or that only a level stands on the next."""
-    if index in held.inside or index in held.awaited or words.words[index - 1] in _UNFINISHED:
+    # "since this am" is no German "am"
+    unfinished = words.words[index - 1] in _UNFINISHED and words.words[index - 2 : index] != ("this", "am")
+    if index in held.inside or index in held.awaited or unfinished:
         return True
     last = held.levels.get(index)
     return last is not None and (last + 1 == len(words) or words.gaps[last + 1] in {Gap.COMMA, Gap.STOP})
