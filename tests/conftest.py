@@ -1,5 +1,7 @@
 """Options of the whole test suite."""
 
+from collections import Counter
+
 import pytest
 
 
@@ -24,3 +26,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("full"):
             item.add_marker(skip)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests counted, which is the sum of ``record_property("counted", (what, number))`` of all of them."""
+    counts: Counter[str] = Counter()
+    for report in terminalreporter.getreports("passed"):
+        for name, counted in report.user_properties:
+            if name == "counted":
+                counts[counted[0]] += counted[1]
+    if counts:
+        terminalreporter.section("counted")
+        for what, number in counts.items():
+            terminalreporter.write_line(f"{number:6} {what}")

@@ -2,9 +2,15 @@
 
 import os
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
+from flask.testing import FlaskClient
 
+from cds_service.app import build_backend
+from cds_service.config import Settings
+from cds_service.store.database import SqlStore
+from cds_service.web.site import build_site
 from tests.hapi import server
 
 REQUIRED = "TESTS_REQUIRE_TOOLS"
@@ -41,3 +47,29 @@ def hapi() -> Iterator[str]:
     if process is not None and not worker:
         server.stop(process)
         note.unlink()
+
+
+@pytest.fixture(scope="session")
+def settings(hapi: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A service that may ask the server; with time for a machine that is busy with other tests."""
+    return Settings(
+        state_dir=tmp_path_factory.mktemp("state"),
+        fhir_origins=("{0.scheme}://{0.netloc}".format(urlsplit(hapi)),),
+        budget_seconds=60.0,
+        repeat_lock=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def client(settings: Settings) -> FlaskClient:
+    """The whole service, nothing replaced."""
+    return build_site(build_backend(settings)).test_client()
+
+
+@pytest.fixture(scope="session")
+def store(settings: Settings) -> Iterator[SqlStore]:
+    """What that service keeps of the cards it issued."""
+    opened = SqlStore(settings.database)
+    opened.open()
+    yield opened
+    opened.close()
