@@ -41,7 +41,7 @@ PATIENT = {
     "name": [{"given": ["A&B", "C"]}],
     "generalPractitioner": [{"reference": "Practitioner/g1"}],
 }
-REMOTE = {
+REMOTE: dict[str, dict[str, Any]] = {
     "Medication/9": {"resourceType": "Medication", "id": "9"},
     "Practitioner/g1": {"resourceType": "Practitioner", "id": "g1"},
     "PractitionerRole/r-9": {
@@ -51,7 +51,13 @@ REMOTE = {
     },
 }
 DRAFTS = "context.draftOrders.entry.resource"
-KNOWN = Known(CONTEXT, date(2026, 3, 1), {"patient": PATIENT, "nothing": None}, REMOTE.get)
+
+
+def resolved(reference: str) -> dict[str, Any] | None:
+    return REMOTE.get(reference)
+
+
+KNOWN = Known(CONTEXT, date(2026, 3, 1), {"patient": PATIENT, "nothing": None}, resolved)
 
 
 @pytest.mark.parametrize(
@@ -139,6 +145,5 @@ def test_references_that_lead_nowhere_give_nothing() -> None:
 
 @pytest.mark.parametrize("expression", ["", "context.", "%", "context..a", "context.a +", "context.a + 1 fortnight"])
 def test_fragments_are_refused(expression: str) -> None:
-    resolve: Any = REMOTE.get
     with pytest.raises(NotAllowed):
-        values(expression, CONTEXT, {}, resolve)
+        values(expression, CONTEXT, {}, resolved)
