@@ -10,7 +10,7 @@ from typing import Final, final
 
 from cds_service.domain.vocabulary import Certainty, FindingId, Section, Status
 from cds_service.knowledge.findings import load_grammar
-from cds_service.reading.denials import goes_to_level, is_repeated, names_cause, or_follows
+from cds_service.reading.denials import goes_to_level, is_repeated, names_cause, or_follows, stands_alone
 from cds_service.reading.lexicon import Hit, overlapping
 from cds_service.reading.mentions import Mention
 from cds_service.reading.words import Gap, Words
@@ -44,6 +44,9 @@ _JOINING: Final = frozenset(_GRAMMAR["joining"])
 _OF_VERBS: Final = frozenset({"nicht", "not", "nu", "never"})
 # verbs of doubt hold for all that they govern, "could lead to A and B", an adjective for its own noun
 _RELATIVE: Final = frozenset({"which", "that", "die", "der", "das", "care"})
+_POROTIC: Final = ("osteoporotic", "porotic", "osteoporotisch")
+# what is told behind a denial with a place of its own
+_BESIDE: Final = frozenset({FindingId.HEMANGIOMA, FindingId.SCHMORL, FindingId.DISC_BULGE, FindingId.SPONDYLOLISTHESIS})
 _SEQUESTERED: Final = frozenset({"exclus", "exclusa", "excluse"})
 _VERBS: Final = frozenset(
     {
@@ -171,6 +174,8 @@ def _decide(mention: Mention, acting: Sequence[Cue], words: Words) -> Assertion:
             return Assertion(status, certainty, hit)
     past = by_kind.get("historical") or (by_kind.get("aged") if mention.finding in _AGEING else None)
     lasts = past is not None and mention.finding in _LASTING and ":" in words.between(past.last + 1)
+    # "fracturi osteoporotice consolidate": the fracture is old, the bone is porotic still
+    lasts = lasts or (mention.finding is FindingId.OSTEOPOROSIS and words.words[mention.first].startswith(_POROTIC))
     if past and mention.finding not in STATES and not lasts:
         return Assertion(Status.HISTORICAL, Certainty.CERTAIN, past)
     return _graded(mention, by_kind)
@@ -209,6 +214,12 @@ def _acts(words: Words, bounds: tuple[int, int], mention: Mention, cue: Cue, cue
     if cue.forward:
         if hit.last >= mention.first:
             return hit.first < mention.first
+        if (
+            cue.kind in _OUTRIGHT
+            and mention.finding in _BESIDE
+            and stands_alone(words, hit, mention.first, mention.last)
+        ):
+            return False
         return hit.first >= bounds[0] and _reaches(words, cue, hit.last, mention.first, cues)
     return _acts_back(words, mention, cue, cues)
 
@@ -342,7 +353,7 @@ def _crosses(words: Words, cue: Cue, low: int, high: int) -> bool:
     segment = 0
     for index in range(low + 1, high + 1):
         gap = words.gaps[index]
-        if gap == Gap.CLAUSE and ":" not in words.between(index):
+        if gap == Gap.CLAUSE and (":" not in words.between(index) or _describes(words, cue, low, index)):
             return False
         if gap == Gap.COMMA:
             bracket = cue.forward and any(sign in words.between(index) for sign in "()")
@@ -351,6 +362,11 @@ def _crosses(words: Words, cue: Cue, low: int, high: int) -> bool:
             segment = 0
         segment += 1
     return True
+
+
+def _describes(words: Words, cue: Cue, low: int, colon: int) -> bool:
+    """Tell "suspected discitis T9-T10: bright disc, ...": behind the colon stands what is seen."""
+    return cue.forward and cue.kind in _DOUBTS and any(words.words[n][-1].isdigit() for n in range(low + 1, colon))
 
 
 def _joined_later(words: Words, low: int, high: int) -> bool:

@@ -10,6 +10,7 @@ _BODIES: Final = frozenset({"lwk", "bwk", "hwk", "swk", "th", "l", "c", "s", "se
 _REGION_LETTERS: Final = frozenset("ctdls")
 _OR: Final = frozenset({"or", "nor", "oder", "noch", "sau", "nici"})
 _OR_REACH: Final = 6
+_PLACE_REACH: Final = 5
 
 
 def names_cause(words: Words, low: int, high: int) -> bool:
@@ -33,6 +34,18 @@ def goes_to_level(words: Words, low: int, high: int) -> bool:
         and not _is_place(words, low + 1)
         and not any(words.words[n] in _OR for n in range(opened[-1], min(high + 2, len(words))))
     )
+
+
+def stands_alone(words: Words, denial: Hit, first: int, last: int) -> bool:
+    """Tell "fără compresie radiculară, hemangiom la L2": the last member has the only place, and no "or" binds it."""
+    if words.words[denial.first] != "fara" or or_follows(words, first):
+        return False
+    commas = [n for n in range(denial.last + 2, first + 1) if words.gaps[n] == Gap.COMMA]
+    if len(commas) != 1 or any(_is_place(words, n) for n in range(denial.last + 1, first)):
+        return False
+    after = range(last + 1, min(last + 1 + _PLACE_REACH, len(words)))
+    place = next((n for n in after if _is_place(words, n)), None)
+    return place is not None and all(words.gaps[n] == Gap.SOFT for n in range(last + 1, place + 1))
 
 
 def _is_place(words: Words, index: int) -> bool:
