@@ -7,7 +7,7 @@ from typing import Final
 from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.words import Words
 
-_HANGING: Final = re.compile(r"[^\W\d_]{3}[-\u2010](?=[\s,/])")
+_HANGING: Final = re.compile(r"(?<=[^\W\d_]{3})[-\u2010](?=[\s,/])")
 # the longest of the last parts that fits is the one left out
 _TAILS: Final = tuple(sorted(load_grammar().compounds["tails"], key=lambda tail: (-len(tail), tail)))
 _JOINING: Final = frozenset(load_grammar().compounds["joining"])
@@ -18,7 +18,7 @@ def completed(words: Words) -> Words:
     """Return the words with the last part written out behind every hanging hyphen; places stay as they are."""
     whole: dict[int, str] = {}
     for match in _HANGING.finditer(words.text):
-        index = bisect_left(words.ends, match.end() - 1)
+        index = bisect_left(words.ends, match.start())
         tail = _tail_after(words, index)
         if tail:
             whole[index] = words.words[index] + tail

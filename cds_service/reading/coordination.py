@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import repeat
+from itertools import accumulate
 from typing import Final
 
 from cds_service.knowledge.findings import load_grammar
@@ -13,7 +13,8 @@ _GRAMMAR: Final = load_grammar()
 # beyond this no penalty matters
 _FARTHEST: Final = 26
 _HEAD_DISTANCE: Final = 3
-_GAP_PENALTY: Final = {Gap.SOFT: 0, Gap.COMMA: 4, Gap.CLAUSE: 8, Gap.STOP: 8}
+# by the grade of the gap
+_GAP_PENALTY: Final = (0, 4, 8, 8)
 _WORD_PENALTY: Final = {
     **dict.fromkeys(_GRAMMAR.distance["breaking"], 3),
     **dict.fromkeys(_GRAMMAR.distance["joining"], 1),
@@ -76,10 +77,10 @@ def distance_between(words: Words, hit: Hit, anatomy: Hit) -> int:
     if anatomy.last < hit.first and _heads(words, anatomy):
         return min(high - low - 1, _HEAD_DISTANCE)
     distance = high - low - 1
-    here = words.words[low : high + 1]
-    if not any(map(_is_level, here)):
-        distance += sum(map(_GAP_PENALTY.__getitem__, words.gaps[low + 1 : high + 1]))
-        return max(distance + sum(map(_WORD_PENALTY.get, here[1:-1], repeat(0))), 0)
+    levels = _levels_before(words)
+    if levels[high] == levels[low] and not _is_level(words.words[low]):
+        gaps, penalties = words.running_gaps("gap penalties", _GAP_PENALTY), words.running("penalties", _WORD_PENALTY)
+        return max(distance + gaps[high] - gaps[low] + penalties[high - 1] - penalties[low], 0)
     for index in range(low + 1, high + 1):
         if anatomy.last < hit.first and index < high and _is_of_list(words, index):
             # "ICR L4/5 u. L5/S1 verschmälert": a list of levels is one step
@@ -169,6 +170,14 @@ def _heads(words: Words, anatomy: Hit) -> bool:
 @lru_cache(maxsize=8192)
 def _is_level(word: str) -> bool:
     return word[-1].isdigit() and (word[0] in "ctldshbw")
+
+
+def _levels_before(words: Words) -> list[int]:
+    """Return for each word how many of all words up to it are levels; counted once for a text."""
+    known = words.sums.get("levels")
+    if known is None:
+        known = words.sums["levels"] = list(accumulate(map(_is_level, words.words)))
+    return known
 
 
 def coordinated(words: Words, nearest: Hit, candidates: Sequence[Hit]) -> list[Hit]:

@@ -1,10 +1,10 @@
 """Tells the language of a report and of each of its lines by small words; unknown and foreign languages stay unread."""
 
+import re
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import pairwise
 from operator import attrgetter
 from typing import Final
 
@@ -15,9 +15,9 @@ from cds_service.reading.words import Gap, Words, fold
 
 _LOOKED_AT: Final = 400
 _MARGIN: Final = 1.3
-_LETTERS: Final = {Language.DE: frozenset("äöüßÄÖÜ"), Language.RO: frozenset("ăâîșțşţĂÂÎȘȚŞŢ")}
+_LETTERS: Final = {Language.DE: re.compile("[äöüßÄÖÜ]"), Language.RO: re.compile("[ăâîșțşţĂÂÎȘȚŞŢ]")}
 # letters of languages that are not read; "ã" is left out, which old Romanian texts write for "ă"
-_FOREIGN_LETTERS: Final = "éèêëàçœñõłąęğőűřůžčåøìòùúíóáÉÈÊËÀÇŒÑÕŁĄĘĞŐŰŘŮŽČÅØÌÒÙÚÍÓÁ"
+_FOREIGN_LETTERS: Final = re.compile("[éèêëàçœñõłąęğőűřůžčåøìòùúíóáÉÈÊËÀÇŒÑÕŁĄĘĞŐŰŘŮŽČÅØÌÒÙÚÍÓÁ]")
 _LETTER_WEIGHT: Final = 1.5
 # This many words of a language are needed before it is believed against another one.
 _ENOUGH: Final = 2.0
@@ -96,14 +96,18 @@ class LanguageDetector:
     def evidence(self, words: Words, start: int = 0, end: int | None = None) -> Evidence:
         """Weigh the words ``[start, end)`` of a text, at most the first few hundred of them."""
         last = min(len(words) if end is None else end, start + _LOOKED_AT)
-        known = filter(None, map(self._known.get, words.words[start:last]))
-        counts = Counter(chain.from_iterable(known))
+        counts: dict[str, int] = {}
+        for word in words.words[start:last]:
+            for name in self._known.get(word, ()):
+                counts[name] = counts.get(name, 0) + 1
         scores = {code: float(counts.pop(code.value, 0)) for code in Language}
+        foreign = float(max(counts.values(), default=0))
         text = words.text[words.starts[start] : words.ends[last - 1]] if last > start else ""
-        for code, letters in _LETTERS.items():
-            scores[code] += _LETTER_WEIGHT * sum(map(text.count, letters))
-        foreign = max(counts.values(), default=0)
-        return Evidence(scores, foreign + (0 if text.isascii() else _LETTER_WEIGHT * _foreign_letters(text)))
+        if not text.isascii():
+            for code, letters in _LETTERS.items():
+                scores[code] += _LETTER_WEIGHT * len(letters.findall(text))
+            foreign += _LETTER_WEIGHT * len(_FOREIGN_LETTERS.findall(text))
+        return Evidence(scores, foreign)
 
     def parts(self, words: Words, index: int, main: Language, whole: Evidence | None = None) -> list[Part]:
         """Return the parts of a text: one, unless some sentences clearly speak another of the languages read.
@@ -124,10 +128,6 @@ class LanguageDetector:
                 current = best
             spans.setdefault(current, []).append(Span(words.starts[start], words.ends[end - 1] + 1))
         return [Part(language, index, tuple(found)) for language, found in spans.items()]
-
-
-def _foreign_letters(text: str) -> int:
-    return sum(map(text.count, _FOREIGN_LETTERS))
 
 
 def _sentences(words: Words) -> list[tuple[int, int]]:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, final
 
 from cds_service.domain.vocabulary import FindingId, Language, Qualifier, Section, Trend
@@ -13,6 +13,8 @@ from cds_service.reading.misspelt import corrected
 from cds_service.reading.phrases import TermIndex, WordMatch, outermost
 from cds_service.reading.words import Words, cut
 
+# anatomy, process, finding, cue, qualifier, trend, mark
+_KINDS: Final = "apfcqtm"
 OTHER: Final = "other"
 LEVEL: Final = "level"
 SEGMENT: Final = "segment_level"
@@ -39,38 +41,51 @@ class Hit:
         return f"Hit({self.name!r}, {self.first}, {self.last})"
 
 
-_OF_SENTENCES: Final = ("anatomy", "process", "literal", "cue", "qualifier", "trend", "levels")
-
-
-@dataclass(slots=True)
+@final
 class Hits:
     """Everything found in a text, each list in reading order."""
 
-    anatomy: list[Hit] = field(default_factory=list)
-    process: list[Hit] = field(default_factory=list)
-    literal: list[Hit] = field(default_factory=list)
-    cue: list[Hit] = field(default_factory=list)
-    qualifier: list[Hit] = field(default_factory=list)
-    trend: list[Hit] = field(default_factory=list)
-    mark: list[Hit] = field(default_factory=list)
-    levels: list[LevelGroup] = field(default_factory=list)
+    __slots__ = ("anatomy", "cue", "levels", "literal", "mark", "process", "qualifier", "trend")
 
-    def parted(self, bounds: Sequence[tuple[int, int]], size: int) -> "list[Hits]":
+    def __init__(self, levels: list[LevelGroup]) -> None:
+        self.anatomy: list[Hit] = []
+        self.process: list[Hit] = []
+        self.literal: list[Hit] = []
+        self.cue: list[Hit] = []
+        self.qualifier: list[Hit] = []
+        self.trend: list[Hit] = []
+        self.mark: list[Hit] = []
+        self.levels = levels
+
+    def parted(self, bounds: list[tuple[int, int]], size: int) -> "list[Hits]":
         """Return the hits that begin and end inside each of the word ranges ``[first, end)``, which do not overlap.
 
         ``size`` is the number of words of the text. Marks are of whole texts and left out.
         """
-        parts = [Hits() for _ in bounds]
+        parts = [Hits([]) for _ in bounds]
         owner = [-1] * size
+        ends = [end for _, end in bounds]
         for number, (first, end) in enumerate(bounds):
             owner[first:end] = [number] * (end - first)
-        for name in _OF_SENTENCES:
-            targets = [getattr(part, name) for part in parts]
-            for hit in getattr(self, name):
-                number = owner[hit.first]
-                if number >= 0 and hit.last < bounds[number][1]:
-                    targets[number].append(hit)
+        _deal(self.anatomy, owner, ends, [part.anatomy for part in parts])
+        _deal(self.process, owner, ends, [part.process for part in parts])
+        _deal(self.literal, owner, ends, [part.literal for part in parts])
+        _deal(self.cue, owner, ends, [part.cue for part in parts])
+        _deal(self.qualifier, owner, ends, [part.qualifier for part in parts])
+        _deal(self.trend, owner, ends, [part.trend for part in parts])
+        for group in self.levels:
+            number = owner[group.first]
+            if number >= 0 and group.last < ends[number]:
+                parts[number].levels.append(group)
         return parts
+
+
+def _deal(hits: list[Hit], owner: list[int], ends: list[int], targets: list[list[Hit]]) -> None:
+    """Add each hit to the target of the part that owns its first word, unless it goes on behind that part."""
+    for hit in hits:
+        number = owner[hit.first]
+        if number >= 0 and hit.last < ends[number]:
+            targets[number].append(hit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +106,7 @@ class Lexicon:
         self.language: Language = language.language
         terms = _terms(findings, language)
         self._index = TermIndex(terms)
-        self._sorted = {name: (name[0], name[2:]) for name in terms}
+        self._sorted = {name: (_KINDS.index(name[0]), name[2:]) for name in terms}
         self.headings: dict[tuple[str, ...], Section] = {
             cut(term).words: section for section, terms in language.sections.items() for term in terms
         }
@@ -106,11 +121,9 @@ class Lexicon:
 
     def find(self, words: Words) -> Hits:
         """Return all hits of a text."""
-        hits = Hits(levels=find_levels(words, self.language))
-        targets = {
-            "a": hits.anatomy, "p": hits.process, "f": hits.literal, "c": hits.cue, "q": hits.qualifier,
-            "t": hits.trend, "m": hits.mark,
-        }  # fmt: skip
+        hits = Hits(find_levels(words, self.language))
+        # in the order of the letters of _KINDS
+        targets = [hits.anatomy, hits.process, hits.literal, hits.cue, hits.qualifier, hits.trend, hits.mark]
         searched = completed(corrected(words)) if self.language is Language.DE else words
         for match in outermost(self._index.find(searched)):
             kind, own = self._sorted[match.id]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from cds_service.domain.facts import TextFinding
@@ -33,6 +34,7 @@ _REGIONS: Final = {
     "cervical": "C", "thoracic": "T", "dorsal": "T", "lumbar": "L", "sacr": "S", "hws": "C", "bws": "T", "lws": "L",
     "thorakal": "T", "lumbal": "L", "zervikal": "C", "toracal": "T", "lombar": "L",
 }  # fmt: skip
+_STEMS: Final = tuple(_REGIONS)
 
 
 def placed(findings: Sequence[TextFinding], described: Sequence[Hits], words: Words) -> list[TextFinding]:
@@ -41,7 +43,6 @@ def placed(findings: Sequence[TextFinding], described: Sequence[Hits], words: Wo
     A fragment in the canal is one of the vertebra that broke last; every other finding needs a text of one place.
     """
     place = _only([group.levels for here in described for group in here.levels if not group.root])
-    scattered = any(word.startswith(_MANY) for word in words.words)
     found: list[TextFinding] = []
     broken: tuple[str, ...] = ()
     sentence: tuple[int, int] | None = None
@@ -62,7 +63,8 @@ def placed(findings: Sequence[TextFinding], described: Sequence[Hits], words: Wo
             found.append(finding)
             continue
         levels = broken if finding.finding is FindingId.RETROPULSION and len(broken) == 1 else place
-        fits = bool(levels) and _may_be_there(finding, levels) and not (scattered and finding.finding in _SPREADING)
+        fits = bool(levels) and _may_be_there(finding, levels)
+        fits = fits and not (finding.finding in _SPREADING and any(map(_tells_many, words.words)))
         found.append(replace(finding, levels=levels) if fits else finding)
     return found
 
@@ -89,7 +91,11 @@ def _is_stretch(levels: tuple[str, ...]) -> bool:
 def _may_be_there(finding: TextFinding, levels: tuple[str, ...]) -> bool:
     """Tell a finding whose sentence names neither several places nor another part of the spine."""
     words = cut(finding.sentence).words
-    regions = {region for word in words for stem, region in _REGIONS.items() if word.startswith(stem)}
-    return not any(word.startswith(_MANY) for word in words) and (
-        not regions or any(level[0] in regions for level in levels)
-    )
+    named = [word for word in words if word.startswith(_STEMS)]
+    regions = {region for word in named for stem, region in _REGIONS.items() if word.startswith(stem)}
+    return not any(map(_tells_many, words)) and (not regions or any(level[0] in regions for level in levels))
+
+
+@lru_cache(maxsize=8192)
+def _tells_many(word: str) -> bool:
+    return word.startswith(_MANY)

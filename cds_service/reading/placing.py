@@ -1,10 +1,8 @@
 """Gives each mention its levels: those named nearest to it, the topic of the sentence, or those of the list head."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from itertools import repeat
-from typing import Final
+from typing import Final, final
 
 from cds_service.domain.vocabulary import FindingId, Status
 from cds_service.knowledge.findings import load_grammar
@@ -25,7 +23,9 @@ _TOPIC_OPENING: Final = 5
 _CONTRASTING: Final = frozenset(
     {"while", "whereas", "jedoch", "aber", "allerdings", "hingegen", "but", "however", "dar", "insa"}
 )
-_GAP_COST: Final = {Gap.SOFT: 0, Gap.COMMA: 3, Gap.CLAUSE: 8, Gap.STOP: 20}
+_CONTRASTS_COUNT: Final = dict.fromkeys(_CONTRASTING, 1)
+# by the grade of the gap
+_GAP_COST: Final = (0, 3, 8, 20)
 _CLAUSE_REACH: Final = 12
 _NEXT_CLAUSE: Final = 9
 _END_REACH: Final = 4
@@ -223,13 +223,16 @@ def _adjoins(words: Words, group: LevelGroup, anchor: tuple[int, int]) -> bool:
     return 0 < high - low <= 2 and all(words.gaps[n] == Gap.SOFT for n in range(low + 1, high + 1))  # noqa: PLR2004
 
 
-@dataclass(frozen=True, slots=True)
+@final
 class Named:
-    """What a sentence names: its levels, anatomy and findings."""
+    """What a sentence names: its levels, anatomy and findings. Nobody changes it once it is made."""
 
-    groups: Sequence[LevelGroup]
-    anatomy: Sequence[Hit]
-    mentions: Sequence[Mention]
+    __slots__ = ("anatomy", "groups", "mentions")
+
+    def __init__(self, groups: list[LevelGroup], anatomy: list[Hit], mentions: list[Mention]) -> None:
+        self.groups = groups
+        self.anatomy = anatomy
+        self.mentions = mentions
 
 
 def fitting(
@@ -357,13 +360,15 @@ def _cost(words: Words, mention: Mention, group: LevelGroup, bounds: tuple[int, 
         low, high = mention.last, group.first
     if high - low > _ALONE_FARTHEST * 2:
         return _TOPIC_DISTANCE * 2 if _is_topic(words, group, bounds) else _FARTHEST + 1
-    if group.first > mention.last and not _CONTRASTING.isdisjoint(words.words[low + 1 : high + 1]):
+    contrasts = words.running("contrasts", _CONTRASTS_COUNT)
+    if group.first > mention.last and contrasts[high] != contrasts[low]:
         # "no herniation, but degeneration of L5-S1": what follows the contrast has a place of its own
         return _ALONE_FARTHEST + 1
-    cost = high - low - 1 + sum(map(_GAP_COST.__getitem__, words.gaps[low + 1 : high + 1]))
+    gaps, costs = words.running_gaps("gap costs", _GAP_COST), words.running("costs", _WORD_COST)
+    cost = high - low - 1 + gaps[high] - gaps[low]
     if high == group.first and "(" in words.signs[high]:
         cost -= _GAP_COST[words.gaps[high]]
-    cost = max(cost + sum(map(_WORD_COST.get, words.words[low + 1 : high], repeat(0))), 0)
+    cost = max(cost + costs[high - 1] - costs[low], 0)
     if _is_topic(words, group, bounds):
         headed = group.last + 1 < bounds[1] and ":" in words.between(group.last + 1)
         return min(cost, _HEAD_DISTANCE if headed else _TOPIC_DISTANCE)

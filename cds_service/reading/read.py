@@ -2,31 +2,27 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
 
-from cds_service.domain.facts import Reading, ReportText, Span, StatedFact, TextFinding
-from cds_service.domain.vocabulary import BodyRegion, FindingId, Language, Section, Status
+from cds_service.domain.facts import Reading, ReportText, StatedFact, TextFinding
+from cds_service.domain.vocabulary import BodyRegion, Language, Section
 from cds_service.knowledge.findings import FindingsKnowledge, LanguageKnowledge, load_grammar
-from cds_service.reading.assertion import Assertion, assertion, live_cues
 from cds_service.reading.borrowed import is_borrowed
 from cds_service.reading.compiled import CompiledLanguages
 from cds_service.reading.conflicts import settle
-from cds_service.reading.details import millimetres_of, percent_of, qualifiers_of, trend_of, with_change
-from cds_service.reading.ellipsis import aged_in_brackets, elided, parted
+from cds_service.reading.described import Prepared, described
+from cds_service.reading.details import with_change
 from cds_service.reading.examination import examination
-from cds_service.reading.history import in_history, with_former
+from cds_service.reading.history import with_former
 from cds_service.reading.language import Evidence, LanguageDetector, Part, declared
-from cds_service.reading.levels import LevelGroup
-from cds_service.reading.lexicon import OTHER, Hit, Hits, Lexicon, anatomy_of
+from cds_service.reading.lexicon import OTHER, Hits, Lexicon, anatomy_of
 from cds_service.reading.marrow_or_cord import resolve
-from cds_service.reading.mentions import Mention, Surroundings, anatomy_names
+from cds_service.reading.mentions import Surroundings, anatomy_names
 from cds_service.reading.one_place import placed
 from cds_service.reading.outside import extraspinal, is_spinal
-from cds_service.reading.placing import Named, fitting, has_own_place, has_segment, levels_of, topic_of
+from cds_service.reading.placing import topic_of
 from cds_service.reading.reference import inherited_levels
 from cds_service.reading.refine import refine
-from cds_service.reading.regions import is_of_next
 from cds_service.reading.sections import by_content
 from cds_service.reading.sentences import Sentence, split
 from cds_service.reading.stated import Conditions, onset_days
@@ -36,39 +32,8 @@ from cds_service.reading.wrapping import unwrapped
 
 _STATING: Final = frozenset({Section.FINDINGS, Section.IMPRESSION, Section.ADDENDUM, Section.BODY})
 _NOT_SPINE: Final = frozenset({BodyRegion.OTHER, BodyRegion.PELVIS})
-# a conclusion holds for the report, not for the level the sentence before happened to end with
-_CONCLUSIONS: Final = frozenset(
-    {
-        FindingId.INFECTION_STATED, FindingId.MALIGNANCY_STATED, FindingId.METASTASIS, FindingId.TUMOR,
-        FindingId.SPONDYLOARTHRITIS_STATED, FindingId.SAPHO_STATED, FindingId.OSTEOPOROSIS, FindingId.DEFORMITY,
-        FindingId.DEGENERATIVE_CHANGE,
-    }
-)  # fmt: skip
-# a denial of these speaks of all that was examined
-_DENIED_AT_LARGE: Final = frozenset(
-    {
-        FindingId.FRACTURE, FindingId.SPINAL_HEMATOMA, FindingId.ABSCESS_EPIDURAL, FindingId.ABSCESS_PARASPINAL,
-        FindingId.EDEMA, FindingId.SPONDYLOLISTHESIS, FindingId.LYSIS, FindingId.MARROW_SIGNAL,
-        FindingId.SOFT_MASS, FindingId.HEIGHT_LOSS,
-    }
-)  # fmt: skip
-# these belong to a segment: denied after a sentence about one vertebra, they are denied of the spine
-_OF_SEGMENTS: Final = frozenset(
-    {FindingId.CANAL_STENOSIS, FindingId.FORAMINAL_STENOSIS, FindingId.DISC_HERNIATION, FindingId.DISC_BULGE}
-)
 # words of a sentence about how the examination was done
 _ACQUIRED: Final = tuple(load_grammar().sentences["acquired"])
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """One text with everything found in it."""
-
-    words: Words
-    hits: Hits
-    sentences: list[Sentence]
-    index: int
-    original: str
 
 
 class _Allowance:
@@ -178,13 +143,13 @@ class Reader:
         )
 
     @staticmethod
-    def _prepare(words: Words, number: int, original: str, lexicon: Lexicon) -> _Prepared:
+    def _prepare(words: Words, number: int, original: str, lexicon: Lexicon) -> Prepared:
         hits = lexicon.find(words)
         parts = with_former(by_content(split(words, lexicon, hits), words, hits), words)
-        return _Prepared(words, hits, parts, number, original)
+        return Prepared(words, hits, parts, number, original)
 
     @staticmethod
-    def _hits_of_technique(title: str, lexicon: Lexicon, prepared: Sequence[_Prepared]) -> list[Hits]:
+    def _hits_of_technique(title: str, lexicon: Lexicon, prepared: Sequence[Prepared]) -> list[Hits]:
         """Return the hits of title and texts: "MRT LWS mit KM" is often said in the title only."""
         of_texts = [text.hits for text in prepared]
         return [lexicon.find(cut(title)), *of_texts] if title else of_texts
@@ -203,7 +168,7 @@ class Reader:
         return evidence[longest].against(tagged) or tagged
 
     def _findings(
-        self, text: _Prepared, language: Language, time: _Allowance, *, spinal: bool | None
+        self, text: Prepared, language: Language, time: _Allowance, *, spinal: bool | None
     ) -> list[TextFinding]:
         known = self._compiled[language]
         found: list[TextFinding] = []
@@ -232,7 +197,7 @@ class Reader:
                 mentions += extraspinal(here, known.lexicon)
                 if mentions:
                     inherited = inherited_levels(text.words, sentence, topic, last_levels)
-                    found += _described(text, sentence, mentions, here, inherited, language)
+                    found += described(text, sentence, mentions, here, inherited, language)
             if here.levels:
                 topic = topic_of(text.words, here.levels, (sentence.first, sentence.end))
                 last_levels = next((g.levels for g in reversed(here.levels) if not g.root), last_levels)
@@ -241,120 +206,7 @@ class Reader:
         return placed(with_change(text.words, text.sentences, text.hits.trend, found), stating, text.words)
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """One sentence with what was found in it; ``groups`` are the levels that its findings may take."""
-
-    text: _Prepared
-    sentence: Sentence
-    mentions: Sequence[Mention]
-    here: Hits
-    groups: Sequence[LevelGroup]
-    inherited: tuple[str, ...]
-    language: Language
-
-    @property
-    def bounds(self) -> tuple[int, int]:
-        return self.sentence.first, self.sentence.end
-
-    def levels(self, mention: Mention, status: Status, found: Sequence[TextFinding]) -> tuple[str, ...]:
-        """Return the levels of a finding: its own, else those of the head of the list or of the sentence before."""
-        words = self.text.words
-        levels = levels_of(words, mention, self.groups, self.mentions, self.bounds)
-        again = status is Status.ABSENT and (
-            any(f.finding is mention.finding and f.status is not Status.ABSENT and f.levels == levels for f in found)
-            or is_of_next(words, mention, self.groups, self.mentions)
-        )
-        if again and levels and not has_own_place(words, mention, self.groups, self.bounds):
-            levels = ()
-        if not levels:
-            own_place = _has_levels(self.here) or mention.finding in _CONCLUSIONS
-            at_large = status is Status.ABSENT and (
-                mention.finding in _DENIED_AT_LARGE
-                or (mention.finding in _OF_SEGMENTS and not has_segment(self.sentence.head or self.inherited))
-            )
-            levels = () if at_large else self.sentence.head if own_place else self.inherited
-        levels = fitting(words, mention, levels, Named(self.groups, self.here.anatomy, self.mentions), self.bounds)
-        # the whole skeleton is porotic, not the vertebra that broke
-        return levels if is_spinal(mention.finding) and mention.finding is not FindingId.OSTEOPOROSIS else ()
-
-    def finding(
-        self, mention: Mention, said: Assertion, levels: tuple[str, ...], denials: Sequence[Hit]
-    ) -> TextFinding:
-        """Return one finding with status, levels and everything around it."""
-        words, sentence = self.text.words, self.sentence
-        span = Span(words.starts[sentence.first], words.ends[sentence.end - 1])
-        return TextFinding(
-            finding=mention.finding,
-            status=said.status,
-            certainty=said.certainty,
-            levels=levels,
-            span=Span(words.starts[mention.from_], words.ends[mention.to]),
-            sentence_span=span,
-            sentence=self.text.original[span.start : span.end],
-            section=Section.BODY if sentence.told else sentence.section,
-            language=self.language,
-            cue=_cue_text(self.text, said.cue),
-            trend=trend_of(words, mention, self.here.trend),
-            qualifiers=qualifiers_of(words, mention, self.here.qualifier, denials),
-            percent=percent_of(words, mention, self.bounds),
-            millimetres=millimetres_of(words, mention, self.bounds),
-            text_index=self.text.index,
-        )
-
-
-def _described(
-    text: _Prepared,
-    sentence: Sentence,
-    mentions: Sequence[Mention],
-    here: Hits,
-    inherited: tuple[str, ...],
-    language: Language,
-) -> list[TextFinding]:
-    """Return the findings of a sentence with status, levels and everything around them."""
-    cues = live_cues(here.cue)
-    gap = elided(text.words, (sentence.first, sentence.end), here.levels)
-    groups = [group for group in here.levels if gap is None or group is not gap.group]
-    if gap is not None:
-        cues = [cue for cue in cues if not gap.first <= cue.hit.first <= gap.group.last]
-    denials = [cue.hit for cue in cues if cue.kind == "negated" and cue.forward]
-    old = aged_in_brackets(text.words, groups, cues)
-    told = _Said(text, sentence, mentions, here, groups, inherited, language)
-    found: list[TextFinding] = []
-    denied: tuple[int, TextFinding] | None = None
-    for mention in mentions:
-        said = assertion(text.words, told.bounds, mention, cues, sentence.section, asked=sentence.asked)
-        if said.status is Status.ABSENT and _denies_cause_only(mention, mentions):
-            continue
-        levels = told.levels(mention, said.status, found)
-        kept = in_history(sentence, mention.finding, said, levels)
-        if kept is None:
-            continue
-        found += (told.finding(mention, *half, denials) for half in parted(mention.finding, kept, levels, old))
-        if gap is not None and mention.last < gap.first and (denied is None or mention.last >= denied[0]):
-            denied = (mention.last, replace(found[-1], status=Status.ABSENT, levels=gap.group.levels))
-    if denied is not None:
-        found.append(denied[1])
-    return found
-
-
-def _denies_cause_only(mention: Mention, mentions: Sequence[Mention]) -> bool:
-    """Tell the fracture in "no pathological fracture": the cause is denied, not the fracture."""
-    return mention.finding is FindingId.FRACTURE and any(
-        m.finding is FindingId.MALIGNANCY_STATED and m.first <= mention.first and mention.last <= m.last
-        for m in mentions
-    )
-
-
-def _has_levels(here: Hits) -> bool:
-    return any(not group.root for group in here.levels)
-
-
-def _cue_text(text: _Prepared, hit: Hit | None) -> str | None:
-    return text.original[text.words.starts[hit.first] : text.words.ends[hit.last]] if hit else None
-
-
-def _names_spine(text: _Prepared, unspecific: frozenset[str], *, spinal: bool | None) -> bool:
+def _names_spine(text: Prepared, unspecific: frozenset[str], *, spinal: bool | None) -> bool:
     """Tell whether a text describes the spine: what is only asked for, or not examined, is not described."""
     aside = {OTHER, "sacrum", "soft_tissue"} | unspecific
     named = sorted(
@@ -374,7 +226,7 @@ def _tells_examination(words: Words, sentence: Sentence) -> bool:
     return any(word.startswith(_ACQUIRED) for word in words.words[sentence.first : sentence.end])
 
 
-def _is_spinal(title: str, prepared: Sequence[_Prepared], unspecific: frozenset[str]) -> bool | None:
+def _is_spinal(title: str, prepared: Sequence[Prepared], unspecific: frozenset[str]) -> bool | None:
     """Tell whether a report is about the spine: by its examination, else by the anatomy it speaks of most."""
     text = next((p.words.text for p in prepared), "")
     _, region = examination(title, text)

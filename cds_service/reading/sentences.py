@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Self
 
 from cds_service.domain.vocabulary import Section
@@ -73,7 +73,7 @@ class Sentence:
     """The words ``[first, end)`` of one sentence. ``head`` holds the levels of a list head above it ("L4/5: ...").
 
     ``line`` counts lines of the text, ``continued`` marks a part after a semicolon, ``told`` history under no heading,
-    ``former`` what stands in a list of former diseases.
+    ``former`` what stands in a list of former diseases. It is filled in while the text is split and then left alone.
     """
 
     first: int
@@ -152,7 +152,7 @@ def split(words: Words, lexicon: Lexicon, hits: Hits) -> list[Sentence]:
         # "pain, ?sacroiliitis" asks for the word behind the mark
         asked = "?" in (after[:-1] if end < len(words) and _queried(words, end) else after)
         asked = asked or any(_queried(words, index) for index in range(first, end))
-        sentences.append(Sentence(first, end, body, (), continued, line, False, asked))  # noqa: FBT003 - many are made
+        sentences.append(Sentence(first, end, body, continued=continued, line=line, asked=asked))
     return _with_heads(_with_sections(sentences, words, lexicon, hits), words, hits)
 
 
@@ -286,8 +286,9 @@ def _with_sections(sentences: list[Sentence], words: Words, lexicon: Lexicon, hi
         if rivals and heading is None and ((one_line and "\n" in words.between(first)) or _blank_line(words, first)):
             rivals, section = False, Section.BODY
         if first < sentence.end:
-            asked = sentence.asked or rivals
-            found.append(replace(sentence, first=first, section=section, heading=heading is not None, asked=asked))
+            sentence.first, sentence.section = first, section
+            sentence.heading, sentence.asked = heading is not None, sentence.asked or rivals
+            found.append(sentence)
     return found
 
 
@@ -347,7 +348,6 @@ def _starts_line(words: Words, index: int) -> bool:
 
 def _with_heads(sentences: list[Sentence], words: Words, hits: Hits) -> list[Sentence]:
     """Give the sentences under "L4/5:" the levels of that head, until the next head, section or blank line."""
-    found: list[Sentence] = []
     head: tuple[str, ...] = ()
     groups = {group.first: group for group in hits.levels if not group.root}
     # an examination of one level heads what follows it as well
@@ -359,8 +359,8 @@ def _with_heads(sentences: list[Sentence], words: Words, hits: Hits) -> list[Sen
         section = sentence.section
         here = _head(sentence, words, groups) or titled.get(sentence.first - 1 if sentence.heading else -1, ())
         head = here or (() if _leaves_head(sentence, words) else head)
-        found.append(replace(sentence, head=head) if head else sentence)
-    return found
+        sentence.head = head
+    return sentences
 
 
 def _leaves_head(sentence: Sentence, words: Words) -> bool:

@@ -2,14 +2,20 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import Final, final
 
 from cds_service.knowledge.findings import load_grammar
 
 _WORD: Final = re.compile(r"([^\W_]+(?:[\u00ad\u0300-\u036f]+[^\W_]*)*)")
+# the same for texts with no other letters than these, which takes half the time
+_ASCII_WORD: Final = re.compile(r"([0-9A-Za-z]+)")
+_LATIN: Final = "".join(chr(code) for code in range(0x250) if chr(code).isalnum())
+_LATIN_WORD: Final = re.compile(f"([{_LATIN}]+)")
+# the soft hyphen, and all beyond Latin letters but the usual dashes, quotation marks and bullets
+_BEYOND_LATIN: Final = re.compile(r"[^\x00-\xac\xae-\u024f\u2010-\u203a]")
 _HYPHEN_AT_LINE_END: Final = re.compile(r"[-\u2010\u00ad][^\S\n]*\n")
 # Longer "words" are encoded data or an attack; only their beginning is looked at, which keeps matching linear.
 _LONGEST_WORD: Final = 60
@@ -37,10 +43,11 @@ class Words:
     """Folded words of a text with their original ``[start, end)``; ``gaps[i]`` is what stands before word ``i``.
 
     ``signs`` are the original characters before each word, back to the word before it, and those after the last.
-    Nothing changes the words of a text once they are cut.
+    Nothing changes the words of a text once they are cut; ``sums`` are running sums over them, kept for those who
+    measure distances.
     """
 
-    __slots__ = ("ends", "gaps", "signs", "starts", "text", "words")
+    __slots__ = ("ends", "gaps", "signs", "starts", "sums", "text", "words")
 
     def __init__(
         self,
@@ -57,6 +64,7 @@ class Words:
         self.ends = ends
         self.gaps = gaps
         self.signs = signs
+        self.sums: dict[str, list[int]] = {}
 
     def __len__(self) -> int:
         """Return the number of words."""
@@ -65,6 +73,20 @@ class Words:
     def reworded(self, words: tuple[str, ...]) -> "Words":
         """Return the same places with other words at them."""
         return Words(self.text, words, self.starts, self.ends, self.gaps, self.signs)
+
+    def running(self, name: str, costs: Mapping[str, int]) -> list[int]:
+        """Return for each word what it and all words before it cost; worked out once for each ``name`` of a cost."""
+        known = self.sums.get(name)
+        if known is None:
+            known = self.sums[name] = list(accumulate(map(costs.get, self.words, repeat(0))))
+        return known
+
+    def running_gaps(self, name: str, costs: tuple[int, int, int, int]) -> list[int]:
+        """Return for each word what the gaps before it and before all words before it cost."""
+        known = self.sums.get(name)
+        if known is None:
+            known = self.sums[name] = list(accumulate(map(costs.__getitem__, self.gaps)))
+        return known
 
     def between(self, index: int) -> str:
         """Return the original characters before word ``index``, back to the word before it; at the end, the rest."""
@@ -88,17 +110,21 @@ def fold(word: str) -> str:
 
 def cut(text: str) -> Words:
     """Cut a text of any length into words in one pass; a word broken by a hyphen at a line end is joined again."""
-    pieces = _WORD.split(text)
+    if text.isascii():
+        pieces = _ASCII_WORD.split(text)
+    else:
+        pieces = (_WORD if _BEYOND_LATIN.search(text) else _LATIN_WORD).split(text)
     bounds = list(accumulate(map(len, pieces)))
     between, raw, starts, ends = pieces[:-1:2], pieces[1::2], bounds[:-1:2], bounds[1::2]
-    if _HYPHEN_AT_LINE_END.search(text):
+    if "\n" in text and _HYPHEN_AT_LINE_END.search(text):
         between, raw, starts, ends = _joined(text, between, raw, starts, ends)
     words = tuple(map(fold, raw))
-    gaps = [
-        Gap.SOFT if sign == " " else _gap(sign, before, after)
-        for sign, before, after in zip(between, ("", *words), raw, strict=False)
-    ]
-    return Words(text, words, tuple(starts), tuple(ends), tuple(gaps), (*between, pieces[-1]))
+    gaps: list[int] = []
+    for index, sign in enumerate(between):
+        known = 0 if sign == " " else _SIGNS.get(sign, -1)
+        gaps.append(known if known >= 0 else _gap(sign, words[index - 1] if index else "", raw[index]))
+    between.append(pieces[-1])
+    return Words(text, words, tuple(starts), tuple(ends), tuple(gaps), tuple(between))
 
 
 def _joined(
@@ -133,9 +159,6 @@ def _is_line_hyphen(between: str, before: str, after: str) -> bool:
 
 def _gap(between: str, before: str, after: str) -> int:
     """Grade what stands between two words; full stops inside abbreviations and decimals separate nothing."""
-    known = _SIGNS.get(between)
-    if known is not None:
-        return known
     if "." not in between or "!" in between or "?" in between or between.count("\n") > 1:
         return _graded(between)
     inside = between == "." and (before[-1:].isdigit() == after[0].isdigit() or len(before) <= _ABBREVIATION)
@@ -154,6 +177,6 @@ def _graded(between: str) -> int:
 
 
 # the signs between most words, graded once
-_SIGNS: Final = {
+_SIGNS: Final[dict[str, int]] = {
     sign: _graded(sign) for sign in ("", " ", ", ", "-", "/", "\n", " (", ") ", ": ", "; ", " - ", " – ", ",", "), ")
 }

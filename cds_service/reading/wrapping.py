@@ -22,7 +22,8 @@ def unwrapped(text: str) -> str:
     A line was wrapped when the first word of the next line would not have fitted any more. Words that a hyphen
     breaks at a line end keep the line end, by which they are joined again.
     """
-    text = _PARTED_LEVEL.sub(" ", text)
+    if "WK\n" in text:
+        text = _PARTED_LEVEL.sub(" ", text)
     lines = text.split("\n")
     width = max(map(len, lines))
     if len(lines) <= _FEWEST or not _NARROWEST <= width <= _WIDEST:
