@@ -190,6 +190,7 @@ class LaneState:
     root_symptoms: bool = False
     neuropathic_or_crystal: bool = False
     whole_spine_contrast_done: bool = False
+    mri_just_done: bool = False
     male: bool = False
     age_50_or_more: bool = False
     age_under_50: bool = False

@@ -290,6 +290,13 @@ def _with_time(state: LaneState, context: RuleContext) -> LaneState:
     )
 
 
+def _just_imaged(context: RuleContext) -> bool:
+    """A recent MRI that a repeat would only double: not native, and not without fat-saturated images of edema."""
+    technique, days = context.technique, context.days_since(context.mri_day)
+    recent = days is not None and days <= context.thresholds.mri_duplicate_days.span.days
+    return recent and technique.contrast is not False and technique.stir_or_fat_saturated is not False
+
+
 def _with_study(state: LaneState, context: RuleContext) -> LaneState:
     age, limits, technique = context.age, context.thresholds, context.technique
     pregnancy = context.facts.pregnancy.pregnant or bool(context.having(ConditionGroup.PREGNANCY))
@@ -300,6 +307,7 @@ def _with_study(state: LaneState, context: RuleContext) -> LaneState:
         edema_present=bool(context.edema),
         edema_on_plain_t2_only=bool(by_t2) or (bool(context.edema) and technique.stir_or_fat_saturated is False),
         whole_spine_contrast_done=context.lead.region is BodyRegion.WHOLE_SPINE and technique.contrast is True,
+        mri_just_done=_just_imaged(context),
         male=context.facts.demographics.sex is Sex.MALE,
         age_50_or_more=age is not None and age >= limits.malignancy_clinical_age.value,
         age_under_50=age is not None and age < limits.fragility_under_age.value,

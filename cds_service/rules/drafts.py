@@ -323,11 +323,13 @@ def _plan(state: LaneState, _indicator: Indicator) -> Drafts:
 
 
 def _re_evaluation(state: LaneState, indicator: Indicator) -> Drafts:
+    """Markers now. Right after an MRI the patient is reviewed first; native or older ones are completed."""
     priority = Priority.URGENT if indicator is Indicator.WARNING else Priority.ROUTINE
+    next_step = DraftKind.FOLLOW_UP_VISIT if state.mri_just_done else _follow_up_mri(state)
     return (
         LaneDraft(DraftKind.CRP, priority),
         LaneDraft(DraftKind.ESR, priority),
-        LaneDraft(_follow_up_mri(state), priority, note="dwi"),
+        LaneDraft(next_step, priority, note="" if state.mri_just_done else "dwi"),
     )
 
 

@@ -145,6 +145,10 @@ def _plan_lines(state: LaneState) -> tuple[str, ...]:
     return (*(("long-history",) if long_history else ()), *lines)
 
 
+def _re_evaluation_lines(state: LaneState) -> tuple[str, ...]:
+    return ("mri-just-done",) if state.mri_just_done else ()
+
+
 _LINES: Mapping[str, tuple[Callable[[LaneState], tuple[str, ...]], ...]] = MappingProxyType(
     {
         "C01": (_neurology_lines,),
@@ -163,6 +167,7 @@ _LINES: Mapping[str, tuple[Callable[[LaneState], tuple[str, ...]], ...]] = Mappi
         "C31-S": (_pregnancy_lines,),
         "C32": (_pregnancy_lines,),
         "C80": (_plan_lines,),
+        "C81": (_re_evaluation_lines,),
     }
 )
 

@@ -133,6 +133,7 @@ ORDERS: list[tuple[str, dict[str, Any], str]] = [
     ("C80", {}, "follow_up_visit mri_follow_up conservative_care_plan"),
     ("C80", PREGNANT, "follow_up_visit mri_follow_up_native conservative_care_plan"),
     ("C81", {}, "crp esr mri_follow_up"),
+    ("C81", {"mri_just_done": True}, "crp esr follow_up_visit"),
     ("C82", {}, ""),
     ("C83", {}, ""),
     ("C90", {}, "radiology_clarification_task"),
