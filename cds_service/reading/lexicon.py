@@ -143,6 +143,10 @@ class Lexicon:
         # nor does what takes a tracer up take contrast up; a root "nicht mehr komprimiert" is not compressed
         traced = _covered_words(hits.process, "tracer", single=True)
         freed = _freed(words, hits.process)
+        if injected := _covered_words(hits.process, "injected"):
+            # where an injection has gone grows nothing
+            grown = FindingId.SOFT_MASS.value
+            hits.literal = [hit for hit in hits.literal if not (hit.name == grown and hit.last in injected)]
         if diseases:
             # the arthritis of "rheumatoid arthritis" is no wear
             worn = FindingId.DEGENERATIVE_CHANGE.value

@@ -45,7 +45,7 @@ _SWALLOWED: Final = frozenset({"collapse"})
 _USED_UP: Final = frozenset({"narrow", "stenosis", "compress", "contact", "mass", "tissue", "inflamed", "lesion"})
 # adjectives that belong to the finding named after them, with how far they reach
 _FINDINGS: Final = {finding.value: finding for finding in FindingId}
-_GENERIC: Final = {FindingId.DEGENERATIVE_CHANGE: 2, FindingId.OSTEOPOROSIS: 3}
+_GENERIC: Final = {FindingId.DEGENERATIVE_CHANGE: 2}
 
 
 @final
@@ -341,7 +341,6 @@ def _without_generic(words: Words, mentions: Sequence[Mention]) -> list[Mention]
         reach = _GENERIC.get(mention.finding, 0)
         named = reach > 0 and any(
             other.finding is not mention.finding
-            and (mention.finding is not FindingId.OSTEOPOROSIS or _is_fragile(words, mention, other))
             and other.from_ <= mention.last + reach
             and other.to >= mention.last
             and (other.from_ <= mention.first or mention.first == mention.last or other.first <= mention.last)
@@ -362,11 +361,6 @@ def _is_degenerative_adjective(words: Words, mention: Mention, mentions: Sequenc
         and words.words[mention.first].startswith("degenerativ")
         and any(other.last + 1 == mention.first for other in mentions)
     )
-
-
-def _is_fragile(words: Words, mention: Mention, other: Mention) -> bool:
-    """Tell the adjective of "osteoporotic fracture", which says what kind of fracture it is."""
-    return other.finding is FindingId.FRACTURE and words.words[mention.first].startswith("osteoporoti")
 
 
 def _distinct(mentions: Iterable[Mention]) -> list[Mention]:

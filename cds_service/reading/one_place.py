@@ -17,9 +17,18 @@ _STANDING: Final = frozenset({Status.PRESENT, Status.POSSIBLE})
 _OF_THE_LESION: Final = frozenset(
     {
         FindingId.METASTASIS, FindingId.TUMOR, FindingId.INFECTION_STATED, FindingId.SPINAL_HEMATOMA,
-        FindingId.ABSCESS_EPIDURAL, FindingId.CORD, FindingId.CAUDA, FindingId.RETROPULSION,
+        FindingId.ABSCESS_EPIDURAL, FindingId.CORD, FindingId.CAUDA, FindingId.RETROPULSION, FindingId.CORD_SIGNAL,
+        FindingId.ENDPLATE_EROSION, FindingId.SCHMORL,
     }
 )  # fmt: skip
+# what belongs to a disc takes the place of a segment only
+_OF_THE_SEGMENT = frozenset(
+    {
+        FindingId.DISC_HERNIATION, FindingId.DISC_DEGENERATION, FindingId.ENDPLATE_DEGENERATION, FindingId.MODIC1,
+        FindingId.ROOT,
+    }
+)  # fmt: skip
+_PLURAL = ("discs", "disks", "levels", "bandscheiben", "discuri", "multilevel", "multisegment", "multietaj")
 # what a text that tells of many places may mean anywhere
 _SPREADING: Final = frozenset({FindingId.METASTASIS, FindingId.TUMOR})
 _BROKEN: Final = frozenset({FindingId.FRACTURE, FindingId.HEIGHT_LOSS})
@@ -59,7 +68,7 @@ def placed(findings: Sequence[TextFinding], described: Sequence[Hits], words: Wo
             # "fracture of L1 ... without retropulsion", "... and stenosis of the canal"
             found.append(replace(finding, levels=broken))
             continue
-        if finding.levels or finding.status not in _STANDING or finding.finding not in _OF_THE_LESION:
+        if finding.levels or finding.status not in _STANDING or not _is_of_place(finding, place):
             found.append(finding)
             continue
         levels = broken if finding.finding is FindingId.RETROPULSION and len(broken) == 1 else place
@@ -77,6 +86,14 @@ def _only(named: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     bodies = {part for levels in groups for level in levels for part in level.split("-")}
     segments = {levels[0] for levels in groups if len(levels) == 1 and "-" in levels[0]}
     return (segments.pop(),) if len(bodies) == 2 and len(segments) == 1 else ()  # noqa: PLR2004
+
+
+def _is_of_place(finding: TextFinding, place: tuple[str, ...]) -> bool:
+    """Tell what belongs to the one lesion of a text, a disc only where that is a segment."""
+    if finding.finding in _OF_THE_SEGMENT:
+        segment = len(place) == 1 and "-" in place[0]
+        return segment and not any(word.startswith(_PLURAL) for word in cut(finding.sentence).words)
+    return finding.finding in _OF_THE_LESION
 
 
 def _is_narrow(finding: TextFinding) -> bool:
