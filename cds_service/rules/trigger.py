@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from cds_service.domain.assessment import Cause, FindingCause, Pathway
-from cds_service.domain.vocabulary import ConditionGroup, FindingId, Qualifier
+from cds_service.domain.vocabulary import Certainty, ConditionGroup, FindingId, Qualifier
 from cds_service.rules.context import EDEMA, RuleContext, has, items, without
 from cds_service.rules.fracture import fresh_fractures
 from cds_service.rules.infection import ABSCESSES
@@ -145,10 +145,24 @@ def contradiction(context: RuleContext) -> Outcome:
 
 @rule("TRG-COMPRESSION", _READING, TRIGGER, "R-NG234", "R-GIRFT2023")
 def compression(context: RuleContext) -> Outcome:
-    """Cord or cauda equina is compressed by other than degeneration."""
+    """Cord or cauda equina is compressed by other than chronic degeneration."""
     sac = without(context.stated(FindingId.CAUDA_MILD), Qualifier.WITHOUT_COMPRESSION, Qualifier.CONTACT_ONLY)
-    found = [f for f in (*compressions(context), *sac) if not by_degeneration(context, f)]
-    return when(YES, found, "a compression", "no compression except by degeneration")
+    found = [
+        f for f in (*compressions(context), *sac) if not by_degeneration(context, f) or _severe_by_disc(context, f)
+    ]
+    return when(YES, found, "a compression", "no compression except by chronic degeneration")
+
+
+def _severe_by_disc(context: RuleContext, compression: FindingCause) -> bool:
+    """Tell a herniation that severely compresses cord or cauda: only *chronic* degeneration is left out."""
+    discs = context.stated(FindingId.DISC_HERNIATION)
+    finding = compression.finding
+    return (
+        finding.finding in {FindingId.CORD, FindingId.CAUDA}
+        and finding.certainty is Certainty.CERTAIN
+        and has(compression, Qualifier.SEVERE)
+        and any(touches(d.finding.levels, finding.levels) or not d.finding.levels for d in discs)
+    )
 
 
 @rule("TRG-STENOSIS-DEFICIT", _READING, TRIGGER, "R-GIRFT2023")
