@@ -182,6 +182,20 @@ def test_chart_facts_stand_with_date_and_source(make: Any) -> None:
         assert f"{item}\n" in text
 
 
+def test_the_emergency_card_leaves_oncology_out_when_asked(make: Any) -> None:
+    assert any("metastatic cord compression service" in line for line in lines(make, "C01"))
+    assert not any("cancer" in line for line in lines(make, "C01", drop_lines=("oncology",)))
+
+
+@pytest.mark.parametrize("card_id", ["C20", "C21", "C24"])
+def test_tumour_cards_show_the_results_that_bear_on_tumours(make: Any, card_id: str) -> None:
+    known = (make.lab(Analyte.CALCIUM, 2.8, "mmol/L"), make.lab(Analyte.PSA, 41.0, "ng/mL"))
+    shown = detail(make, text_id=card_id, lane=Lane.MALIGNANCY, causes=(make.finding(),), labs=known)
+    assert all(row in shown for row in ("| Calcium | 2.8 ", "| PSA | 41 "))
+    other = detail(make, text_id="C11", causes=(make.finding(),), labs=known)
+    assert not any(row in other for row in ("| Calcium | 2.8 ", "| PSA | 41 "))
+
+
 def test_labs_show_value_as_reported_reference_date_and_age(make: Any) -> None:
     causes = (
         make.lab(Analyte.WBC, 12.5, "10*9/L", lower_normal=4.0, upper_normal=10.0, status="preliminary"),

@@ -3,12 +3,13 @@
 import base64
 import io
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from pypdf import PdfWriter
 
-from cds_service.domain.facts import GapCode
+from cds_service.domain.facts import GapCode, PatientFacts
 from cds_service.fhir.attachments import MOST_BYTES, attachment_text, html_text
 from cds_service.fhir.node import Intake, Node
 from cds_service.fhir.text import report_texts
@@ -337,3 +338,20 @@ def test_the_document_parser_tells_no_log_what_the_document_says(
     broken = pdf("Marrow oedema").replace(b"/Type /Page /Parent", b"/Type /Page Mrs Miller /Parent")
     read(intake, contentType="application/pdf", data=base64.b64encode(broken).decode())
     assert [record.getMessage() for record in caplog.records] == []
+
+
+def test_pdf_document_from_outside_is_read_as_the_report(extract: Callable[..., PatientFacts]) -> None:
+    data = base64.b64encode(pdf("MRI of the lumbar spine. Marrow edema of L3.", "No abscess.")).decode()
+    document = {
+        "resourceType": "DocumentReference",
+        "id": "d",
+        "status": "current",
+        "subject": {"reference": "Patient/p1"},
+        "description": "Outside MRI lumbar spine",
+        "date": "2026-03-20T08:00:00Z",
+        "content": [{"attachment": {"contentType": "application/pdf", "data": data}}],
+    }
+    (report,) = extract(document).reports
+    assert report.provenance.reference == "DocumentReference/d"
+    text = " ".join(part.text for part in report.texts)
+    assert text.index("Marrow edema of L3.") < text.index("No abscess.")

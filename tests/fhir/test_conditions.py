@@ -383,3 +383,9 @@ def test_findings_of_examination_and_history_are_conditions(
     resource: dict[str, Any], groups: set[G], extract: Extract
 ) -> None:
     assert said(extract(resource)) == groups
+
+
+@pytest.mark.parametrize("system", [ICD, GM])
+@pytest.mark.parametrize("code", ["K68.12", "M60.88"])
+def test_a_code_that_nobody_confirmed_says_nothing_alone(extract: Extract, system: str, code: str) -> None:
+    assert said(extract(entry("", (system, code)))) == set()

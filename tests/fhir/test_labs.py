@@ -378,3 +378,9 @@ def test_a_unit_that_no_laboratory_uses_for_the_test_is_not_understood(extract: 
     facts = extract(measured(12, "mmol/L", "1988-5"))
     assert facts.labs == ()
     assert GapCode.UNKNOWN_UNIT in {gap.code for gap in facts.gaps}
+
+
+def test_a_code_that_nobody_confirmed_is_no_result_and_no_sign_of_pregnancy(extract: Extract) -> None:
+    facts = extract(observation("3145-0", valueDateTime="2026-01-10"))
+    assert facts.labs == ()
+    assert not facts.pregnancy.pregnant

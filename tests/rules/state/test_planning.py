@@ -58,6 +58,21 @@ def test_augmentation_card_gives_the_day_of_the_markers(assess: Callable[[Case],
     assert any(isinstance(cause, LabCause) for cause in found.causes)
 
 
+@pytest.mark.parametrize(
+    ("facts", "kept"),
+    [
+        ({"findings": ["F-CORD T8", "F-EDEMA T8"]}, False),
+        ({"findings": ["F-CORD T8", "F-METASTASIS T8"]}, True),
+        ({"findings": ["F-CORD T8", "F-LYSIS T8"]}, True),
+        ({"findings": ["F-CORD T8", "F-EDEMA T8"], "conditions": ["CANCER"]}, True),
+    ],
+)
+def test_the_emergency_card_names_oncology_only_where_a_tumour_is_known_or_seen(
+    assess: Callable[[Case], Assessment], facts: Case, *, kept: bool
+) -> None:
+    assert ("oncology" not in card(assess(facts), "C01").drop_lines) is kept
+
+
 def test_tumour_card_carries_the_least_sins(assess: Callable[[Case], Assessment]) -> None:
     params = card(assess({"findings": ["F-LYSIS T12", "-F-ALIGN"]}), "C21").params
     assert params["sins_min"] == 5
