@@ -120,7 +120,8 @@ class Composer:
         found = [m for hit in standing if (m := self._literal(words, hit, anatomy, around))]
         for hit in process:
             if not _is_used_up(hit, standing):
-                found += self._composed(words, hit, anatomy, process, around)
+                composed = self._composed(words, hit, anatomy, process, around)
+                found += [m for m in composed if not self._swallowed(m, hit, standing, anatomy)]
             elif partners := sharing(words, hit, standing, anatomy, process):
                 found += self._composed(words, hit, partners, process, around)
         return _without_generic(words, _distinct(found))
@@ -143,6 +144,12 @@ class Composer:
             if not any(other.name in swallowers and _holds(other, hit) for other in literal):
                 kept.append(hit)
         return kept
+
+    def _swallowed(self, mention: Mention, hit: Hit, standing: Sequence[Hit], anatomy: Sequence[Hit]) -> bool:
+        """Tell a word in a term of a finding that its own yields to, "disc edema", unless a structure beside has it."""
+        terms = [t for t in standing if t.name in self._lexicon.yields_to[mention.finding] and _holds(t, hit)]
+        used = [a for a in anatomy if (a.first, a.last) in mention.anchors and a.name not in self._lexicon.weak]
+        return any(all(t.first <= a.first and a.last <= t.last for a in used) for t in terms)
 
     def _literal(self, words: Words, hit: Hit, anatomy: Sequence[Hit], around: Surroundings) -> Mention | None:
         finding = _FINDINGS[hit.name]
