@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,6 +17,21 @@ from tests.hapi import server
 REQUIRED = "TESTS_REQUIRE_TOOLS"
 
 
+def skip_or_fail(reason: Exception, *, required: bool) -> NoReturn:
+    """Skip what needs a missing tool; where all tools must be there, its absence is a failure."""
+    if required:
+        pytest.fail(f"{REQUIRED} is set, but {reason}")
+    pytest.skip(str(reason))
+
+
+def _forget_ended_runs() -> None:
+    for path in server.BUILD.glob("run-*"):
+        try:
+            os.kill(int(path.stem.removeprefix("run-")), 0)
+        except ProcessLookupError:
+            path.unlink(missing_ok=True)
+
+
 @pytest.fixture(scope="session")
 def hapi() -> Iterator[str]:
     """Base URL of an R4 server that validates and notifies; other tests write to it too, so name what you write.
@@ -27,21 +43,20 @@ def hapi() -> Iterator[str]:
         return
     worker = "PYTEST_XDIST_WORKER" in os.environ
     owner = os.getppid() if worker else os.getpid()
-    note = server.BUILD / f"run-{owner}"
+    note = server.BUILD / f"run-{owner}.url"
     process = None
     try:
         with server.only_one():
+            _forget_ended_runs()
             url = note.read_text() if note.exists() else ""
             if not (url and server.answers(url)):
                 port = server.free_port()
                 url = server.address(port)
-                process = server.start(port, owner, server.BUILD / f"server-{owner}.log")
+                process = server.start(port, server.BUILD / f"run-{owner}.log", owner)
                 server.ready(process, url)
                 note.write_text(url)
     except server.UnavailableError as reason:
-        if os.environ.get(REQUIRED):
-            pytest.fail(f"{REQUIRED} is set, and {reason}")
-        pytest.skip(str(reason))
+        skip_or_fail(reason, required=bool(os.environ.get(REQUIRED)))
     yield url
     # Another worker may still need it; the server ends by itself with the process that started the workers.
     if process is not None and not worker:

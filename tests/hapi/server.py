@@ -9,11 +9,12 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -56,21 +57,21 @@ def class_path() -> str:
     return f"{BUILD / 'server.jar'}:{(BUILD / 'classpath').read_text().strip()}"
 
 
-def start(port: int, owner: int | None = None, log: Path | None = None) -> subprocess.Popen[bytes]:
-    """Start the server, which ends by itself after process ``owner``; ready when ``ready`` returns."""
-    command = [*JAVA, "-cp", class_path(), "org.marrowcds.hapi.FhirServer", str(port)]
-    command += [] if owner is None else [str(owner)]
-    with (log or BUILD / "server.log").open("wb") as output:
-        # A session of its own: an interrupt from the keyboard first ends the tests, then the server.
-        return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, close_fds=True
-        )
+def start(port: int, log: Path, owner: int) -> int:
+    """Start the server, which ends by itself after process ``owner``, and return its process id."""
+    command = [*JAVA, "-cp", class_path(), "org.marrowcds.hapi.FhirServer", str(port), str(owner)]
+    quiet = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
+    logged = (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    # A session of its own: an interrupt from the keyboard first ends the tests, then the server.
+    return os.posix_spawnp(
+        command[0], command, os.environ, file_actions=[quiet, logged, (os.POSIX_SPAWN_DUP2, 1, 2)], setsid=True
+    )
 
 
-def ready(process: subprocess.Popen[bytes], url: str) -> None:
+def ready(process: int, url: str) -> None:
     """Wait until the server answers for its capabilities; ``RuntimeError`` if it ends or takes too long."""
     until = time.monotonic() + START_SECONDS
-    while time.monotonic() < until and process.poll() is None:
+    while time.monotonic() < until and not ended(process):
         if answers(url):
             return
         time.sleep(0.25)
@@ -78,21 +79,30 @@ def ready(process: subprocess.Popen[bytes], url: str) -> None:
     raise RuntimeError(f"HAPI FHIR did not start, see the log in {BUILD}")
 
 
+def ended(process: int) -> bool:
+    """Whether a server that this process started has ended."""
+    try:
+        return os.waitpid(process, os.WNOHANG)[0] == process
+    except ChildProcessError:
+        return True
+
+
+def stop(process: int) -> None:
+    """End a server that this process started, and wait for it."""
+    for order, seconds in ((signal.SIGTERM, 20), (signal.SIGKILL, 20)):
+        if ended(process):
+            return
+        os.kill(process, order)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and not ended(process):
+            time.sleep(0.1)
+
+
 def answers(url: str) -> bool:
     """Whether a FHIR server answers there."""
     with suppress(requests.RequestException):
         return requests.get(f"{url}/metadata", timeout=60).ok
     return False
-
-
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """End the server and wait for it."""
-    process.terminate()
-    try:
-        process.wait(timeout=20)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def free_port() -> int:
@@ -135,6 +145,13 @@ def _is_built(wanted: str) -> bool:
 
 
 def _maven(*options: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return _run_maven(options)
+    except subprocess.TimeoutExpired:
+        raise UnavailableError(f"the FHIR server of these tests was not built in {BUILD_SECONDS} seconds") from None
+
+
+def _run_maven(options: Iterable[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["mvn", "--batch-mode", "--quiet", "--no-transfer-progress", *options, "-f", HERE / "pom.xml", "package"],
         stdin=subprocess.DEVNULL,
@@ -153,7 +170,7 @@ def main() -> int:
     port = parser.parse_args().port
     try:
         with only_one():
-            process = start(port, owner=os.getpid(), log=BUILD / f"server-{port}.log")
+            process = start(port, BUILD / f"port-{port}.log", owner=os.getpid())
     except UnavailableError as reason:
         sys.stderr.write(f"{reason}\n")
         return 1
@@ -161,10 +178,10 @@ def main() -> int:
         ready(process, address(port))
         sys.stdout.write(f"HAPI FHIR R4 at {address(port)}, empty and in memory; interrupt to end.\n")
         sys.stdout.flush()
-        return process.wait()
+        os.waitpid(process, 0)
     except KeyboardInterrupt:
         stop(process)
-        return 0
+    return 0
 
 
 if __name__ == "__main__":
