@@ -7,6 +7,7 @@ from typing import Final
 
 from cds_service.domain.facts import TextFinding
 from cds_service.domain.vocabulary import FindingId, Status
+from cds_service.reading.corrections import moved
 from cds_service.reading.level_names import INDEX
 from cds_service.reading.lexicon import Hits
 from cds_service.reading.words import Words, cut
@@ -51,6 +52,7 @@ def placed(findings: Sequence[TextFinding], described: Sequence[Hits], words: Wo
 
     A fragment in the canal is one of the vertebra that broke last; every other finding needs a text of one place.
     """
+    findings = moved(findings, [group for here in described for group in here.levels], words)
     place = _only([group.levels for here in described for group in here.levels if not group.root])
     found: list[TextFinding] = []
     broken: tuple[str, ...] = ()
