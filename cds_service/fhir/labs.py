@@ -235,9 +235,10 @@ class LabReader:
             number = node.number(name) if name in given else None
             if number is not None:
                 yield _Measure(number, "", None, node.place(name))
-        for name in ("valueString", "valueText"):
-            written = _written(node.text(name)) if name in given and not lab.qualitative else None
-            if written is not None:
+        texts = {name: node.text(name) for name in ("valueString", "valueText") if name in given}
+        for name, text in (texts if given else {"note": node.notes_text()}).items():
+            written = None if lab.qualitative else _written(text)
+            if written is not None and (given or written.unit):
                 yield replace(written, element=node.place(name))
 
     def _same(self, one: _Measure, other: _Measure, analyte: Analyte) -> bool:

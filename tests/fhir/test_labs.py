@@ -384,3 +384,19 @@ def test_a_code_that_nobody_confirmed_is_no_result_and_no_sign_of_pregnancy(extr
     facts = extract(observation("3145-0", valueDateTime="2026-01-10"))
     assert facts.labs == ()
     assert not facts.pregnancy.pregnant
+
+
+@pytest.mark.parametrize(
+    ("note", "value"), [("44 mg/L", 44), ("<0.6 mg/dL", 6), ("44", None), ("44 mg/L, before 12", None), ("later", None)]
+)
+def test_a_number_with_its_unit_in_the_note_alone_is_the_result(
+    note: str, value: float | None, extract: Extract
+) -> None:
+    facts = extract(observation("1988-5", note=[{"text": note}]))
+    assert [lab.value for lab in facts.labs] == ([] if value is None else [value])
+    assert any(gap.clinical and gap.resource.startswith("Observation") for gap in facts.gaps) is (value is None)
+
+
+def test_a_note_beside_a_value_changes_nothing(extract: Extract) -> None:
+    result = measured(3, "mg/L", "1988-5") | {"note": [{"text": "90 mg/L"}]}
+    assert only(extract(result)).value == 3
