@@ -57,11 +57,11 @@ class Chart:
         return context | ({"selections": list(_references(drafts))} if with_selections else {})
 
 
-def chart(name: str) -> Chart:
-    """Return the patient of a scenario with the ids of this run."""
+def chart(name: str, mark: str = "") -> Chart:
+    """Return the patient of a scenario with the ids of this run; ``mark`` makes another patient of the same one."""
     received = [entry["resource"] for entry in fhir_fixtures.bundle(name, MOMENT)["entry"]]
-    new = {reference: f"{reference}-{RUN}" for reference in _references(received)}
-    return Chart(name, f"{name}-{RUN}", tuple(renamed(resource, new) for resource in received))
+    new = {reference: f"{reference}-{RUN}{mark}" for reference in _references(received)}
+    return Chart(name, f"{name}-{RUN}{mark}", tuple(renamed(resource, new) for resource in received))
 
 
 def load(hapi: str, patient: Chart) -> None:

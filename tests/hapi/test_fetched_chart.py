@@ -1,15 +1,18 @@
 """Whatever a client leaves out of the prefetch, the service fetches from a real server: the advice is the same."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+import requests
 from flask.testing import FlaskClient
 
 import fhir_fixtures
 from cds_service.hooks.services import PATIENT_VIEW, Hook
 from cds_service.store.database import SqlStore
-from tests.hapi.charts import ORDERED, SERVICE_OF, Resource, chart, load
+from tests.hapi.charts import ORDERED, SECONDS, SERVICE_OF, Resource, chart, load
 
+PAGE = 200
 Advice = list[tuple[str, str, str, tuple[str, ...], list[Any]]]
 
 
@@ -51,6 +54,32 @@ def test_fetched_chart_leads_to_the_advice_of_a_sent_one(
         part = {**whole, "fhirServer": hapi, "prefetch": {key: whole["prefetch"][key] for key in sent}}
         assert advice(client, store, part) == expected, f"with {sent} sent"
     record_property("counted", ("cards the same with all, none and either half of the prefetch", len(expected)))
+
+
+def test_what_lies_on_a_later_page_counts(hapi: str, client: FlaskClient, store: SqlStore) -> None:
+    # Older complaints fill the first page, so that the known cancer comes with the second.
+    patient = chart("metastasis-breast-cancer", "paged")
+    kept = [resource for resource in patient.resources if resource["resourceType"] != "Condition"]
+    conditions = [resource for resource in patient.resources if resource["resourceType"] == "Condition"]
+    assert conditions
+    fillers = [
+        {**conditions[0], "id": f"{patient.patient_id}-{number}", "code": {"text": "Common cold"}}
+        for number in range(PAGE + 30)
+    ]
+    for resources in (kept, fillers, conditions):
+        load(hapi, replace(patient, resources=tuple(resources)))
+    whole = replace(patient, resources=(*kept, *fillers, *conditions)).request(PATIENT_VIEW)
+    expected = advice(client, store, whole)
+    address = f"{hapi}/Condition?patient={patient.patient_id}&_count={PAGE}"
+    first = requests.get(address, timeout=SECONDS).json()
+    assert {entry["resource"]["code"]["text"] for entry in first["entry"]} == {"Common cold"}
+    assert [link["relation"] for link in first["link"]] == ["self", "next"]
+    assert advice(client, store, {**whole, "fhirServer": hapi, "prefetch": {}}) == expected
+    started = {**whole, "fhirServer": hapi, "prefetch": {**whole["prefetch"], "conditions": first}}
+    assert advice(client, store, started) == expected
+    # A service that may not follow sees no cancer, and says that it has not seen everything.
+    alone = {**whole, "prefetch": {**whole["prefetch"], "conditions": first}}
+    assert advice(client, store, alone) != expected
 
 
 def test_the_fixtures_cover_every_hook() -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import requests
 
+from tests.hapi import server
+
 JSON = {"Content-Type": "application/fhir+json"}
 
 
@@ -35,10 +37,12 @@ def listener() -> Iterator[tuple[str, Queue[bytes]]]:
     httpd.server_close()
 
 
-def test_it_is_hapi_for_r4(hapi: str) -> None:
+def test_it_is_hapi_for_r4_in_the_version_that_is_offered_in_containers(hapi: str) -> None:
     capabilities = requests.get(f"{hapi}/metadata", timeout=60).json()
     assert capabilities["fhirVersion"] == "4.0.1"
     assert capabilities["software"]["name"].startswith("HAPI FHIR")
+    compose = (server.HERE.parents[1] / "docker-compose.yml").read_text()
+    assert f"image: hapiproject/hapi:v{capabilities['software']['version']}\n" in compose
 
 
 def test_it_finds_what_is_wrong_with_a_resource(hapi: str) -> None:
