@@ -7,7 +7,8 @@ from typing import Final
 from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.words import Words
 
-_HANGING: Final = re.compile(r"(?<=[^\W\d_]{3})[-\u2010](?=[\s,/])")
+_HANGING: Final = re.compile(r"[-\u2010](?=[\s,/])")
+_LETTERS: Final = re.compile(r"[^\W\d_]{3}")
 # the longest of the last parts that fits is the one left out
 _TAILS: Final = tuple(sorted(load_grammar().compounds["tails"], key=lambda tail: (-len(tail), tail)))
 _JOINING: Final = frozenset(load_grammar().compounds["joining"])
@@ -18,6 +19,8 @@ def completed(words: Words) -> Words:
     """Return the words with the last part written out behind every hanging hyphen; places stay as they are."""
     whole: dict[int, str] = {}
     for match in _HANGING.finditer(words.text):
+        if not _LETTERS.match(words.text, max(match.start() - 3, 0), match.start()):
+            continue
         index = bisect_left(words.ends, match.start())
         tail = _tail_after(words, index)
         if tail:

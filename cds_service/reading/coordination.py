@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import accumulate
 from typing import Final
 
 from cds_service.knowledge.findings import load_grammar
@@ -176,7 +175,11 @@ def _levels_before(words: Words) -> list[int]:
     """Return for each word how many of all words up to it are levels; counted once for a text."""
     known = words.sums.get("levels")
     if known is None:
-        known = words.sums["levels"] = list(accumulate(map(_is_level, words.words)))
+        known = words.sums["levels"] = []
+        total = 0
+        for word in words.words:
+            total += word[-1].isdigit() and word[0] in "ctldshbw"
+            known.append(total)
     return known
 
 

@@ -15,9 +15,10 @@ from cds_service.reading.words import Gap, Words, fold
 
 _LOOKED_AT: Final = 400
 _MARGIN: Final = 1.3
-_LETTERS: Final = {Language.DE: re.compile("[äöüßÄÖÜ]"), Language.RO: re.compile("[ăâîșțşţĂÂÎȘȚŞŢ]")}
+_LETTERS: Final = {Language.DE: frozenset("äöüßÄÖÜ"), Language.RO: frozenset("ăâîșțşţĂÂÎȘȚŞŢ")}
 # letters of languages that are not read; "ã" is left out, which old Romanian texts write for "ă"
-_FOREIGN_LETTERS: Final = re.compile("[éèêëàçœñõłąęğőűřůžčåøìòùúíóáÉÈÊËÀÇŒÑÕŁĄĘĞŐŰŘŮŽČÅØÌÒÙÚÍÓÁ]")
+_FOREIGN_LETTERS: Final = frozenset("éèêëàçœñõłąęğőűřůžčåøìòùúíóáÉÈÊËÀÇŒÑÕŁĄĘĞŐŰŘŮŽČÅØÌÒÙÚÍÓÁ")
+_SPECIAL: Final = re.compile("[" + "".join(sorted(_FOREIGN_LETTERS.union(*_LETTERS.values()))) + "]")
 _LETTER_WEIGHT: Final = 1.5
 # This many words of a language are needed before it is believed against another one.
 _ENOUGH: Final = 2.0
@@ -104,9 +105,10 @@ class LanguageDetector:
         foreign = float(max(counts.values(), default=0))
         text = words.text[words.starts[start] : words.ends[last - 1]] if last > start else ""
         if not text.isascii():
+            special = _SPECIAL.findall(text)
             for code, letters in _LETTERS.items():
-                scores[code] += _LETTER_WEIGHT * len(letters.findall(text))
-            foreign += _LETTER_WEIGHT * len(_FOREIGN_LETTERS.findall(text))
+                scores[code] += _LETTER_WEIGHT * sum(letter in letters for letter in special)
+            foreign += _LETTER_WEIGHT * sum(letter in _FOREIGN_LETTERS for letter in special)
         return Evidence(scores, foreign)
 
     def parts(self, words: Words, index: int, main: Language, whole: Evidence | None = None) -> list[Part]:

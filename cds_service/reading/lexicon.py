@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, final
 
-from cds_service.domain.vocabulary import FindingId, Language, Qualifier, Section, Trend
-from cds_service.knowledge.findings import Composition, FindingsKnowledge, LanguageKnowledge
+from cds_service.domain.vocabulary import FindingId, Language, Qualifier, Section, Status, Trend
+from cds_service.knowledge.findings import FindingsKnowledge, LanguageKnowledge
 from cds_service.reading.compounds import completed
 from cds_service.reading.levels import LevelGroup, find_levels
 from cds_service.reading.misspelt import corrected
@@ -93,10 +93,15 @@ class CompiledComposition:
     """A composition with its groups written out."""
 
     finding: FindingId
-    source: Composition
     anatomy: frozenset[str]
     also: tuple[frozenset[str], ...]
     unless: frozenset[str]
+    rivals: frozenset[str]
+    claims: Status
+    qualifiers: tuple[Qualifier, ...]
+    inherit: bool
+    generic: bool
+    reach: int | None
 
 
 class Lexicon:
@@ -114,7 +119,7 @@ class Lexicon:
         self.free = frozenset(f.id for f in findings.findings.values() if f.gate == "free")
         self.emergency = frozenset(f.id for f in findings.findings.values() if f.emergency)
         self.compositions = _compositions(findings)
-        self.eligible = _eligible(findings, self.compositions)
+        self.eligible = _eligible(self.compositions)
         self.weak = findings.classes.expand(("weak",))
         self.unspecific = findings.classes.expand(("unspecific",))
         self.yields_to = {f.id: frozenset(f.yields_to) for f in findings.findings.values()}
@@ -247,26 +252,25 @@ def _compositions(findings: FindingsKnowledge) -> Mapping[str, tuple[CompiledCom
         for source in finding.compose:
             compiled = CompiledComposition(
                 finding.id,
-                source,
                 expand(source.anatomy),
                 tuple(expand((name,)) for name in source.also),
                 expand(source.unless),
+                expand(source.rivals),
+                Status(source.claims),
+                source.qualifiers,
+                source.inherit,
+                source.generic,
+                source.reach,
             )
             for process in expand(source.process):
                 filed[process].append(compiled)
     return {name: tuple(members) for name, members in filed.items()}
 
 
-def _eligible(
-    findings: FindingsKnowledge, compositions: Mapping[str, tuple[CompiledComposition, ...]]
-) -> Mapping[str, frozenset[str]]:
+def _eligible(compositions: Mapping[str, tuple[CompiledComposition, ...]]) -> Mapping[str, frozenset[str]]:
     """Return for each process the anatomies that compete for it: all it can belong to, their rivals, and "other"."""
     return {
-        process: frozenset(
-            {OTHER}
-            | {a for c in members for a in c.anatomy}
-            | {a for c in members for a in findings.classes.expand(c.source.rivals)}
-        )
+        process: frozenset({OTHER} | {a for c in members for a in c.anatomy} | {a for c in members for a in c.rivals})
         for process, members in compositions.items()
     }
 

@@ -219,7 +219,7 @@ class Composer:
             if not fitting or not conditions_hold(hit, composition, process, anatomy):
                 continue
             used = [anchor for anchor in anchors if anchor.name in fitting]
-            reach = composition.source.reach
+            reach = composition.reach
             if reach is not None and used and min(distance_between(words, hit, anchor) for anchor in anchors) > reach:
                 continue
             found.append(_mention(hit, composition, used))
@@ -282,24 +282,24 @@ def _mention(hit: Hit, composition: CompiledComposition, used: Sequence[Hit]) ->
         composition.finding,
         hit.first,
         hit.last,
-        min([hit.first, *(a.first for a in used)]),
-        max([hit.last, *(a.last for a in used)]),
-        claims=composition.source.claims,
-        qualifiers=composition.source.qualifiers,
+        min([hit.first] + [a.first for a in used]),
+        max([hit.last] + [a.last for a in used]),
+        claims=composition.claims,
+        qualifiers=composition.qualifiers,
         literal=False,
-        anchors=tuple((a.first, a.last) for a in used),
+        anchors=tuple([(a.first, a.last) for a in used]),
     )
 
 
 def _fitting(composition: CompiledComposition, names: AbstractSet[str], *, own: bool) -> AbstractSet[str]:
     """Return the named anatomy that a composition takes; ``own`` tells whether the sentence names it itself."""
-    if composition.source.generic and GENERIC in names:
+    if composition.generic and GENERIC in names:
         fitting: AbstractSet[str] = _GENERIC_ALONE
     elif composition.anatomy.isdisjoint(names):
         return frozenset()
     else:
         fitting = composition.anatomy & names
-    inherited = composition.source.inherit and composition.source.claims is not Status.ABSENT
+    inherited = composition.inherit and composition.claims is not Status.ABSENT
     return fitting if own or inherited else frozenset()
 
 

@@ -159,7 +159,7 @@ class TermIndex:
         if len(self._classes) + self._steps > _CACHE_LIMIT:
             self._forget()
         known = self._classes
-        classes = [known[word] if word in known else self._class(word) for word in words.words]
+        classes = [known.get(word) or self._class(word) for word in words.words]
         found: list[WordMatch] = []
         gaps, size = words.gaps, len(classes)
         for first in range(size):

@@ -2,9 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from itertools import accumulate, repeat
 from typing import Final, final
 
 from cds_service.knowledge.findings import load_grammar
@@ -74,18 +73,26 @@ class Words:
         """Return the same places with other words at them."""
         return Words(self.text, words, self.starts, self.ends, self.gaps, self.signs)
 
-    def running(self, name: str, costs: Mapping[str, int]) -> list[int]:
+    def running(self, name: str, costs: dict[str, int]) -> list[int]:
         """Return for each word what it and all words before it cost; worked out once for each ``name`` of a cost."""
         known = self.sums.get(name)
         if known is None:
-            known = self.sums[name] = list(accumulate(map(costs.get, self.words, repeat(0))))
+            known = self.sums[name] = []
+            total = 0
+            for word in self.words:
+                total += costs.get(word, 0)
+                known.append(total)
         return known
 
     def running_gaps(self, name: str, costs: tuple[int, int, int, int]) -> list[int]:
         """Return for each word what the gaps before it and before all words before it cost."""
         known = self.sums.get(name)
         if known is None:
-            known = self.sums[name] = list(accumulate(map(costs.__getitem__, self.gaps)))
+            known = self.sums[name] = []
+            total = 0
+            for gap in self.gaps:
+                total += costs[gap]
+                known.append(total)
         return known
 
     def between(self, index: int) -> str:
@@ -114,8 +121,15 @@ def cut(text: str) -> Words:
         pieces = _ASCII_WORD.split(text)
     else:
         pieces = (_WORD if _BEYOND_LATIN.search(text) else _LATIN_WORD).split(text)
-    bounds = list(accumulate(map(len, pieces)))
-    between, raw, starts, ends = pieces[:-1:2], pieces[1::2], bounds[:-1:2], bounds[1::2]
+    between, raw = pieces[:-1:2], pieces[1::2]
+    starts: list[int] = []
+    ends: list[int] = []
+    place = 0
+    for sign, word in zip(between, raw, strict=True):
+        place += len(sign)
+        starts.append(place)
+        place += len(word)
+        ends.append(place)
     if "\n" in text and _HYPHEN_AT_LINE_END.search(text):
         between, raw, starts, ends = _joined(text, between, raw, starts, ends)
     words = tuple(map(fold, raw))
