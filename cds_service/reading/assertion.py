@@ -10,6 +10,7 @@ from typing import Final, final
 
 from cds_service.domain.vocabulary import Certainty, FindingId, Section, Status
 from cds_service.knowledge.findings import load_grammar
+from cds_service.reading.anew import begins_anew, is_exception
 from cds_service.reading.denials import goes_to_level, is_repeated, names_cause, or_follows, stands_alone
 from cds_service.reading.lexicon import Hit, overlapping
 from cds_service.reading.mentions import Mention
@@ -171,6 +172,8 @@ def _decide(mention: Mention, acting: Sequence[Cue], words: Words) -> Assertion:
         return Assertion(Status.POSSIBLE, Certainty.POSSIBLE, open_hit)
     for kind, status, certainty in _OUTRANKING:
         if hit := by_kind.get(kind):
+            if kind == "negated" and is_exception(words, mention):
+                break
             return Assertion(status, certainty, hit)
     past = by_kind.get("historical") or (by_kind.get("aged") if mention.finding in _AGEING else None)
     lasts = past is not None and mention.finding in _LASTING and ":" in words.between(past.last + 1)
@@ -214,10 +217,9 @@ def _acts(words: Words, bounds: tuple[int, int], mention: Mention, cue: Cue, cue
     if cue.forward:
         if hit.last >= mention.first:
             return hit.first < mention.first
-        if (
-            cue.kind in _OUTRIGHT
-            and mention.finding in _BESIDE
-            and stands_alone(words, hit, mention.first, mention.last)
+        alone = cue.kind in _OUTRIGHT and mention.finding in _BESIDE
+        if begins_anew(words, cue.kind, hit, mention) or (
+            alone and stands_alone(words, hit, mention.first, mention.last)
         ):
             return False
         return hit.first >= bounds[0] and _reaches(words, cue, hit.last, mention.first, cues)
@@ -315,7 +317,7 @@ def _ended(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -> 
         return True
     listed = forward and not bare and or_follows(words, high)
     # a remark in commas does not part what is gone from its noun
-    everywhere = not listed and cue.kind != "gone"
+    everywhere = not listed and (cue.forward or cue.kind != "gone")
     terminators = (
         other
         for other in cues

@@ -1,5 +1,6 @@
 """Settles statements of one report that contradict each other, and says so."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -21,6 +22,10 @@ _PLACES: Final = frozenset({Qualifier.EPIDURAL, Qualifier.PARAVERTEBRAL, Qualifi
 _NARROWING: Final = _PLACES | {Qualifier.ACUTE, Qualifier.PATHOLOGIC, Qualifier.MALIGNANT, Qualifier.BURST}
 # how a narrative ends a suspicion, not how a description denies a finding
 _REJECTING: Final = ("ruled out", "excluded", "ausgeschlossen", "exclus", "infirm")
+# findings that are only suspected of being fresh, and settled once they are old
+_PASSING: Final = frozenset({FindingId.FRACTURE, FindingId.FRACTURE_LINE, FindingId.HEIGHT_LOSS, FindingId.CONTUSION})
+# a disease ruled out in a year that is named was ruled out then
+_YEAR: Final = re.compile(r"\b(?:19|20)\d\d\b")
 _REST: Final = load_grammar().sentences["rest"]
 
 
@@ -101,9 +106,11 @@ def _without_rejected(findings: Sequence[TextFinding]) -> list[TextFinding]:
     rejected = [
         f
         for f in findings
-        if (f.status is Status.HISTORICAL and f.levels)
+        # a past infection or tumour makes the suspicion of another one stronger, not weaker
+        if (f.status is Status.HISTORICAL and f.levels and f.finding in _PASSING)
         or (
             f.status is Status.ABSENT
+            and not (f.finding not in _PASSING and _YEAR.search(f.sentence))
             and f.cue is not None
             and any(part in fold(f.cue) for part in _REJECTING)
             and " " in f.cue

@@ -28,10 +28,10 @@ def goes_to_level(words: Words, low: int, high: int) -> bool:
 
     "Keine Stenose L3/4, L4/5 oder L5/S1" goes on with places only.
     """
-    opened = [n for n in range(low + 2, high) if words.gaps[n] == Gap.COMMA and _is_place(words, n)]
+    opened = [n for n in range(low + 2, high) if words.gaps[n] == Gap.COMMA and is_place(words, n)]
     return (
         bool(opened)
-        and not _is_place(words, low + 1)
+        and not is_place(words, low + 1)
         and not any(words.words[n] in _OR for n in range(opened[-1], min(high + 2, len(words))))
     )
 
@@ -41,14 +41,15 @@ def stands_alone(words: Words, denial: Hit, first: int, last: int) -> bool:
     if words.words[denial.first] != "fara" or or_follows(words, first):
         return False
     commas = [n for n in range(denial.last + 2, first + 1) if words.gaps[n] == Gap.COMMA]
-    if len(commas) != 1 or any(_is_place(words, n) for n in range(denial.last + 1, first)):
+    if len(commas) != 1 or any(is_place(words, n) for n in range(denial.last + 1, first)):
         return False
     after = range(last + 1, min(last + 1 + _PLACE_REACH, len(words)))
-    place = next((n for n in after if _is_place(words, n)), None)
+    place = next((n for n in after if is_place(words, n)), None)
     return place is not None and all(words.gaps[n] == Gap.SOFT for n in range(last + 1, place + 1))
 
 
-def _is_place(words: Words, index: int) -> bool:
+def is_place(words: Words, index: int) -> bool:
+    """Tell a word that names a level, or begins its name."""
     word = words.words[index]
     return word[:3] in _BODIES or (word[-1].isdigit() and word[0] in _REGION_LETTERS)
 

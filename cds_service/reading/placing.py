@@ -11,7 +11,7 @@ from cds_service.reading.level_words import NAMED_WORDS
 from cds_service.reading.levels import LevelGroup
 from cds_service.reading.lexicon import Hit
 from cds_service.reading.mentions import Mention
-from cds_service.reading.regions import is_beside_next, is_excepted, is_regional
+from cds_service.reading.regions import is_beside_next, is_left_out, is_regional
 from cds_service.reading.words import Gap, Words
 
 _FARTHEST: Final = 16
@@ -160,7 +160,7 @@ def _opens_clause(words: Words, group: LevelGroup, last: int) -> bool:
 
 def _is_elsewhere(words: Words, mention: Mention, group: LevelGroup, bounds: tuple[int, int]) -> bool:
     """Tell a level that a mention cannot take: the one the cord ends at."""
-    if is_excepted(words, group):
+    if is_left_out(words, mention, group, bounds[0]):
         return True
     start = max(bounds[0], group.first - _END_REACH)
     ends = any(map(_may_end, words.words[start : group.first]))
@@ -315,10 +315,10 @@ def _is_apart(words: Words, mention: Mention, group: LevelGroup) -> bool:
 
 
 def _is_beyond_another(words: Words, mention: Mention, levels: tuple[str, ...], named: Named) -> bool:
-    """Tell an abscess beside the spine that another finding stands between and the level: "L4-5 discitis with ..."."""
+    """Tell an abscess or curve that another finding stands between and the level: "L4-5 discitis with abscess"."""
     near = [g for g in named.groups if set(g.levels) & set(levels)]
     apart = mention.finding in _DISEASES and all(_is_apart(words, mention, g) for g in near)
-    if mention.finding is not FindingId.ABSCESS_PARASPINAL and not apart:
+    if mention.finding not in {FindingId.ABSCESS_PARASPINAL, *_CURVES} and not apart:
         return False
     return bool(near) and all(
         (not apart and is_beside_next(words, mention, g, named.mentions))

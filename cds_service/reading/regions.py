@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from cds_service.domain.vocabulary import FindingId
+from cds_service.reading.anew import is_denied_but
 from cds_service.reading.levels import LevelGroup
 from cds_service.reading.mentions import Mention
 from cds_service.reading.words import Gap, Words
@@ -54,7 +55,12 @@ def is_regional(words: Words, mention: Mention, groups: Sequence[LevelGroup]) ->
     )
 
 
-def is_excepted(words: Words, group: LevelGroup) -> bool:
+def is_left_out(words: Words, mention: Mention, group: LevelGroup, first: int) -> bool:
+    """Tell a level excepted from what a sentence says of all; "no metastases except at T8" states them there."""
+    return _is_excepted(words, group) and not is_denied_but(words, mention, group, first)
+
+
+def _is_excepted(words: Words, group: LevelGroup) -> bool:
     """Tell "alle Bandscheiben bis auf L5/S1": what is said of all is not said of that level."""
     if group.first == 0:
         return False

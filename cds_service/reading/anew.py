@@ -1,0 +1,193 @@
+"""Tells where a statement of its own begins inside the scope of a denial, of history or of what is gone.
+
+A red flag must not vanish under the cue of the statement before it: a finding behind a comma that has a place of its
+own, or that a word says is new, is stated, unless "or" closes the list that it stands in.
+"""
+
+from typing import Final
+
+from cds_service.domain.vocabulary import FindingId
+from cds_service.reading.denials import is_place
+from cds_service.reading.levels import LevelGroup
+from cds_service.reading.lexicon import Hit
+from cds_service.reading.mentions import Mention
+from cds_service.reading.words import Gap, Words
+
+# red flags: where a list of denials and a new statement look alike, these count as stated
+_GRAVE: Final = frozenset(
+    {
+        FindingId.ABSCESS_EPIDURAL, FindingId.ABSCESS_PARASPINAL, FindingId.INFECTION_STATED, FindingId.METASTASIS,
+        FindingId.MALIGNANCY_STATED, FindingId.TUMOR, FindingId.CORD, FindingId.SPINAL_HEMATOMA,
+    }
+)  # fmt: skip
+_PAST: Final = frozenset({"historical", "aged"})
+# cues whose scope reaches over commas
+_SCOPES: Final = frozenset({"negated", "gone", "historical", "unlikely"})
+_OR: Final = frozenset({"or", "nor", "oder", "noch", "sau", "nici", "bzw"})
+_NEW: Final = frozenset(
+    {
+        "new", "newly", "neu", "neue", "neuer", "neues", "neuem", "neuen", "nou", "noua", "noi", "nachweis", "present",
+        "now", "jetzt", "aktuell", "acum", "actual", "prezent", "prezenta", "vorliegend",
+    }
+)  # fmt: skip
+_FRESH: Final = ("frisch", "akut", "acut", "recent", "rezent", "proaspat")
+_NOT: Final = frozenset(
+    {"not", "non", "no", "nicht", "kein", "keine", "keinen", "keiner", "nu", "fara", "ohne", "without", "than"}
+)
+_SHOWING: Final = ("zeig", "find", "nachweis", "evidentiaz", "remarca", "observa", "shows", "seen", "suspect")
+_WITH: Final = frozenset({"with", "mit", "cu", "and", "und", "si"})
+_UNITS: Final = frozenset({"mm", "cm"})
+_CAUSES: Final = frozenset({"from", "by", "through", "durch", "infolge", "wegen", "aufgrund", "bei", "prin", "cauza"})
+_DEFINITE: Final = frozenset(
+    {
+        "the", "this", "that", "these", "those", "known", "die", "den", "das", "dem", "der", "des", "diese", "dieser",
+        "diesen", "dieses", "bekannte", "bekannten", "bekannter",
+    }
+)  # fmt: skip
+_CAUSE_REACH: Final = 6
+_AGE_REACH: Final = 4
+_JOINING: Final = frozenset({"and", "und", "sowie", "si", "precum"})
+# an event, an operation or another disease, behind which "with" begins what is found now; beginnings
+_EVENTS: Final = (
+    "fall", "fell", "mva", "mvc", "accident", "trauma", "injury", "surger", "operat", "laminect", "hemilaminect",
+    "decompress", "discect", "fusion", "spondylod", "laminekt", "hemilaminekt", "dekompr", "sturz", "unfall",
+    "diskekt", "nukleot", "sequestr", "intervent", "cader", "laminectom", "discectom", "artrodez", "decompr", "cancer",
+    "carcinom", "karzinom", "mammakarzinom", "prostatakarzinom", "bronchialkarzinom", "neoplas", "fever", "fieber",
+    "febr", "pain", "schmerz", "dureri", "biops", "injection", "infiltrat", "epidural", "malignan", "tumor",
+)  # fmt: skip
+_EVENT_ENDS: Final = (
+    "karzinom", "ektomie", "kompression", "operation", "unfall", "ectomie", "ectomy", "schmerzen",
+)  # fmt: skip
+_AGES: Final = ("19", "20")
+_YEAR: Final = 4
+_EXCEPTIONS: Final = (
+    ("other", "than"), ("except",), ("apart", "from"), ("aside", "from"), ("exception", "of"), ("besides",),
+    ("ausser",), ("bis", "auf"), ("ausnahme", "von"), ("abgesehen", "von"), ("neben",), ("cu", "exceptia"),
+    ("in", "afara"), ("exceptand",),
+)  # fmt: skip
+_EXCEPTION_REACH: Final = 8
+_LEADING: Final = frozenset(
+    {
+        "at", "in", "the", "a", "an", "for", "of", "level", "body", "those", "that", "one", "bei", "im", "am", "auf",
+        "hohe", "der", "des", "die", "dem", "den", "jener", "derjenigen", "von", "la", "nivel", "nivelul", "celei",
+        "celor", "cele", "cea", "de", "din", "corpul", "corpului", "vertebral", "vertebra", "vertebrei",
+        "paravertebral", "epidural", "celui", "cel",
+    }
+)  # fmt: skip
+
+
+def begins_anew(words: Words, kind: str, cue: Hit, mention: Mention) -> bool:
+    """Tell whether a mention behind a cue that acts forward belongs to a statement of its own."""
+    low = cue.last
+    if kind in _PAST and (_is_fresh(words, low, mention) or _is_after_event(words, low, mention)):
+        return True
+    if kind == "negated" and _is_presupposed(words, low, mention):
+        return True
+    return kind in _SCOPES and _is_parted(words, kind, low, mention)
+
+
+def _is_parted(words: Words, kind: str, low: int, mention: Mention) -> bool:
+    """Tell "no fracture, abscess at L4-L5": the place or a word of news behind the comma makes a new statement."""
+    commas = [n for n in range(low + 1, mention.first + 1) if words.gaps[n] == Gap.COMMA]
+    if not commas:
+        return False
+    first, end = commas[-1], _segment_end(words, mention.first)
+    if _closes_with_or(words, first, end):
+        return False
+    told = _is_new(words, first, end)
+    if kind == "historical":
+        # "Past history: fracture of L1, discitis L3-L4" goes on with what is past
+        return told
+    placed = any(is_place(words, n) for n in range(first + 1, end))
+    sized = any(words.words[n] in _UNITS for n in range(first, end))
+    if mention.finding in _GRAVE:
+        shown = any(words.words[n].startswith(_SHOWING) for n in range(first, mention.first))
+        return told or sized or placed or shown
+    single = len(commas) == 1 and not any(is_place(words, n) for n in range(low + 1, first))
+    return told or sized or (placed and single)
+
+
+def is_denied_but(words: Words, mention: Mention, group: LevelGroup, first: int) -> bool:
+    """Tell whether a level is the exception from a denial in the sentence that begins with the word ``first``."""
+    denied = not _NOT.isdisjoint(words.words[first : mention.first])
+    return denied and group.first > mention.last and is_exception(words, mention)
+
+
+def is_exception(words: Words, mention: Mention) -> bool:
+    """Tell "no metastases other than T8": what is denied of the rest is there at the place that is excepted."""
+    for index in range(mention.last + 1, min(mention.last + 1 + _EXCEPTION_REACH, len(words))):
+        if words.gaps[index] >= Gap.CLAUSE:
+            return False
+        named = next((e for e in _EXCEPTIONS if words.words[index : index + len(e)] == e), None)
+        if named is not None:
+            at = index + len(named)
+            while at < len(words) and words.words[at] in _LEADING and words.gaps[at] == Gap.SOFT:
+                at += 1
+            return at < len(words) and words.gaps[at] == Gap.SOFT and is_place(words, at)
+    return False
+
+
+def _segment_end(words: Words, index: int) -> int:
+    """Return the first word behind the commas that a word stands between."""
+    index += 1
+    while index < len(words) and words.gaps[index] == Gap.SOFT:
+        index += 1
+    return index
+
+
+def _closes_with_or(words: Words, first: int, end: int) -> bool:
+    """Tell whether "or" joins the words between two commas, or opens one of the next members of the list."""
+    if any(words.words[n] in _OR for n in range(first, end)):
+        return True
+    while end < len(words) and words.gaps[end] == Gap.COMMA:
+        if words.words[end] in _OR:
+            return True
+        first, end = end, _segment_end(words, end)
+        if any(words.words[n] in _OR for n in range(first, end)):
+            return True
+    return False
+
+
+def _is_new(words: Words, first: int, end: int) -> bool:
+    return any(words.words[n] in _NEW and words.words[n - 1] not in _NOT for n in range(first, end))
+
+
+def _is_presupposed(words: Words, low: int, mention: Mention) -> bool:
+    """Tell "no compression from the abscess at T8": a cause with a definite article, or with its place, is there."""
+    high = mention.first
+    for index in range(max(low + 2, high - _CAUSE_REACH), high):
+        if words.words[index] not in _CAUSES or any(words.gaps[n] != Gap.SOFT for n in range(index, high + 1)):
+            continue
+        if words.words[index + 1] in _DEFINITE and index + 1 < high:
+            return not any(is_place(words, n) for n in range(index + 1, high))
+        after = range(mention.last + 1, min(mention.last + 4, len(words)))
+        # Romanian says the article with the ending of the noun, which typing without marks loses
+        return words.words[index] in {"prin", "cauza"} and any(is_place(words, n) for n in after)
+    return False
+
+
+def _is_fresh(words: Words, low: int, mention: Mention) -> bool:
+    """Tell "old fracture of T12, fracture of L1 fresh": a word of age beside the finding itself."""
+    parted = [
+        n
+        for n in range(low + 1, mention.first + 1)
+        if words.gaps[n] == Gap.COMMA or (words.words[n] in _JOINING and n < mention.first)
+    ]
+    if not parted:
+        return False
+    last = min(mention.last + 1 + _AGE_REACH, _segment_end(words, mention.last))
+    return _is_new(words, parted[-1], last) or any(
+        words.words[n].startswith(_FRESH) and words.words[n - 1] not in _NOT for n in range(parted[-1], last)
+    )
+
+
+def _is_after_event(words: Words, low: int, mention: Mention) -> bool:
+    """Tell "status post fall with fracture of L1": the fall is past, what it is said with is found now.
+
+    A year beside the event dates both.
+    """
+    between = words.words[low + 1 : mention.first]
+    joints = [n for n, word in enumerate(between) if word in _WITH]
+    if not joints or not any(word.startswith(_EVENTS) or word.endswith(_EVENT_ENDS) for word in between[: joints[0]]):
+        return False
+    return not any(len(word) == _YEAR and word.startswith(_AGES) and word.isdigit() for word in between)
