@@ -25,6 +25,7 @@ from cds_service.cli.main import cli
 from cds_service.config import Settings
 from cds_service.hooks.services import SERVICES
 from cds_service.security.clients import load_clients
+from tests.ehr.stub_fhir import StubFhir, serving
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "fhir_fixtures/README.md")
@@ -129,12 +130,37 @@ def test_an_answer_is_documented() -> None:
     assert [block.answer is not None for block in blocks()].count(True) == 1
 
 
-@pytest.mark.parametrize("line", re.findall(r"^\.venv/bin/marrow-cds (.*)$", text_of("README.md"), re.MULTILINE))
+def commands(*, fhir: bool) -> list[str]:
+    """Documented commands of the service in their order: those that call a FHIR server, or all others."""
+    joined = text_of("README.md").replace("\\\n", " ")
+    found = re.findall(r"^\.venv/bin/marrow-cds (.*)$", joined, re.MULTILINE)
+    return [line for line in found if ("--fhir" in line) is fhir]
+
+
+@pytest.mark.parametrize("line", commands(fhir=False))
 def test_documented_command_of_the_service_works(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     result = CliRunner().invoke(cli, shlex.split(line), catch_exceptions=False)
     assert result.exit_code == 0
     assert result.output.strip()
+
+
+def test_documented_trial_with_a_fhir_server_works(base_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All its commands one after the other; a server in memory stands for those of the document."""
+    monkeypatch.chdir(ROOT)
+    stub = StubFhir()
+    said = []
+    with serving(stub) as fhir:
+        for line in commands(fhir=True):
+            words = shlex.split(re.sub(r"--fhir \S+", f"--fhir {fhir}", line))
+            words += ["--service", base_url] if words[0] == "invoke" else []
+            result = CliRunner().invoke(cli, words, catch_exceptions=False)
+            assert result.exit_code == 0, result.output
+            said.append(result.output)
+    joined = "\n".join(said)
+    for expected in ("Order CRP", "Feedback: accepted.", "Feedback: 1 overridden.", "Cement augmentation selected"):
+        assert expected in joined
+    assert stub.held == {}, "what was loaded was taken away again"
 
 
 def test_documented_registry_of_clients_is_accepted(tmp_path: Path) -> None:
