@@ -14,6 +14,12 @@ _TUMOUR_SIGNS: Final = frozenset(
         FindingId.T1_REPLACED, FindingId.ATYPICAL_LESION, FindingId.FOCAL_LESION, FindingId.HEMANGIOMA,
     }
 )  # fmt: skip
+_INFLAMED: Final = frozenset(
+    {
+        FindingId.INFECTION_STATED, FindingId.ABSCESS_EPIDURAL, FindingId.ABSCESS_PARASPINAL, FindingId.DISC_FLUID,
+        FindingId.DISC_ENHANCEMENT, FindingId.ENDPLATE_EROSION,
+    }
+)  # fmt: skip
 _ENTITIES: Final = frozenset({FindingId.MALIGNANCY_STATED, FindingId.TUMOR, FindingId.METASTASIS})
 _SIGNALS: Final = frozenset({FindingId.MARROW_SIGNAL, FindingId.T1_LOW})
 _DIFFERENTIAL: Final = 3
@@ -69,6 +75,9 @@ def refine(findings: Sequence[TextFinding]) -> list[TextFinding]:
         f.finding is FindingId.ABSCESS_PARASPINAL and f.status in _STANDING for f in findings
     )
     tumorous = any(f.finding in _TUMOUR_SIGNS and f.status in _STANDING for f in findings)
+    if not any(f.finding in _INFLAMED and f.status in _STANDING for f in findings) and not tumorous:
+        # a component beside neither a tumour nor an inflammation is the mass that it is called
+        return findings
     if tumorous and not infected:
         return [_solid(finding) for finding in findings]
     refined = []
