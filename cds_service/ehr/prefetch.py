@@ -1,16 +1,19 @@
 """Answers the prefetch templates of a service from the FHIR server, as an EHR does before it calls."""
 
+import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cds_service.ehr.calls import CallFailed
+from cds_service.ehr.fhirpath import Resolve
 from cds_service.ehr.references import plain_reference
 from cds_service.ehr.server import FhirServer, Resource
 from cds_service.ehr.templates import Known, Unfilled, earlier_keys, fill
 
 _AT_ONCE = 4
+_READ = re.compile(r"[A-Z][A-Za-z]{1,63}/[A-Za-z0-9.-]{1,64}")
 
 
 @dataclass(slots=True)
@@ -50,7 +53,7 @@ def _answer(template: str, server: FhirServer, known: Known) -> Resource | None:
     return server.read(query)
 
 
-def resolver(context: Mapping[str, Any], server: FhirServer) -> Any:
+def resolver(context: Mapping[str, Any], server: FhirServer) -> Resolve:
     """Return the function that follows references of a call: drafts of the context first, then the FHIR server."""
     drafts = context.get("draftOrders")
     entries = drafts.get("entry", []) if isinstance(drafts, dict) else []
@@ -61,8 +64,9 @@ def resolver(context: Mapping[str, Any], server: FhirServer) -> Any:
         if plain in known:
             draft: Resource = known[plain]
             return draft
-        inside = reference == plain or reference.startswith(f"{server.base}/")
-        if not inside or plain.count("/") != 1 or reference.startswith(("#", "urn:")):
+        # What is left without version and own base address is Type/id, or leads to another place.
+        relative = reference.removeprefix(f"{server.base}/").partition("/_history/")[0]
+        if not _READ.fullmatch(relative):
             return None
         return server.read(plain)
 
