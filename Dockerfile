@@ -1,5 +1,7 @@
 FROM python:3.12-slim AS build
 WORKDIR /source
+# The compiler of the reader stays behind in this stage.
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 COPY requirements.lock requirements-run.lock ./
 # The build tools come from the lock with hashes like everything else, and stay behind in this stage.
 RUN python -m venv /build && /build/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock \
@@ -9,7 +11,8 @@ COPY pyproject.toml README.md LICENSE ./
 COPY cds_service cds_service
 COPY cards cards
 COPY fhir_fixtures fhir_fixtures
-RUN /build/bin/python -m hatchling build --target wheel --directory /wheels \
+COPY scripts/compile_reading.py scripts/
+RUN HATCH_BUILD_HOOK_ENABLE_CUSTOM=1 /build/bin/python -m hatchling build --target wheel --directory /wheels \
  && /opt/marrow-cds/bin/python -m pip install --quiet --no-deps --no-index /wheels/*.whl
 
 FROM python:3.12-slim

@@ -11,7 +11,7 @@ FUZZ_SECONDS ?= 60
 PYTHON_FILES := cds_service cards fhir_fixtures scripts tests
 IN_VENV := .venv/bin/python -m
 
-.PHONY: run setup test lint format types imports unit full conformance bench accuracy compare hooks knowledge-docs lock sbom audit fuzz tools hapi clean
+.PHONY: run setup test lint format types imports unit full conformance compiled test-compiled bench accuracy compare hooks knowledge-docs lock sbom audit fuzz tools hapi clean
 
 run: setup
 	@exec $(IN_VENV) cds_service serve --demo --host "$(HOST)" --port "$(PORT)"
@@ -45,9 +45,23 @@ format: setup
 	$(IN_VENV) ruff format $(PYTHON_FILES)
 	$(IN_VENV) ruff check --fix $(PYTHON_FILES)
 
-bench: setup
+# The wheel with the reader compiled by mypyc, unpacked: PYTHONPATH=build/compiled .venv/bin/marrow-cds ... runs it.
+compiled: build/compiled/.made
+
+build/compiled/.made: pyproject.toml requirements.lock scripts/compile_reading.py $(shell find cds_service cards fhir_fixtures -type f -not -name '*.pyc')
+	@bash scripts/setup.sh
+	rm -rf build/compiled build/compiled-wheel
+	HATCH_BUILD_HOOK_ENABLE_CUSTOM=1 $(IN_VENV) hatchling build --target wheel --directory build/compiled-wheel
+	$(IN_VENV) zipfile -e build/compiled-wheel/*.whl build/compiled
+	@touch $@
+
+test-compiled: compiled
+	READER_FORM=compiled PYTHONPATH=build/compiled PYTHONSAFEPATH=1 $(IN_VENV) pytest -n $(WORKERS) tests/reading
+
+bench: setup compiled
 	.venv/bin/python scripts/bench.py
 	.venv/bin/python tests/bench/bench_reader.py
+	PYTHONPATH=build/compiled .venv/bin/python tests/bench/bench_reader.py --plot build/reader-time-compiled.svg
 	.venv/bin/python tests/bench/bench_hostile.py
 
 # Score the reading against annotated reports; the corpus is not part of this repository.

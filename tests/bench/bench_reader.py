@@ -24,6 +24,7 @@ from cds_service.domain.facts import ReportText
 from cds_service.domain.vocabulary import Language
 from cds_service.knowledge.codes import load_codes
 from cds_service.knowledge.findings import load_findings, load_languages
+from cds_service.reading import read
 from cds_service.reading.read import Reader
 
 ROOT = Path(__file__).parents[2]
@@ -231,6 +232,7 @@ def main() -> None:
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         memory = pool.apply(added_memory)
     texts = reports()
+    say("form of the reader", "from its sources" if str(read.__file__).endswith(".py") else "compiled")
     reader = say_start()
     loop_rate = len(texts) / seconds(keyword_loop(texts))
     say("dense texts", f"{len(texts)} of {average(texts):.0f} characters on average, every sentence with a finding")
