@@ -217,7 +217,7 @@ def _lab_value(lab: LabValue, wording: Wording) -> str:
 
 
 def _lab_note(cause: LabCause, wording: Wording) -> str:
-    notes = [wording.phrase("fresh" if cause.fresh else "stale")]
+    notes = [wording.phrase("stale" if not cause.fresh else "fresh" if cause.comparable else "not_usable")]
     if cause.lab.converted:
         notes.append(wording.phrase("converted"))
     if cause.lab.status == "preliminary":

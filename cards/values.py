@@ -111,6 +111,15 @@ def _lab_values(card: PlannedCard, assessment: Assessment, wording: Wording, esc
     return values
 
 
+def _unsized(assessment: Assessment, wording: Wording, escape: Escape) -> str:
+    """Return current results that cannot be held against a limit, with the name of the test."""
+    open_ended = (cause for cause in assessment.labs if not cause.comparable)
+    return ", ".join(
+        f"{wording.name('analytes', c.lab.analyte.value)} {lab_phrase(c, wording, escape, dated=True)}"
+        for c in open_ended
+    )
+
+
 def placeholder_values(
     card: PlannedCard, assessment: Assessment, wording: Wording, catalogue: Catalogue, *, plain: bool
 ) -> dict[str, str]:
@@ -136,6 +145,8 @@ def placeholder_values(
         "missing": _listed(params.get("missing"), lambda item: missing_name(item, wording)),
         "mask": _listed(params.get("mask"), escape),
         "outside": _listed(params.get("outside"), lambda item: wording.phrase("quote", value=escape(item))),
+        "thinner": _listed(params.get("thinner"), escape),
+        "unsized": _unsized(assessment, wording, escape),
         "organism": _listed(params.get("organism"), escape),
         "device": _listed(params.get("device"), escape),
         "source": _listed(params.get("source"), lambda item: name_of(item, wording, "analytes")),

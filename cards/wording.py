@@ -34,7 +34,7 @@ CARD_PLACEHOLDERS = frozenset(
     {
         "course", "crp", "crp_short", "date", "ddx", "device", "egfr", "esr", "esr_short", "evidence", "finding",
         "findings", "history", "level", "mask", "missing", "mri", "of", "onset", "order", "organism", "outside",
-        "reason", "reason_detail", "recheck", "sins", "sins_short", "source", "visit", "weeks",
+        "reason", "reason_detail", "recheck", "sins", "sins_short", "source", "thinner", "unsized", "visit", "weeks",
     }
 )  # fmt: skip
 # These always have a value, so a summary may be built on them.

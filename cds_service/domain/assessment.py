@@ -35,10 +35,14 @@ class FindingCause:
 
 @dataclass(frozen=True, slots=True)
 class LabCause:
-    """A laboratory result or vital sign that a rule used; ``fresh`` is false when it is shown but too old to count."""
+    """A laboratory result or vital sign that a rule used; ``fresh`` is false when it is shown but too old to count.
+
+    ``comparable`` is false when it is current but no number that a limit could be held against, as ">5 mg/L".
+    """
 
     lab: LabValue
     fresh: bool = True
+    comparable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

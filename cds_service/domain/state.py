@@ -199,3 +199,6 @@ class LaneState:
     conflict: bool = False
     serious_conflict: bool = False
     extraspinal_suspicion: bool = False
+    canal_unseen: bool = False
+    marker_raised_unsized: bool = False
+    pressure_without_bone: bool = False

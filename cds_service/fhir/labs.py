@@ -10,6 +10,7 @@ from math import isclose
 from cds_service.domain.facts import Comparator, GapCode, LabValue
 from cds_service.domain.vocabulary import Analyte
 from cds_service.fhir.node import Concept, Node
+from cds_service.fhir.raised import RaisedWords
 from cds_service.fhir.units import Conversion, UnitConverter, spelled
 from cds_service.knowledge.code_groups import CodeSystem, LabEntry, pairs, phrases, system_of
 from cds_service.knowledge.codes import Labs
@@ -37,17 +38,9 @@ _POSITIVE_TITRE = 160
 # Two laboratories round the same amount in two units differently.
 _ROUNDED = 0.02
 _VALUES = (
-    "valueQuantity",
-    "valueString",
-    "valueCodeableConcept",
-    "valueInteger",
-    "valueBoolean",
-    "valueRange",
-    "valueRatio",
-    "valueSampledData",
-    "valueDecimal",
-    "valueText",
-)
+    "valueQuantity", "valueString", "valueCodeableConcept", "valueInteger", "valueBoolean", "valueRange", "valueRatio",
+    "valueSampledData", "valueDecimal", "valueText",
+)  # fmt: skip
 _POSITIVE_CODES = frozenset(
     {"POS", "DET", "RR", "A", "AA", "10828004", "260373001", "52101004", "LA6576-8", "LA11882-0"}
 )
@@ -96,6 +89,7 @@ class LabReader:
         self._results = PhraseMatcher(
             {"positive": labs.positive.all(), "negative": labs.negative.all(), "unknown": labs.indeterminate.all()}
         )
+        self._raised = RaisedWords(labs)
 
     def read(self, node: Node, members: Mapping[str, Node], concept: Concept) -> list[LabValue]:
         """Return the values of one Observation of the code ``concept``, with its components.
@@ -212,7 +206,9 @@ class LabReader:
             node.note(GapCode.AMBIGUOUS_VALUE, "value", clinical=True, analyte=analyte)
             return []
         if measure is not None and not (lab.qualitative and lab.unit == "1"):
-            return list(self._numeric(node, blank, measure))
+            unsized = f"{measure.comparator or ''}{measure.value:g} {measure.unit}".strip()
+            raised = [replace(blank, text=unsized, reported=unsized, positive=True)]
+            return list(self._numeric(node, blank, measure)) or (raised if self._raised.flagged(node, analyte) else [])
         text = f"{measure.value:g} {measure.unit}".strip() if measure else self._result_text(node, frame)
         if text or lab.qualitative:
             found = self._worded(node, blank, lab, text)
@@ -327,6 +323,8 @@ class LabReader:
         positive = self._positive(node, text, culture=blank.analyte in {Analyte.BLOOD_CULTURE, Analyte.OTHER_CULTURE})
         if lab.qualitative and (text or positive is not None):
             return [replace(blank, text=text, reported=text, positive=positive)]
+        if text and self._raised.said(node, blank.analyte, text):
+            return [replace(blank, text=text, reported=text, positive=True)]
         if text:
             node.note(GapCode.INVALID_VALUE, "value", clinical=True, analyte=blank.analyte)
         return []

@@ -48,6 +48,7 @@ class _LabFile(StrictModel):
     positive: Terms
     negative: Terms
     indeterminate: Terms
+    raised: Terms
     analytes: Mapping[Analyte, LabEntry]
 
 
@@ -96,6 +97,7 @@ class Labs:
     positive: Terms
     negative: Terms
     indeterminate: Terms
+    raised: Terms
 
     @cached_property
     def by_loinc(self) -> Mapping[str, Analyte]:
@@ -200,6 +202,7 @@ def _load_labs(source: Traversable) -> Labs:
         positive=data.positive,
         negative=data.negative,
         indeterminate=data.indeterminate,
+        raised=data.raised,
     )
 
 

@@ -20,6 +20,9 @@ _LETTERS: Final = {Language.DE: frozenset("äöüßÄÖÜ"), Language.RO: frozen
 _FOREIGN_LETTERS: Final = frozenset("éèêëàçœñõłąęğőűřůžčåøìòùúíóáÉÈÊËÀÇŒÑÕŁĄĘĞŐŰŘŮŽČÅØÌÒÙÚÍÓÁ")
 _SPECIAL: Final = re.compile("[" + "".join(sorted(_FOREIGN_LETTERS.union(*_LETTERS.values()))) + "]")
 _LETTER_WEIGHT: Final = 1.5
+# Names of the canal's content that are no word of any one language; an emergency may be said in little else.
+_LATIN_NAMES: Final = frozenset({("cauda", "equina"), ("conus", "medullaris"), ("medulla", "spinalis")})
+_LATIN: Final = frozenset(word for name in _LATIN_NAMES for word in name)
 # This many words of a language are needed before it is believed against another one.
 _ENOUGH: Final = 2.0
 # A second language is looked for sentence by sentence when it has this share of the words of the first.
@@ -98,7 +101,10 @@ class LanguageDetector:
         """Weigh the words ``[start, end)`` of a text, at most the first few hundred of them."""
         last = min(len(words) if end is None else end, start + _LOOKED_AT)
         counts: dict[str, int] = {}
-        for word in words.words[start:last]:
+        for number in range(start, last):
+            word = words.words[number]
+            if word in _LATIN and _is_latin(words, number):
+                continue
             for name in self._known.get(word, ()):
                 counts[name] = counts.get(name, 0) + 1
         scores = {code: float(counts.pop(code.value, 0)) for code in Language}
@@ -130,6 +136,12 @@ class LanguageDetector:
                 current = best
             spans.setdefault(current, []).append(Span(words.starts[start], words.ends[end - 1] + 1))
         return [Part(language, index, tuple(found)) for language, found in spans.items()]
+
+
+def _is_latin(words: Words, number: int) -> bool:
+    """Tell whether a word belongs to a Latin name that every language writes alike and that so speaks for none."""
+    around = words.words[max(number - 1, 0) : number + 2]
+    return any(pair in _LATIN_NAMES for pair in pairwise(around))
 
 
 def _sentences(words: Words) -> list[tuple[int, int]]:

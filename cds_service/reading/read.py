@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from cds_service.domain.facts import Reading, ReportText, StatedFact, TextFinding
-from cds_service.domain.vocabulary import BodyRegion, Language, Section
+from cds_service.domain.vocabulary import BodyRegion, Language, Section, Status
 from cds_service.knowledge.findings import FindingsKnowledge, LanguageKnowledge, load_grammar
 from cds_service.reading.borrowed import is_borrowed
 from cds_service.reading.compiled import CompiledLanguages
@@ -17,7 +17,7 @@ from cds_service.reading.history import with_former
 from cds_service.reading.language import Evidence, LanguageDetector, Part, declared
 from cds_service.reading.lexicon import OTHER, Hits, Lexicon, anatomy_of
 from cds_service.reading.marrow_or_cord import resolve
-from cds_service.reading.mentions import Surroundings, anatomy_names
+from cds_service.reading.mentions import Mention, Surroundings, anatomy_names
 from cds_service.reading.one_place import placed
 from cds_service.reading.outside import extraspinal, is_spinal
 from cds_service.reading.placing import topic_of
@@ -27,6 +27,7 @@ from cds_service.reading.sections import by_content
 from cds_service.reading.sentences import Sentence, split
 from cds_service.reading.stated import Conditions, onset_days
 from cds_service.reading.technique import technique_of
+from cds_service.reading.unseen import unseen
 from cds_service.reading.words import Words, cut
 from cds_service.reading.wrapping import unwrapped
 
@@ -190,6 +191,7 @@ class Reader:
                     anatomy = frozenset()
             previous = sentence
             own = anatomy_names(a for a in here.anatomy if spinal is not False or not is_borrowed(text.words, a))
+            mentions: list[Mention] = []
             if (sentence.section in _STATING or sentence.told) and (here.literal or here.process):
                 head = anatomy_of(sentence.head)
                 around = Surroundings(head or anatomy, spinal)
@@ -198,6 +200,10 @@ class Reader:
                 if mentions:
                     inherited = inherited_levels(text.words, sentence, topic, last_levels)
                     found += described(text, sentence, mentions, here, inherited, language)
+            if sentence.section in _STATING and spinal is not False and (parts := unseen(here, mentions)):
+                inherited = inherited_levels(text.words, sentence, topic, last_levels)
+                dim = described(text, sentence, parts, here, inherited, language)
+                found += (f for f in dim if f.status is Status.UNKNOWN)
             if here.levels:
                 topic = topic_of(text.words, here.levels, (sentence.first, sentence.end))
                 last_levels = next((g.levels for g in reversed(here.levels) if not g.root), last_levels)

@@ -48,6 +48,8 @@ CONFLICT_CARD = LaneCard(
 )
 # On every card: none of them answers what was found beside the spine.
 OUTSIDE_LINES = ("extraspinal",)
+# On the first card: neurology is unknown where nobody could see the cord.
+UNSEEN_LINES = ("canal-unseen",)
 UNCLEAR_CAUSE = TABLES.benign[-1].outcome(LaneState())
 EVIDENCE = MappingProxyType({entry.id: entry.evidence for entry in row_catalogue()})
 
@@ -76,7 +78,8 @@ def shown_outcomes(suppressed: Suppressed) -> Iterator[LaneOutcome]:
 
 def unsettled(state: LaneState) -> bool:
     """What no lane answers and a conservative plan must wait for."""
-    return state.extraspinal_suspicion or state.serious_conflict
+    unknown = state.canal_unseen or state.marker_raised_unsized
+    return state.extraspinal_suspicion or state.serious_conflict or unknown
 
 
 def _card(outcome: LaneOutcome, text: str, state: LaneState, suppressed: Suppressed) -> LaneCard:
@@ -108,4 +111,6 @@ def decide(state: LaneState, tables: Tables = TABLES) -> Decision:
     shared = shared_lines(texts, state)
     cards = [_card(outcome, text, state, suppressed) for outcome, text in zip(shown, texts, strict=True)]
     cards = [replace(card, add_lines=(*card.add_lines, *shared.get(card.text_id, ()))) for card in cards]
+    if state.canal_unseen and cards:
+        cards[0] = replace(cards[0], add_lines=(*cards[0].add_lines, *UNSEEN_LINES))
     return Decision(tuple(suppressed.lanes), (*cards, CONFLICT_CARD) if state.conflict else tuple(cards))

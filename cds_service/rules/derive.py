@@ -28,12 +28,13 @@ from cds_service.rules import variables as names
 from cds_service.rules.context import RuleContext, has, levels_of
 from cds_service.rules.degenerative import FACET
 from cds_service.rules.infection_clinical import diabetes
-from cds_service.rules.laboratory import crp_band, esr_only, markers
+from cds_service.rules.laboratory import crp_band, esr_only, markers, unsized
 from cds_service.rules.malignancy import NAMED
 from cds_service.rules.malignancy_clinical import BY_OTHER
 from cds_service.rules.measured import at_least
 from cds_service.rules.rule import Rule
 from cds_service.rules.stability import sins_of
+from cds_service.rules.trigger import BY_PRESSURE
 
 Combined = tuple[str, tuple[Signal, ...]]
 Combine = Callable[[RuleContext, tuple[Signal, ...]], Combined]
@@ -197,8 +198,17 @@ def _with_safety(state: LaneState, context: RuleContext) -> LaneState:
         emergency=Emergency(context.value(names.EMERG) or "NONE"),
         ankylosed_unstable="ankylosed" in unstable,
         root_symptoms=_set(context, names.ROOT),
+        canal_unseen=bool(safety.unseen(context)),
+        pressure_without_bone=_pressure_without_bone(context),
         extraspinal_suspicion=bool(context.possible(FindingId.EXTRASPINAL_SUSPICION)),
     )
+
+
+def _pressure_without_bone(context: RuleContext) -> bool:
+    """Pressure of a disc or hematoma opened the evaluation, and nothing else did."""
+    pressing = context.stated(FindingId.DISC_HERNIATION, FindingId.SPINAL_HEMATOMA)
+    opened = {signal.rule_id for signal in context.fired(names.TRIGGER)}
+    return bool(pressing) and bool(opened) and opened <= BY_PRESSURE
 
 
 def _with_infection(state: LaneState, context: RuleContext) -> LaneState:
@@ -219,6 +229,7 @@ def _with_infection(state: LaneState, context: RuleContext) -> LaneState:
         crp_band=crp_band(context),
         mask=_MASKS.get(context.value(names.CRP_MASK), MarkerMask.NONE),
         exposure_or_subacute=_set(context, names.EXPOSURE) or _subacute(context),
+        marker_raised_unsized=bool(unsized(context)),
         neuropathic_or_crystal=_set(context, names.NEUROPATHIC),
     )
 

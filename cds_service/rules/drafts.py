@@ -22,6 +22,7 @@ from cds_service.domain.state import (
     TimeCourse,
 )
 from cds_service.domain.vocabulary import Indicator
+from cds_service.rules.lanes.infection import explained_unknown
 from cds_service.rules.lanes.malignancy import tumour_at_fracture
 from cds_service.rules.lines import crp_missing, infection_on_images, native_is_not_enough
 
@@ -81,6 +82,11 @@ def _markers(state: LaneState, priority: Priority) -> Drafts:
         *_when(crp_missing(state), LaneDraft(DraftKind.CRP, priority)),
         *_when(state.labs is Labs.U, LaneDraft(DraftKind.ESR, priority)),
     )
+
+
+def _markers_beside_cause(state: LaneState) -> Drafts:
+    """CRP and ESR on the card of the cause, where lane B leaves the question of missing markers to it (row B15)."""
+    return _markers(state, Priority.ROUTINE) if explained_unknown(state) else ()
 
 
 def _cultures(priority: Priority, due: Due = Due.NOW) -> LaneDraft:
@@ -270,6 +276,7 @@ def _comparison(state: LaneState, _indicator: Indicator) -> Drafts:
 def _bone(state: LaneState, *, density: bool) -> Drafts:
     """CT and bone-health tests. CT and densitometry wait in pregnancy; stability there is judged by the spine team."""
     return (
+        *_markers_beside_cause(state),
         *_when(not state.pregnant, LaneDraft(DraftKind.CT_REGION, note="stability")),
         LaneDraft(DraftKind.VITAMIN_D),
         LaneDraft(DraftKind.CALCIUM),
@@ -297,16 +304,21 @@ def _osteonecrosis(state: LaneState, _indicator: Indicator) -> Drafts:
     return (*_bone(state, density=True), LaneDraft(DraftKind.SPINE_SURGERY_REFERRAL))
 
 
-def _spondyloarthritis(_state: LaneState, _indicator: Indicator) -> Drafts:
+def _spondyloarthritis(state: LaneState, _indicator: Indicator) -> Drafts:
     return (
+        *_markers_beside_cause(state),
         LaneDraft(DraftKind.RHEUMATOLOGY_REFERRAL),
         LaneDraft(DraftKind.MRI_SACROILIAC),
         LaneDraft(DraftKind.HLA_B27),
     )
 
 
-def _cno(_state: LaneState, _indicator: Indicator) -> Drafts:
-    return (LaneDraft(DraftKind.RHEUMATOLOGY_REFERRAL),)
+def _cno(state: LaneState, _indicator: Indicator) -> Drafts:
+    return (*_markers_beside_cause(state), LaneDraft(DraftKind.RHEUMATOLOGY_REFERRAL))
+
+
+def _degeneration(state: LaneState, _indicator: Indicator) -> Drafts:
+    return _markers_beside_cause(state)
 
 
 def _metabolic(_state: LaneState, _indicator: Indicator) -> Drafts:
@@ -368,6 +380,10 @@ PLANNERS: Mapping[str, Planner] = MappingProxyType(
         "C32": _osteonecrosis,
         "C40": _spondyloarthritis,
         "C41": _cno,
+        "C50": _degeneration,
+        "C50-F": _degeneration,
+        "C62": _degeneration,
+        "C63": _degeneration,
         "C60": _metabolic,
         "C61": _metabolic,
         "C80": _plan,

@@ -1,9 +1,10 @@
 """Imaging arguments for spinal infection, place by place, and the named patterns that make them weaker."""
 
+import re
 from collections.abc import Iterable, Iterator
 
 from cds_service.domain.assessment import Cause, FindingCause, Pathway, Signal
-from cds_service.domain.vocabulary import ConditionGroup, DrugGroup, FindingId, Qualifier, Trend
+from cds_service.domain.vocabulary import ConditionGroup, DrugGroup, FindingId, Qualifier, Section, Status, Trend
 from cds_service.rules.context import RuleContext, drugs, has, items, levels_of, without
 from cds_service.rules.levels import touches
 from cds_service.rules.polarity import Weight, weight
@@ -43,6 +44,9 @@ _LEADING = (
 _ONE_IS_MODERATE = (*_LEADING, FindingId.DIFFUSION_RESTRICTED)
 # Endplates called intact, or uneven by Schmorl nodes.
 _SHAPED = (FindingId.ENDPLATE_INTACT, FindingId.SCHMORL)
+# "Chronic" as the word that made an infection past, and words that make it really so, in the three languages.
+_CHRONIC = re.compile(r"chroni|croni", re.IGNORECASE)
+_HEALED = re.compile(r"heal|geheilt|vindec|resolv|sechel|residu|konsolid|consolid", re.IGNORECASE)
 # One vertebra apart is still one infected segment with its neighbours.
 _SAME_SEGMENT = 1
 
@@ -151,6 +155,24 @@ def infection_possible(context: RuleContext) -> Outcome:
     """The radiologist calls infection possible or asks to exclude it."""
     places = [(f,) for f in context.possible(FindingId.INFECTION_STATED)]
     return Outcome(_per_place(MODERATE, places), "infection is named" if places else "infection is not named")
+
+
+@rule("IMG-INFECTION-CHRONIC", _INFECTION, IMG_INF, "R-IDSA2015")
+def infection_chronic(context: RuleContext) -> Outcome:
+    """Infection is called chronic, not healed, where marrow edema or an abscess lies: chronic is active, not past."""
+    active = (*context.edema, *context.stated(*ABSCESSES))
+    found = [
+        f
+        for f in context.findings
+        if f.finding.finding is FindingId.INFECTION_STATED
+        and f.finding.status is Status.HISTORICAL
+        and f.finding.section is not Section.INDICATION
+        and _CHRONIC.match(f.finding.cue or "")
+        and not _HEALED.search(f.finding.sentence)
+        and context.at(active, f.finding.levels)
+    ]
+    why = "chronic infection beside active change" if found else "no chronic infection beside active change"
+    return Outcome(_per_place(MODERATE, ((f,) for f in found)), why)
 
 
 @rule("IMG-ONE-SIGN", _INFECTION, IMG_INF, "R-LEDERMANN2003", "R-DWIB2016")
@@ -309,6 +331,7 @@ RULES: tuple[Rule, ...] = (
     infection_stated,
     two_signs,
     infection_possible,
+    infection_chronic,
     one_sign,
     soft_tissue_contiguous,
     soft_tissue,

@@ -1,5 +1,6 @@
 """CRP and ESR: what counts as raised, borderline or normal, which result still counts, and what makes normal unsafe."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -54,21 +55,26 @@ def _usable(context: RuleContext, lab: LabValue | None) -> LabValue | None:
     if lab is None or lab.collected is None:
         return None
     limits = context.thresholds
-    examined = context.lead.date or context.as_of
-    reach = limits.labs_hot_hours.span if is_hot(context) else limits.labs_before_mri_days.span
-    if lab.collected < _opening(examined, context.as_of, reach):
+    if not _in_window(context, lab):
         return None
     stale = is_hot(context) and context.as_of - lab.collected > limits.labs_before_mri_days.span
-    return None if stale and not _is_raised(context, lab) else lab
+    return None if stale and not is_raised(context, lab) else lab
+
+
+def _in_window(context: RuleContext, lab: LabValue) -> bool:
+    limits, examined = context.thresholds, context.lead.date or context.as_of
+    reach = limits.labs_hot_hours.span if is_hot(context) else limits.labs_before_mri_days.span
+    return lab.collected is not None and lab.collected >= _opening(examined, context.as_of, reach)
 
 
 def _opening(examined: datetime, as_of: datetime, reach: timedelta) -> datetime:
     return min(examined, as_of) - reach
 
 
-def _is_raised(context: RuleContext, lab: LabValue) -> bool:
+def is_raised(context: RuleContext, lab: LabValue) -> bool | None:
+    """Tell whether CRP or ESR is above the limit that counts as raised; ``None`` when a comparator leaves it open."""
     limit = context.thresholds.crp_raised.value if lab.analyte is Analyte.CRP else upper_esr(context)
-    return above(lab, limit) is True
+    return above(lab, limit)
 
 
 def upper_esr(context: RuleContext) -> float:
@@ -105,6 +111,25 @@ def esr_only(context: RuleContext) -> bool:
     """Tell whether the markers are known by ESR alone."""
     known = markers(context)
     return known.esr is not None and known.crp is None
+
+
+def unsized(context: RuleContext) -> tuple[LabValue, ...]:
+    """CRP and ESR that are called raised, or lie above an open limit, so that nobody can tell by how much.
+
+    "Positive", "raised" or a flag without a usable number, and ">5 mg/L": neither normal nor above the limit that
+    counts as raised. A later or simultaneous result with a usable number settles it.
+    """
+    names = (Analyte.CRP, Analyte.ESR) if context.thresholds.switches.esr_enabled else (Analyte.CRP,)
+    newest = (next(iter(context.results(name)), None) for name in names)
+    return tuple(lab for lab in newest if lab is not None and _in_window(context, lab) and _is_unsized(context, lab))
+
+
+def _is_unsized(context: RuleContext, lab: LabValue) -> bool:
+    known = interval(lab)
+    if known is None:
+        return lab.positive is True
+    normal = crp_normal_limit(context, lab) if lab.analyte is Analyte.CRP else upper_esr(context)
+    return known[0] >= normal and math.isinf(known[1]) and not is_raised(context, lab)
 
 
 @rule("LAB-CRP-RAISED", _LABORATORY, LAB, "R-DAVIS2020", "R-IDSA2015")

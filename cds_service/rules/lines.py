@@ -111,7 +111,7 @@ def _neurology_lines(state: LaneState) -> tuple[str, ...]:
 
 def _marker_lines(state: LaneState) -> tuple[str, ...]:
     if state.labs is Labs.U:
-        return ("crp-esr-missing",)
+        return ("crp-esr-missing", *(("marker-unsized",) if state.marker_raised_unsized else ()))
     return ("esr-only",) if state.esr_only else ()
 
 
@@ -124,6 +124,8 @@ def _exposure_lines(state: LaneState) -> tuple[str, ...]:
 
 
 def _missing_marker_lines(state: LaneState) -> tuple[str, ...]:
+    if state.marker_raised_unsized:
+        return ("marker-unsized",)
     # With both markers unknown the card's own summary asks for them already.
     return ("esr-only",) if state.labs is Labs.R and state.esr_only else ()
 

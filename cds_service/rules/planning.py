@@ -14,7 +14,7 @@ from cds_service.domain.assessment import (
     Signal,
 )
 from cds_service.domain.state import CancerHistory, ImagingMalignancy, Labs, LaneState, MarkerMask, TimeCourse
-from cds_service.domain.vocabulary import Analyte, ConditionGroup, FindingId, Lane, Qualifier
+from cds_service.domain.vocabulary import Analyte, ConditionGroup, DrugGroup, FindingId, Lane, Qualifier
 from cds_service.knowledge.thresholds import Parameter, Thresholds
 from cds_service.rules import variables as names
 from cds_service.rules.arbitration import LaneCard
@@ -25,6 +25,7 @@ from cds_service.rules.fracture import fresh_fractures
 from cds_service.rules.levels import is_sacral
 from cds_service.rules.orders.cautions import nsaid_not_advised, opioid_caution, opioid_fall_caution
 from cds_service.rules.rule import Rule
+from cds_service.rules.safety import hematomas
 from cds_service.rules.scores import FractureFeatures, of_class, stated_of_class
 from cds_service.rules.stability import sins_of
 from cds_service.rules.time import weeks_since_onset
@@ -161,6 +162,8 @@ class Planner:
             "C81": self._course_params,
             "C82": self._lab_date_params,
         }
+        if card.card_id == "C01" and (thinners := self._thinners()):
+            makers["C01"] = lambda: {"thinner": thinners}
         params: dict[str, ParamValue] = {"finding_word": finding_word(self._context), **self._outside_params()}
         if card.lane is Lane.MALIGNANCY or card.card_id == "C03":
             params |= self._sins_params()
@@ -250,6 +253,8 @@ class Planner:
         lines: list[str] = []
         if card.lane is Lane.INFECTION and context.having(ConditionGroup.SICKLE_CELL):
             lines.append("sickle-cell")
+        if card.card_id == "C01" and hematomas(context) and self._thinners():
+            lines.append("hematoma-anticoagulant")
         contiguous = context.stated(FindingId.PSOAS, FindingId.ABSCESS_PARASPINAL)
         if card.card_id == "C11" and contiguous:
             lines.append("contiguous-source")
@@ -259,6 +264,10 @@ class Planner:
         if card.card_id == "C80" and falls and not self._fewer_lines(card):
             lines.append("opioid-falls")
         return tuple(lines)
+
+    def _thinners(self) -> tuple[str, ...]:
+        """Anticoagulants that the patient takes, by the words of the chart."""
+        return tuple(dict.fromkeys(m.text for m in self._context.taking(DrugGroup.ANTICOAGULANT) if m.text))
 
     def _fewer_lines(self, card: LaneCard) -> tuple[str, ...]:
         if card.card_id == "C01":

@@ -4,7 +4,7 @@ import re
 
 from cds_service.domain.assessment import Cause, FindingCause, Pathway, Signal
 from cds_service.domain.facts import LabValue
-from cds_service.domain.vocabulary import Analyte, Certainty, ConditionGroup, FindingId, Qualifier
+from cds_service.domain.vocabulary import Analyte, Certainty, ConditionGroup, FindingId, Qualifier, Section, Status
 from cds_service.rules.context import RuleContext, has, items, labs, without
 from cds_service.rules.history import HistoryItem
 from cds_service.rules.infection import ABSCESSES
@@ -20,6 +20,9 @@ NEURO, SEPSIS, UNSTABLE_CANAL, NEURO_WARNING, UNSTABLE = "NEURO", "SEPSIS", "UNS
 _ORDER = (NEURO, SEPSIS, UNSTABLE_CANAL, NEURO_WARNING, UNSTABLE)
 
 COMPRESSIONS = (FindingId.CORD, FindingId.CORD_SIGNAL, FindingId.CAUDA)
+_CANAL_CONTENT = frozenset({*COMPRESSIONS, FindingId.CAUDA_MILD, FindingId.CANAL_STENOSIS})
+# Words of an examination that did not show it, in the three languages, beside the words of a question.
+_NOT_ASSESSED = re.compile(r"assess|evalu|judg|diagnostic|beurteil|bewert|aprec", re.IGNORECASE)
 DEFICITS = (
     ConditionGroup.CAUDA_EQUINA_SYNDROME,
     ConditionGroup.SADDLE_ANESTHESIA,
@@ -119,6 +122,24 @@ def compressions(context: RuleContext) -> tuple[FindingCause, ...]:
     return tuple(f for f in found if f.finding.finding is not FindingId.CORD_SIGNAL or not _intrinsic(context, f))
 
 
+def hematomas(context: RuleContext) -> tuple[FindingCause, ...]:
+    """Spinal hematomas, possible included, at the place of a compression."""
+    found = context.possible(FindingId.SPINAL_HEMATOMA)
+    return context.at(found, [level for f in compressions(context) for level in f.finding.levels])
+
+
+def unseen(context: RuleContext) -> tuple[FindingCause, ...]:
+    """Statements that cord, cauda equina or canal could not be assessed; a mere question is none."""
+    return tuple(
+        f
+        for f in context.findings
+        if f.finding.finding in _CANAL_CONTENT
+        and f.finding.status is Status.UNKNOWN
+        and f.finding.section is not Section.INDICATION
+        and _NOT_ASSESSED.search(f.finding.cue or "")
+    )
+
+
 def _intrinsic(context: RuleContext, signal: FindingCause) -> bool:
     """Tell a cord disease of its own, such as a syrinx or plaque: nothing is reported that could press on the cord."""
     if signal.finding.certainty is Certainty.POSSIBLE or new_deficits(context):
@@ -135,7 +156,7 @@ def compression(context: RuleContext) -> Outcome:
     found = compressions(context)
     pressing = tuple(f for f in found if not by_degeneration(context, f))
     if pressing:
-        return fired(NEURO, pressing, "a lesion presses on cord or cauda equina")
+        return fired(NEURO, (*pressing, *hematomas(context)), "a lesion presses on cord or cauda equina")
     deficits = items(new_deficits(context))
     if found and deficits:
         return fired(NEURO, (*found, *deficits), "degenerative compression with a deficit")

@@ -179,6 +179,9 @@ def stenosis_with_deficit(context: RuleContext) -> Outcome:
     return fired(YES, found, "a herniation with cord or cauda signs") if found else quiet("no such combination")
 
 
+# Rules that speak of the canal and not of bone.
+BY_PRESSURE = frozenset({compression.id, stenosis_with_deficit.id})
+
 RULES: tuple[Rule, ...] = (
     edema,
     edema_equivalent,

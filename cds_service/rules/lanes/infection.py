@@ -192,7 +192,20 @@ def explained_unknown(state: LaneState) -> bool:
     """No usable CRP and no risk factor, but a fracture or certain degeneration explains the edema."""
     unknown = _open_without_risk(state) and state.labs is Labs.U
     plain = unknown and state.imaging_infection is ImagingInfection.N
-    return plain and (state.degenerative_certain or state.fracture is not Fracture.NONE)
+    # A marker that is called raised, by whatever amount, is not explained away before it is measured.
+    caused = state.degenerative_certain or state.fracture is not Fracture.NONE
+    return plain and caused and not state.marker_raised_unsized
+
+
+def pressure_without_bone(state: LaneState) -> bool:
+    """No usable CRP and no risk factor, and the only finding is a disc or hematoma that presses on the canal."""
+    unknown = _open_without_risk(state) and state.labs is Labs.U and not state.marker_raised_unsized
+    return unknown and state.pressure_without_bone and state.imaging_infection is ImagingInfection.N
+
+
+def raised_unsized(state: LaneState) -> bool:
+    """A marker is called raised without a value that could be compared."""
+    return state.marker_raised_unsized
 
 
 def unknown_markers(state: LaneState) -> bool:
@@ -243,9 +256,26 @@ ROWS: tuple[Row[LaneState], ...] = (
     ),
     Row("B12", Lane.INFECTION, raised_with_other_cause, "C16", always_info, _INFO, ("R-DAVIS2020", "R-DVO2023")),
     Row("B13", Lane.INFECTION, raised_unexplained, "C11", always_warning, _WARN, ("R-IDSA2015", "R-DAVIS2020")),
-    Row("B14", Lane.INFECTION, weak_images_unknown, "C10", always_info, _INFO, ("R-IDSA2015", "R-LEDERMANN2003")),
+    Row(
+        "B14",
+        Lane.INFECTION,
+        weak_images_unknown,
+        "C10",
+        warning_if(raised_unsized),
+        "warning with a marker called raised without a usable value, else info",
+        ("R-IDSA2015", "R-LEDERMANN2003"),
+    ),
     Row("B15", Lane.INFECTION, explained_unknown, evidence=("R-PATEL2014", "R-DVO2023")),
-    Row("B16", Lane.INFECTION, unknown_markers, "C10", always_info, _INFO, ("R-IDSA2015", "R-AISP")),
+    Row("B15.1", Lane.INFECTION, pressure_without_bone, evidence=("R-GIRFT2023",)),
+    Row(
+        "B16",
+        Lane.INFECTION,
+        unknown_markers,
+        "C10",
+        warning_if(raised_unsized),
+        "warning with a marker called raised without a usable value, else info",
+        ("R-IDSA2015", "R-AISP"),
+    ),
     Row("B17.1", Lane.INFECTION, masked_without_risk, "C15", always_info, _INFO, ("R-ORGANISM2021",)),
     Row("B17", Lane.INFECTION, no_infection_question, evidence=("R-AISP", "R-DAVIS2020")),
 )

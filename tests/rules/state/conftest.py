@@ -1,7 +1,8 @@
 """Builds patient facts from a compact notation that a clinician can check, and the case files as test parameters.
 
 A finding is ``F-DISC-FLUID L4-L5``: a leading ``-`` denies it, ``?`` after the id makes it possible, ``~`` unlikely,
-``!`` historical, ``=`` probable. Lower-case words are qualifiers, ``40%`` a height loss, ``^worse`` a trend.
+``!`` historical, ``=`` probable. Lower-case words are qualifiers, ``40%`` a height loss, ``^worse`` a trend,
+``cue=chronic`` the word that decided the status.
 A lab is ``CRP 48``, with ``<5`` for a comparator, ``positive``/``negative`` or a text in quotes, ``@3d`` for its age,
 ``uln=5`` for the upper limit. A condition, history sentence or drug may end with ``@20d`` (began), ``rec=3d``
 (written down), ``over``, ``inactive``, ``old``; a drug with ``10mg``.
@@ -99,6 +100,7 @@ def finding(text: str, place: int) -> TextFinding:
     percent = [float(word[:-1]) for word in rest if word.endswith("%")]
     trend = [Trend(word[1:]) for word in rest if word.startswith("^")]
     sentence = [word[1:] for word in rest if word.startswith("#")]
+    cue = next((word.removeprefix("cue=") for word in rest if word.startswith("cue=")), None)
     return TextFinding(
         finding=FindingId(name),
         status=status,
@@ -109,8 +111,11 @@ def finding(text: str, place: int) -> TextFinding:
         sentence=f"Sentence {sentence[0] if sentence else place}.",
         section=Section.FINDINGS,
         language=Language.EN,
+        cue=cue,
         trend=trend[0] if trend else None,
-        qualifiers=frozenset(Qualifier(word) for word in rest if word.islower() and word[0] not in "^#"),
+        qualifiers=frozenset(
+            Qualifier(word) for word in rest if word.islower() and word[0] not in "^#" and "=" not in word
+        ),
         percent=percent[0] if percent else None,
     )
 
