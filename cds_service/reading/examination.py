@@ -9,7 +9,7 @@ from cds_service.reading.phrases import TermIndex, WordMatch, outermost
 from cds_service.reading.words import Words, cut
 
 # Only the beginning of a text names the examination; later mentions are usually of other examinations.
-_OPENING_WORDS: Final = 60
+_OPENING_CHARACTERS: Final = 720
 
 _INDEX: Final = TermIndex(load_examination_terms())
 _UNSPECIFIC: Final = frozenset({BodyRegion.SPINE, BodyRegion.OTHER, BodyRegion.PELVIS})
@@ -19,18 +19,12 @@ _SPINE_PARTS: Final = frozenset({BodyRegion.CERVICAL, BodyRegion.THORACIC, BodyR
 
 def examination(title: str, text: str) -> tuple[Modality, BodyRegion]:
     """Return modality and region; the title decides, else the opening of the text. Unknown stays unknown."""
-    in_title = _named(cut(title)) if title else []
-    line, beginning = _opening(text)
-    in_line = _named(cut(line))
-    own = _modality([m for m in in_line if m.first == 0])
-    if own not in {Modality.UNKNOWN, Modality.MR} and _region(in_title) in _ELSEWHERE:
-        # the text opens with the name of another method, and the title does not name the spine
-        in_title = in_line
+    in_title, in_line = _headed(title, text)
     modality, region = Modality.UNKNOWN, BodyRegion.UNKNOWN
     places: tuple[Callable[[], list[WordMatch]], ...] = (
         lambda: in_title,
         lambda: in_line,
-        lambda: _named(cut(beginning)),
+        lambda: _named(cut(text[:_OPENING_CHARACTERS])),
     )
     for place in places:
         if modality is not Modality.UNKNOWN and region is not BodyRegion.UNKNOWN:
@@ -41,12 +35,32 @@ def examination(title: str, text: str) -> tuple[Modality, BodyRegion]:
     return modality, region
 
 
-def _opening(text: str) -> tuple[str, str]:
-    """Return the first line that holds letters, and the opening of the text."""
-    beginning = text[: _OPENING_WORDS * 12]
-    first = next((line for line in beginning.splitlines() if any(c.isalpha() for c in line)), "")
+def examined_region(title: str, words: Words) -> BodyRegion:
+    """Return the region alone, of a text that is cut into words already."""
+    in_title, in_line = _headed(title, words.text)
+    for matches in (in_title, in_line):
+        region = _region(matches)
+        if region is not BodyRegion.UNKNOWN:
+            return region
+    return _region(_named(words.opening(_OPENING_CHARACTERS)))
+
+
+def _headed(title: str, text: str) -> tuple[list[WordMatch], list[WordMatch]]:
+    """Return what the title names and what the first line names."""
+    in_title = _named(cut(title)) if title else []
+    in_line = _named(cut(_first_line(text)))
+    own = _modality([m for m in in_line if m.first == 0])
+    if own not in {Modality.UNKNOWN, Modality.MR} and _region(in_title) in _ELSEWHERE:
+        # the text opens with the name of another method, and the title does not name the spine
+        in_title = in_line
+    return in_title, in_line
+
+
+def _first_line(text: str) -> str:
+    """Return the first line that holds letters, as far as its first full stop."""
+    first = next((line for line in text[:_OPENING_CHARACTERS].splitlines() if any(c.isalpha() for c in line)), "")
     sentence_end = first.find(". ")
-    return (first if sentence_end < 0 else first[:sentence_end]), beginning
+    return first if sentence_end < 0 else first[:sentence_end]
 
 
 def _named(words: Words) -> list[WordMatch]:

@@ -373,7 +373,7 @@ def _is_degenerative_adjective(words: Words, mention: Mention, mentions: Sequenc
 def _distinct(mentions: Iterable[Mention]) -> list[Mention]:
     """Keep one mention of a finding where several overlap: the literal one, else the longest."""
     mentions = list(mentions)
-    if len(mentions) == 1:
+    if len(mentions) < 2:  # noqa: PLR2004
         return mentions
     kept: list[Mention] = []
     by_rank = sorted(mentions, key=lambda m: (not m.literal, -(m.last - m.first), m.first))

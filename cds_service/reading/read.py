@@ -12,7 +12,7 @@ from cds_service.reading.compiled import CompiledLanguages
 from cds_service.reading.conflicts import settle
 from cds_service.reading.described import Prepared, described
 from cds_service.reading.details import with_change
-from cds_service.reading.examination import examination
+from cds_service.reading.examination import examination, examined_region
 from cds_service.reading.history import with_former
 from cds_service.reading.language import Evidence, LanguageDetector, Part, declared
 from cds_service.reading.lexicon import OTHER, Hits, Lexicon, anatomy_of
@@ -234,8 +234,8 @@ def _tells_examination(words: Words, sentence: Sentence) -> bool:
 
 def _is_spinal(title: str, prepared: Sequence[Prepared], unspecific: frozenset[str]) -> bool | None:
     """Tell whether a report is about the spine: by its examination, else by the anatomy it speaks of most."""
-    text = next((p.words.text for p in prepared), "")
-    _, region = examination(title, text)
+    text = prepared[0].words.text if prepared else ""
+    region = examined_region(title, prepared[0].words if prepared else cut(""))
     named = {hit.name for p in prepared for hit in p.hits.anatomy} - unspecific
     elsewhere = OTHER in named or region in _NOT_SPINE
     own = (h.name for p in prepared for h in p.hits.anatomy if not (elsewhere and is_borrowed(p.words, h)))

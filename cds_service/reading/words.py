@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, final
@@ -72,6 +73,12 @@ class Words:
     def reworded(self, words: tuple[str, ...]) -> "Words":
         """Return the same places with other words at them."""
         return Words(self.text, words, self.starts, self.ends, self.gaps, self.signs)
+
+    def opening(self, size: int) -> "Words":
+        """Return the words that end within the first ``size`` characters."""
+        last = bisect_right(self.ends, size)
+        starts, ends = self.starts[:last], self.ends[:last]
+        return Words(self.text, self.words[:last], starts, ends, self.gaps[:last], self.signs[: last + 1])
 
     def running(self, name: str, costs: dict[str, int]) -> list[int]:
         """Return for each word what it and all words before it cost; worked out once for each ``name`` of a cost."""
