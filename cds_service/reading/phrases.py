@@ -1,6 +1,6 @@
 """Finds terms of many lists in a text in one linear pass, on folded words, with offsets in the original text."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -37,14 +37,22 @@ class WordMatch:
         return f"WordMatch({self.id!r}, {self.first}, {self.last})"
 
 
+@final
 class _Node:
-    __slots__ = ("children", "ids")
+    """A place in the trie of terms: the ``ids`` of terms that end here, and where the next word leads.
+
+    ``gap`` is where a term goes on behind a wildcard. Most nodes lead nowhere and have no table of ``children``.
+    """
+
+    __slots__ = ("children", "gap", "ids")
 
     def __init__(self) -> None:
-        self.children: dict[int, _Node] = {}
+        self.children: dict[int, _Node] | None = None
+        self.gap: _Node | None = None
         self.ids: tuple[str, ...] = ()
 
 
+@final
 class _WordClass:
     """All words that fit the same word patterns ``atoms``; ``opening`` is where the terms lead that they begin."""
 
@@ -55,17 +63,25 @@ class _WordClass:
         self.opening = opening
 
 
+@final
 class _State:
     """All places of the trie that the words read so far may lead to; ``after`` tells where one more word leads.
 
-    States are worked out when a text first leads there and then kept, as are the classes of words.
+    Each place has the number of words of any kind that may still be passed over there, behind a wildcard. States are
+    worked out when a text first leads there and then kept, as are the classes of words.
     """
 
-    __slots__ = ("after", "ids", "nodes")
+    __slots__ = ("after", "ids", "places")
 
-    def __init__(self, nodes: "Sequence[_Node]") -> None:
-        self.nodes = nodes
-        self.ids = tuple(dict.fromkeys(name for node in nodes for name in node.ids))
+    def __init__(self, reached: "list[tuple[_Node, int]]") -> None:
+        self.places: dict[_Node, int] = {}
+        for node, spare in reached:
+            if spare > self.places.get(node, -1):
+                self.places[node] = spare
+                if node.gap is not None:
+                    # the list grows while it is read: a wildcard opens where its term goes on
+                    reached.append((node.gap, _WILDCARD_WORDS))
+        self.ids = tuple(dict.fromkeys([name for node in self.places for name in node.ids]))
         self.after: dict[_WordClass, _State | None] = {}
 
 
@@ -138,15 +154,21 @@ class TermIndex:
         atoms = [number for chunk in phrase.split() for number in self._atoms.numbers(chunk)]
         if not atoms or atoms[0] == _ANY:
             raise ValueError(f"empty term in list {name!r}: {phrase!r}")
-        for variant in [atoms] if _ANY not in atoms else _variants(atoms):
-            node = self._root
-            for atom in variant:
-                following = node.children.get(atom)
-                if following is None:
-                    following = node.children[atom] = _Node()
-                node = following
-            if name not in node.ids:
-                node.ids = (*node.ids, name)
+        node = self._root
+        for atom in atoms:
+            if atom == _ANY:
+                if node.gap is None:
+                    node.gap = _Node()
+                node = node.gap
+                continue
+            if node.children is None:
+                node.children = {}
+            following = node.children.get(atom)
+            if following is None:
+                following = node.children[atom] = _Node()
+            node = following
+        if name not in node.ids:
+            node.ids = (*node.ids, name)
 
     def _forget(self) -> None:
         """Begin with no words and no states known."""
@@ -184,8 +206,8 @@ class TermIndex:
         atoms = self._atoms.of(word)
         known = self._by_atoms.get(atoms)
         if known is None:
-            root = self._root.children
-            opening = [root[n] for n in atoms if n in root]
+            root = self._root.children or {}
+            opening = [(root[n], 0) for n in atoms if n in root]
             known = self._by_atoms.setdefault(atoms, _WordClass(atoms, _State(opening) if opening else None))
         self._classes[word] = known
         return known
@@ -209,9 +231,14 @@ class TermIndex:
 
     def _step(self, state: _State, word: _WordClass) -> _State | None:
         """Work out where a word of a class leads, and remember it."""
-        numbers = (_ANY, *word.atoms)
-        nodes = [node.children[n] for node in state.nodes for n in numbers if n in node.children]
-        following = state.after[word] = _State(nodes) if nodes else None
+        reached: list[tuple[_Node, int]] = []
+        for node, spare in state.places.items():
+            if spare:
+                reached.append((node, spare - 1))
+            children = node.children
+            if children is not None:
+                reached += [(children[n], 0) for n in word.atoms if n in children]
+        following = state.after[word] = _State(reached) if reached else None
         self._steps += 1
         return following
 
@@ -241,12 +268,3 @@ def outermost(matches: list[WordMatch]) -> list[WordMatch]:
             reach[name] = last
             kept.append(match)
     return kept
-
-
-def _variants(atoms: Sequence[int]) -> list[list[int]]:
-    """Write out each wildcard as none to three single words."""
-    variants: list[list[int]] = [[]]
-    for atom in atoms:
-        lengths = range(_WILDCARD_WORDS + 1) if atom == _ANY else (1,)
-        variants = [[*head, *([atom] * length)] for head in variants for length in lengths]
-    return variants
