@@ -1,6 +1,5 @@
 """Code groups and names of conditions, drugs, procedures, devices, orders, laboratory tests and imaging, as data."""
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,6 +9,7 @@ from importlib.resources.abc import Traversable
 from types import MappingProxyType
 from typing import TypeVar
 
+import tomli
 from pydantic import ValidationError
 
 from cds_service.domain.vocabulary import (
@@ -211,10 +211,10 @@ _File = TypeVar("_File", bound=StrictModel)
 
 def _load(source: Traversable, model: type[_File]) -> _File:
     try:
-        data = tomllib.loads(source.read_text(encoding="utf-8"))
+        data = tomli.loads(source.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise KnowledgeError(f"{source.name}: cannot be read ({type(error).__name__})") from error
-    except tomllib.TOMLDecodeError as error:
+    except tomli.TOMLDecodeError as error:
         raise KnowledgeError(f"{source.name}: not valid TOML ({error})") from error
     try:
         return model.model_validate(data)

@@ -1,7 +1,6 @@
 """Reads the register of references and turns each into a citation that cards can show."""
 
 import re
-import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from ipaddress import ip_address
@@ -9,6 +8,7 @@ from types import MappingProxyType
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
+import tomli
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, field_validator
 
 from cds_service.domain.assessment import Citation
@@ -75,8 +75,8 @@ class Reference(BaseModel):
 def parse_evidence(text: str, file_name: str = FILE_NAME) -> Mapping[str, Citation]:
     """Read a register from TOML text; raise :class:`KnowledgeError` naming the file and the reference on any flaw."""
     try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        tables = tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
         raise KnowledgeError(f"{file_name}: not readable as TOML: {error}") from error
     if not tables:
         raise KnowledgeError(f"{file_name}: holds no reference")

@@ -1,8 +1,8 @@
 """Loads the words that name imaging modality and body region in titles and report openings."""
 
-import tomllib
 from importlib.resources import files
 
+import tomli
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cds_service.domain.vocabulary import BodyRegion, Modality
@@ -24,8 +24,8 @@ def load_examination_terms() -> dict[str, tuple[str, ...]]:
     """Return term lists named ``m:<modality>`` and ``r:<region>``; raise KnowledgeError on a flaw."""
     raw = files("cds_service.knowledge").joinpath(_FILE).read_text(encoding="utf-8")
     try:
-        terms = ExaminationTerms.model_validate(tomllib.loads(raw))
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        terms = ExaminationTerms.model_validate(tomli.loads(raw))
+    except (tomli.TOMLDecodeError, ValidationError) as error:
         raise KnowledgeError(f"{_FILE}: {error}") from error
     return {
         **{f"m:{name}": words for name, words in terms.modality.items()},

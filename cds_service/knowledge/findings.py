@@ -1,6 +1,5 @@
 """Strict models and loaders of the words a report is read with: findings, word classes, languages, corpus labels."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -8,6 +7,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Annotated, Any, Literal, TypeVar
 
+import tomli
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cds_service.domain.vocabulary import FindingId, Language, Qualifier, Section, Status, Trend
@@ -304,8 +304,8 @@ def _data(name: str) -> Traversable:
 
 def _toml(entry: Traversable) -> dict[str, Any]:
     try:
-        return tomllib.loads(entry.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return tomli.loads(entry.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomli.TOMLDecodeError) as error:
         raise KnowledgeError(f"{entry.name}: {error}") from error
 
 

@@ -1,10 +1,10 @@
 """Which growth in blood counts as a pathogen, and how many culture sets a result speaks of."""
 
 import re
-import tomllib
 import unicodedata
 from importlib import resources
 
+import tomli
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cds_service.errors import KnowledgeError
@@ -54,8 +54,8 @@ def _fold(text: str) -> str:
 def parse_organisms(text: str) -> Organisms:
     """Read the names from TOML text; raise :class:`KnowledgeError` naming file and key on any flaw."""
     try:
-        return Organisms.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+        return Organisms.model_validate(tomli.loads(text))
+    except tomli.TOMLDecodeError as error:
         raise KnowledgeError(f"{FILE_NAME}: not readable as TOML: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]

@@ -1,10 +1,10 @@
 """What the service says about itself: purpose, limits, source attributes, what it does not suggest, open points."""
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from typing import Annotated, Literal, TypeVar
 
+import tomli
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from cds_service.domain.vocabulary import Language
@@ -98,8 +98,8 @@ class Statements(_Strict):
 def checked(model: type[_Model], text: str, file_name: str) -> _Model:
     """Read TOML text into ``model``; raise :class:`KnowledgeError` naming file and key on any flaw."""
     try:
-        return model.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+        return model.model_validate(tomli.loads(text))
+    except tomli.TOMLDecodeError as error:
         raise KnowledgeError(f"{file_name}: not readable as TOML: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]

@@ -1,12 +1,12 @@
 """The numbers that the rules depend on, each with unit, date and reference, and their validated site overlay."""
 
-import tomllib
 from collections.abc import Mapping
 from datetime import date, timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
+import tomli
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from cds_service.errors import KnowledgeError
@@ -275,8 +275,8 @@ def _refuse_unknown(given: Mapping[str, object], known: Mapping[str, object], wh
 
 def _toml(text: str, file_name: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
         raise KnowledgeError(f"{file_name}: not readable as TOML: {error}") from error
 
 
