@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import Final
 
 from cds_service.knowledge.findings import load_grammar
@@ -75,30 +76,43 @@ def distance_between(words: Words, hit: Hit, anatomy: Hit) -> int:
         return high - low
     if anatomy.last < hit.first and _heads(words, anatomy):
         return min(high - low - 1, _HEAD_DISTANCE)
-    distance = high - low - 1
-    levels = _levels_before(words)
-    if levels[high] == levels[low] and not _is_level(words.words[low]):
-        gaps, penalties = words.running_gaps("gap penalties", _GAP_PENALTY), words.running("penalties", _WORD_PENALTY)
-        return max(distance + gaps[high] - gaps[low] + penalties[high - 1] - penalties[low], 0)
-    for index in range(low + 1, high + 1):
-        if anatomy.last < hit.first and index < high and _is_of_list(words, index):
-            # "ICR L4/5 u. L5/S1 verschmälert": a list of levels is one step
-            distance -= 1
-            continue
-        parted = words.gaps[index] == Gap.COMMA or words.words[index] in _BREAKING
-        stands_for = _is_level(words.words[index - 1]) and (not parted or ")" in words.between(index))
-        if _is_level(words.words[index]) or stands_for:
-            # "the discs (T2, T3, T4) with ...": levels between stand for the anatomy; "disc L4-5, with ..." goes on
-            distance -= index < high
-            continue
-        distance += _GAP_PENALTY[words.gaps[index]]
-        if index < high:
-            distance += _WORD_PENALTY.get(words.words[index], 0)
-    return max(distance, 0)
+    steps = _steps(words, listed=anatomy.last < hit.first)
+    last = 0 if _stands_for_place(words, high) else _GAP_PENALTY[words.gaps[high]]
+    return max(high - low - 1 + steps[high - 1] - steps[low] + last, 0)
+
+
+def _steps(words: Words, *, listed: bool) -> list[int]:
+    """Return for each word by how much it and all words before it lengthen a distance, or shorten it.
+
+    Levels between stand for the anatomy, "the discs (T2, T3, T4) with ...". ``listed`` is for what stands behind the
+    anatomy: "ICR L4/5 u. L5/S1 verschmälert", where a list of levels is one step.
+    """
+    name = "listed steps" if listed else "steps"
+    known = words.sums.get(name)
+    if known is None:
+        steps = [
+            _GAP_PENALTY[gap] + _WORD_PENALTY.get(word, 0) for gap, word in zip(words.gaps, words.words, strict=True)
+        ]
+        for place in [place for place, word in enumerate(words.words) if _is_level(word)]:
+            for index in range(max(place - 1, 1), min(place + 2, len(words))):
+                if _stands_for_place(words, index) or (listed and _is_of_list(words, index)):
+                    steps[index] = -1
+        known = words.sums[name] = list(accumulate(steps))
+    return known
+
+
+def _stands_for_place(words: Words, index: int) -> bool:
+    """Tell a level, and the word right behind one; "disc L4-5, with ..." goes on."""
+    if _is_level(words.words[index]):
+        return True
+    parted = words.gaps[index] == Gap.COMMA or words.words[index] in _BREAKING
+    return _is_level(words.words[index - 1]) and (not parted or ")" in words.between(index))
 
 
 def _is_of_list(words: Words, index: int) -> bool:
     """Tell the second number of "L4/5", and the word that joins two levels."""
+    if index + 1 == len(words):
+        return False
     before, after = words.words[index - 1], words.words[index + 1]
     if words.words[index].isdigit():
         return _is_level(before) and words.signs[index] in {"/", "-"}
@@ -169,18 +183,6 @@ def _heads(words: Words, anatomy: Hit) -> bool:
 @lru_cache(maxsize=8192)
 def _is_level(word: str) -> bool:
     return word[-1].isdigit() and (word[0] in "ctldshbw")
-
-
-def _levels_before(words: Words) -> list[int]:
-    """Return for each word how many of all words up to it are levels; counted once for a text."""
-    known = words.sums.get("levels")
-    if known is None:
-        known = words.sums["levels"] = []
-        total = 0
-        for word in words.words:
-            total += word[-1].isdigit() and word[0] in "ctldshbw"
-            known.append(total)
-    return known
 
 
 def coordinated(words: Words, nearest: Hit, candidates: Sequence[Hit]) -> list[Hit]:

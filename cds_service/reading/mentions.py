@@ -235,10 +235,9 @@ class Composer:
         if not candidates:
             return []
         weak = self._lexicon.weak
-        measured = sorted(
-            (_cost(words, hit, a, weak), a.name in weak, a.first < hit.first, n) for n, a in enumerate(candidates)
+        distance, _, _, number = min(
+            [(_cost(words, hit, a, weak), a.name in weak, a.first < hit.first, n) for n, a in enumerate(candidates)]
         )
-        distance, *_, number = measured[0]
         if distance > _REACH + _WEAK_PENALTY:
             return only_place(hit, candidates, weak) if hit.name == "enhance" else []
         nearest = candidates[number]

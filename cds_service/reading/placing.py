@@ -115,7 +115,7 @@ def levels_of(
     first, last = _clause(words, mention, bounds)
     # what stands between the same two commas before a mention comes before what follows behind the next comma
     own = any(first <= group.first < mention.first for group in named)
-    measured = sorted(
+    cost, _, number = min(
         (
             _cost(words, mention, group, bounds) + (_NEXT_CLAUSE if own and _opens_clause(words, group, last) else 0),
             max(group.first - mention.last, mention.first - group.last),
@@ -123,7 +123,6 @@ def levels_of(
         )
         for number, group in enumerate(named)
     )
-    cost, _, number = measured[0]
     if cost > (_FARTHEST if len(named) > 1 else _ALONE_FARTHEST):
         return ()
     chosen = [named[number]]
@@ -163,8 +162,9 @@ def _is_elsewhere(words: Words, mention: Mention, group: LevelGroup, bounds: tup
     if is_left_out(words, mention, group, bounds[0]):
         return True
     start = max(bounds[0], group.first - _END_REACH)
-    ends = any(map(_may_end, words.words[start : group.first]))
-    for index in range(start, group.first) if ends else ():
+    ends = words.counted("ends", _may_end)
+    before = ends[start - 1] if start else 0
+    for index in range(start, group.first) if group.first > start and ends[group.first - 1] > before else ():
         word = words.words[index]
         if word.startswith(_ENDING) or (word.startswith(_SITUATED) and _of_conus(words, index, bounds[0])):
             return True

@@ -3,8 +3,9 @@
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import Final, final
 
 from cds_service.knowledge.findings import load_grammar
@@ -89,6 +90,13 @@ class Words:
             for word in self.words:
                 total += costs.get(word, 0)
                 known.append(total)
+        return known
+
+    def counted(self, name: str, test: Callable[[str], bool]) -> list[int]:
+        """Return for each word how many of all words up to it pass a test; counted once for each ``name`` of a test."""
+        known = self.sums.get(name)
+        if known is None:
+            known = self.sums[name] = list(accumulate(map(test, self.words)))
         return known
 
     def running_gaps(self, name: str, costs: tuple[int, int, int, int]) -> list[int]:
