@@ -49,8 +49,8 @@ def test_without_maven(tools: Path) -> None:
 
 def test_without_artifacts_and_network(tools: Path) -> None:
     put(tools, "java", JAVA_17)
-    put(tools, "mvn", "echo Unknown host repo.maven.apache.org; exit 1")
-    assert reason().endswith("could not be built: Unknown host repo.maven.apache.org")
+    put(tools, "mvn", "echo Unknown host artifacts.example.org; exit 1")
+    assert reason().endswith("could not be built: Unknown host artifacts.example.org")
 
 
 def test_built_once_and_again_when_an_artifact_is_gone(tools: Path) -> None:
