@@ -8,10 +8,9 @@ from cds_service.domain.assessment import FindingCause, PlannedCard
 
 _LONGEST: Final = 300
 _LONG_NUMBER = re.compile(r"\d[\d./:-]{3,}")
+_MONTH = "(?:jan|feb|mar|apr|ma[iy]|jun|jul|aug|sep|okt|oct|nov|noi|dez|dec|iun|iul|ian|mär)[a-zăâîșțäöü]{0,9}"
 _SPELT_DATE = re.compile(
-    r"\b(?:\d{1,2}(?:st|nd|rd|th|\.)?[ ])?"
-    r"(?:jan|feb|mar|apr|ma[iy]|jun|jul|aug|sep|okt|oct|nov|noi|dez|dec|iun|iul|ian|mär)[a-zăâîșțäöü]{0,9}\.?[ ]\d{1,4}(?:,?[ ]\d{4})?",
-    re.IGNORECASE,
+    rf"\b(?:\d{{1,2}}(?:st|nd|rd|th|\.)?[ ])?{_MONTH}\.?[ ]\d{{1,4}}(?:,?[ ]\d{{4}})?", re.IGNORECASE
 )
 _TITLED = re.compile(
     r"\b(?:mr|mrs|ms|dr|prof|herrn?|frau|fr|hr|dl|dna|d-na|domnul|doamna|pacientul|pacienta|patientin|patient)\b\.?"

@@ -1,0 +1,152 @@
+"""Brings the lines of one patient together in bounded memory: they are dealt to files by the patient's keyed hash.
+
+Each bucket takes a range of hashes, so that the buckets one after the other are in the order of the hashes, however
+many there are and however the export was cut.
+"""
+
+import io
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final, Self, cast
+
+import orjson
+import zstandard
+
+from cds_service.replay.patient import keyed
+from cds_service.replay.routing import BadLineError, route
+from cds_service.replay.rows import Counts
+from cds_service.replay.sources import Source, lines
+
+_BUCKET_BYTES: Final = 12 * 1024 * 1024
+_MOST_BUCKETS: Final = 256
+# What a byte of an export unpacks to, about; only the number of buckets depends on it.
+_UNPACKED: Final = {".gz": 10, ".zst": 12}
+_KEY_DIGITS: Final = 4
+_KEY_RANGE: Final = 16**_KEY_DIGITS
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A line that was not read: file, number from 1, reason."""
+
+    source: str
+    line: int
+    reason: str
+
+
+def bucket_count(sources: Iterable[Source]) -> int:
+    """Return how many buckets keep each small enough to be held in memory: a power of two up to 256."""
+    unpacked = sum(
+        source.size * next((times for end, times in _UNPACKED.items() if source.place.endswith(end)), 1)
+        for source in sources
+    )
+    wanted = 1
+    while wanted < _MOST_BUCKETS and wanted * _BUCKET_BYTES < unpacked:
+        wanted *= 2
+    return wanted
+
+
+def bucket_path(folder: Path, number: int) -> Path:
+    """Return the file of one bucket."""
+    return folder / f"bucket-{number:03}.zst"
+
+
+def shared_path(folder: Path) -> Path:
+    """Return the file of the resources that belong to no patient."""
+    return folder / "shared.sqlite"
+
+
+class Dealer:
+    """Deals lines to bucket files in ``folder``; use it in a ``with`` block. ``counts`` tells what came in."""
+
+    def __init__(self, folder: Path, buckets: int, hash_key: bytes) -> None:
+        self.counts = Counts()
+        self._folder = folder
+        self._buckets = buckets
+        self._hash_key = hash_key
+        self._stack = ExitStack()
+        self._files: list[BinaryIO] = []
+
+    def __enter__(self) -> Self:
+        packer = zstandard.ZstdCompressor(level=1)
+        for number in range(self._buckets):
+            raw = self._stack.enter_context(bucket_path(self._folder, number).open("wb"))
+            self._files.append(cast("BinaryIO", self._stack.enter_context(packer.stream_writer(raw))))
+        self._shared = self._stack.enter_context(closing(sqlite3.connect(shared_path(self._folder))))
+        self._shared.executescript(
+            "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
+            "DROP TABLE IF EXISTS shared;"
+            "CREATE TABLE shared (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;"
+        )
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._files:
+            self._shared.commit()
+        self._stack.close()
+
+    def deal(self, source: Source) -> Iterator[Problem | None]:
+        """Deal all lines of ``source``; yields once for each line, a Problem for one that was not read."""
+        for line in lines(source):
+            self.counts.lines += 1
+            reason = line.fault or self._take(line.content.strip())
+            if reason:
+                self.counts.problems[reason] = self.counts.problems.get(reason, 0) + 1
+            yield Problem(source.place, line.number, reason) if reason else None
+
+    def _take(self, content: bytes) -> str:
+        try:
+            routed = route(content)
+        except BadLineError as error:
+            return str(error)
+        if routed.skipped:
+            self.counts.skipped[routed.skipped] = self.counts.skipped.get(routed.skipped, 0) + 1
+        elif routed.shared:
+            self._share(routed.shared, content)
+        else:
+            number, prefix = self._place(routed.patient_id)
+            self._files[number].write(b"%b%b\n" % (prefix, content.replace(b"\n", b" ")))
+        return ""
+
+    def _place(self, patient_id: str) -> tuple[int, bytes]:
+        key = keyed(self._hash_key, "Patient", patient_id)
+        number = int(key[:_KEY_DIGITS], 16) * self._buckets // _KEY_RANGE
+        return number, f"{key}\t{orjson.dumps(patient_id).decode()}\t".encode()
+
+    def _share(self, name: str, content: bytes) -> None:
+        """Keep one version of a shared resource: the greatest, so that the order of the files does not matter."""
+        self._shared.execute(
+            "INSERT INTO shared VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = max(body, excluded.body)",
+            (name, content),
+        )
+
+
+def patients(folder: Path, number: int) -> Iterator[tuple[str, str, list[bytes]]]:
+    """Yield key, id and lines of each patient of a bucket, in the order of the keys."""
+    grouped: dict[tuple[str, str], list[bytes]] = {}
+    with bucket_path(folder, number).open("rb") as raw:
+        reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
+        for row in io.BufferedReader(reader):
+            key, identity, content = row.rstrip(b"\n").split(b"\t", 2)
+            grouped.setdefault((key.decode(), orjson.loads(identity)), []).append(content)
+    for (key, identity), contents in sorted(grouped.items()):
+        yield key, identity, contents
+
+
+class Shared:
+    """Looks resources up that belong to no patient."""
+
+    def __init__(self, folder: Path) -> None:
+        self._connection = sqlite3.connect(f"file:{shared_path(folder)}?mode=ro", uri=True, check_same_thread=False)
+
+    def get(self, name: str) -> bytes | None:
+        """Return the resource ``Type/id``, if the export had it."""
+        found = self._connection.execute("SELECT body FROM shared WHERE name = ?", (name,)).fetchone()
+        return found[0] if found else None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
