@@ -12,6 +12,7 @@ the state alone and are branched card by card. The states covered include ones t
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import Enum
+from functools import partial
 from itertools import product
 from math import prod
 from typing import Any
@@ -21,7 +22,7 @@ import pytest
 from cds_service.domain.assessment import DraftKind, LaneOutcome, Priority
 from cds_service.domain.state import ClinicalInfection, Emergency, ImagingInfection, Labs, LaneState
 from cds_service.domain.vocabulary import Indicator, Lane
-from cds_service.rules.arbitration import decide, shown_outcomes
+from cds_service.rules.arbitration import decide, shown_outcomes, unsettled
 from cds_service.rules.drafts import LaneDraft, drafts
 from cds_service.rules.lanes import TABLES
 from cds_service.rules.lanes.plan import PlanInput
@@ -39,6 +40,7 @@ TUMOUR = {"C20", "C21", "C21-L"}
 PROBABLE = SUSPECTED_INFECTION | {"C12"} | TUMOUR
 OPEN = LANE_A | PROBABLE | {"C14"}
 CULTURED = SUSPECTED_INFECTION | {"C12", "C02"}
+BESIDE = ("extraspinal_suspicion", "serious_conflict", "canal_unseen", "marker_raised_unsized")
 HASTY = {Priority.URGENT, Priority.ASAP, Priority.STAT}
 
 # ---------------------------------------------------------------- what must hold
@@ -71,16 +73,18 @@ class Offered:
         return {draft.priority for draft in self.drafts if draft.kind is kind}
 
 
+def plan_beside(name: str, shown: Shown) -> bool:
+    return shown.beside({"C80", "C82", "C83"}, shown.texts) and getattr(shown.state, name)
+
+
 BROKEN_BY_CARDS: Mapping[str, Callable[[Shown], bool]] = {
     "no card at all": lambda s: not s.texts,
     "more than four cards": lambda s: len(s.texts) > 4,
     "plan beside an open question": lambda s: s.beside({"C80", "C82"}, OPEN | {"C10-W"}),
     "plan beside a fracture of open cause": lambda s: s.beside({"C80", "C82"}, {"C30-P"}),
-    "plan beside a suspicion outside the spine": lambda s: (
-        s.beside({"C80", "C82", "C83"}, s.texts) and s.state.extraspinal_suspicion
-    ),
-    "plan beside a report that contradicts itself on a serious finding": lambda s: (
-        s.beside({"C80", "C82", "C83"}, s.texts) and s.state.serious_conflict
+    **{f"plan beside {name}": partial(plan_beside, name) for name in BESIDE},
+    "marker raised by an unknown amount explained away": lambda s: (
+        s.rows[Lane.INFECTION] in {"B15", "B15.1"} and s.state.marker_raised_unsized
     ),
     "diagnosis of exclusion beside a suspicion outside the spine": lambda s: (
         "C60" in s.texts and s.state.extraspinal_suspicion
@@ -193,11 +197,13 @@ def test_safety_cases_keep_every_promise(table_cases: Any) -> None:
 
 
 def test_each_promise_on_cards_can_be_broken() -> None:
-    state = LaneState(emergency=Emergency.NEURO, extraspinal_suspicion=True, serious_conflict=True)
-    rows = {Lane.INFECTION: "B11.4", Lane.PLAN: "E4"}
+    state = LaneState(emergency=Emergency.NEURO, **dict.fromkeys(BESIDE, True))
     all_at_once = frozenset({"C01", "C11", "C20", "C15", "C30", "C30-P", "C50", "C60", "C80", "C81", "C82", "C17"})
-    found = broken_by_cards(Shown(state, rows, all_at_once)) + broken_by_cards(Shown(state, rows, frozenset()))
-    assert set(found) == set(BROKEN_BY_CARDS)
+    shown = [
+        Shown(state, {Lane.INFECTION: row, Lane.PLAN: "E4"}, texts)
+        for row, texts in (("B11.4", all_at_once), ("B15", all_at_once), ("B11.4", frozenset[str]()))
+    ]
+    assert {promise for each in shown for promise in broken_by_cards(each)} == set(BROKEN_BY_CARDS)
 
 
 def test_each_promise_on_drafts_can_be_broken() -> None:
@@ -314,7 +320,7 @@ def reachable() -> Joined:
 
     A key holds the outcomes and the variables that are needed later; the value is those variables as a mapping.
     """
-    promised = {"emergency", "labs", "fracture_pathologic", "malignancy_at_fracture_stated", "extraspinal_suspicion"}
+    promised = {"emergency", "labs", "fracture_pathologic", "malignancy_at_fracture_stated", *BESIDE}
     for_e = variables(lane_e(*pair) for pair in pairs()) | promised
     for_d = variables([LANE_RUNS["D"]]) | for_e
     for_c = variables([LANE_RUNS["C"]]) | for_d
@@ -327,11 +333,34 @@ def reachable() -> Joined:
 
 
 def with_what_stands_beside(combinations: Joined) -> Iterator[tuple[tuple[LaneOutcome, ...], dict[str, Any]]]:
-    """Each combination with and without what no lane, or only one path of a lane, has asked for."""
+    """Each combination with and without what no lane, or only one path of a lane, has asked for.
+
+    Suppression knows only whether any of these holds and a promise speaks of one, so that one at a time is enough.
+    """
     for (outcomes, _), inputs in combinations.items():
-        for outside, torn in product((False, True), (False, True)):
-            if inputs.get("extraspinal_suspicion", outside) is outside:
-                yield outcomes, {**inputs, "extraspinal_suspicion": outside, "serious_conflict": torn}
+        known = dict.fromkeys(BESIDE, False) | inputs
+        yield outcomes, known
+        if not any(known[name] for name in BESIDE):
+            for name in BESIDE:
+                if name not in inputs:
+                    yield outcomes, {**known, name: True}
+
+
+def test_whatever_stands_beside_leaves_the_plan_unsettled() -> None:
+    for values in product((False, True), repeat=len(BESIDE)):
+        assert unsettled(LaneState(**dict(zip(BESIDE, values, strict=True)))) is any(values)
+
+
+def test_pressure_alone_hides_no_sign_of_infection_and_no_raised_marker() -> None:
+    calm: dict[str, Any] = {
+        "labs": Labs.U,
+        "imaging_infection": ImagingInfection.N,
+        "clinical_infection": ClinicalInfection.NONE,
+    }
+    calm |= {"pressure_without_bone": True, "marker_raised_unsized": False}
+    hidden = [path for path, outcome in paths(LANE_RUNS["B"], {}) if outcome.row == "B15.1"]
+    assert hidden
+    assert all(path.items() >= calm.items() for path in hidden)
 
 
 @pytest.mark.full
@@ -340,7 +369,7 @@ def test_every_state_keeps_every_promise() -> None:
     cards: set[tuple[LaneOutcome, bool]] = set()
     combinations = reachable()
     for (b, c, d, e, a), known in with_what_stands_beside(combinations):
-        beside = known["extraspinal_suspicion"] or known["serious_conflict"]
+        beside = any(known[name] for name in BESIDE)
         suppressed = suppress(LaneOutcomes(a, b, c, d, e), unsettled=beside)
         rows = {outcome.lane: outcome.row for outcome in (a, b, c, d, e)}
         outcomes = tuple(shown_outcomes(suppressed))
