@@ -29,13 +29,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what tests counted, which is the sum of ``record_property("counted", (what, number))`` of all of them."""
+    """Print what tests counted and tabled.
+
+    Counted is the sum of ``record_property("counted", (what, number))`` of all of them, tabled is each
+    ``record_property("tabled", (case, outcome))``.
+    """
     counts: Counter[str] = Counter()
+    outcomes: dict[str, str] = {}
     for report in terminalreporter.getreports("passed"):
         for name, counted in report.user_properties:
             if name == "counted":
                 counts[counted[0]] += counted[1]
+            elif name == "tabled":
+                outcomes[counted[0]] = counted[1]
     if counts:
         terminalreporter.section("counted")
         for what, number in counts.items():
             terminalreporter.write_line(f"{number:6} {what}")
+    if outcomes:
+        terminalreporter.section("fault -> outcome")
+        for case, outcome in outcomes.items():
+            terminalreporter.write_line(f"{case:64} {outcome}")

@@ -11,13 +11,15 @@ from cds_service.security.addresses import plain_url
 
 # Characters of a search template that stay as they are; everything else is percent-encoded.
 _KEPT = "?&=/:.-_~$"
+# Longer addresses are cut off or refused by some servers and proxies; such a search goes by POST.
+_LONGEST_ADDRESS = 1000
 
 
 class Transport(Protocol):
     """Gets JSON over HTTP, read-only, without following redirects."""
 
-    def get(self, url: str, *, token: str, seconds: float) -> Any:
-        """Return the decoded JSON of ``url``. Raises FetchFailed."""
+    def get(self, url: str, *, token: str, seconds: float, form: str = "") -> Any:
+        """Return the decoded JSON of ``url``, asked by POST when there is a ``form``. Raises FetchFailed."""
 
 
 class FhirAccess:
@@ -35,6 +37,9 @@ class FhirAccess:
         url = self._page(address) if is_page else f"{self._base}/{quote(address, safe=_KEPT)}"
         if self._token and self._expired():
             raise FetchFailed("token expired")
+        path, _, query = url.partition("?")
+        if query and not is_page and len(url) > _LONGEST_ADDRESS:
+            return self._transport.get(f"{path}/_search", token=self._token, seconds=seconds, form=query)
         return self._transport.get(url, token=self._token, seconds=seconds)
 
     def _page(self, address: str) -> str:

@@ -18,6 +18,8 @@ from cds_service.hooks.request import HookRequest
 from cds_service.hooks.services import PrefetchKey
 
 _FAILED_SEVERITIES = ("error", "fatal")
+# Part of the time in which further pages may be awaited: what has arrived by then is handed over, not lost.
+_PAGES_SHARE = 0.9
 # What an entry refers to may come along with it; every other extra type is left out.
 _COMPANIONS = {
     "MedicationRequest": frozenset({"Medication"}),
@@ -242,9 +244,17 @@ class PrefetchCompleter:
             answer = _read_value(key, value)
             if not answer.usable:
                 raise FetchFailed("unusable answer")
-        for _ in range(self._limits.pages):
-            if not answer.next_page or len(answer.entries) >= self._limits.entries:
+            if _is_other_patient(request, answer):
+                raise FetchFailed("answer about another patient")
+        return self._with_pages(key, access, answer, deadline - self._limits.seconds * (1 - _PAGES_SHARE))
+
+    def _with_pages(self, key: PrefetchKey, access: ChartAccess, answer: _Answer, deadline: float) -> _Answer:
+        """Return the answer with its further pages, as many as may be read; a link back to a page read ends it."""
+        seen: set[str] = set()
+        while answer.next_page and answer.next_page not in seen and len(seen) < self._limits.pages:
+            if len(answer.entries) >= self._limits.entries:
                 break
+            seen.add(answer.next_page)
             try:
                 page = _read_value(key, access.get(answer.next_page, self._left(deadline)))
             except FetchFailed:
@@ -276,9 +286,14 @@ class PrefetchCompleter:
         raise PrefetchError(lost, reason)
 
 
+def _is_other_patient(request: HookRequest, answer: _Answer) -> bool:
+    """Whether a Patient that is not the one of the call came."""
+    ids = [entry.resource.get("id") for entry in answer.entries if entry.kind == "Patient"]
+    return any(isinstance(found, str) and found not in {"", request.patient_id} for found in ids)
+
+
 def _refuse_other_patient(request: HookRequest, patient: _Answer) -> None:
-    ids = [entry.resource.get("id") for entry in patient.entries]
-    if any(isinstance(found, str) and found not in {"", request.patient_id} for found in ids):
+    if _is_other_patient(request, patient):
         raise RequestError("prefetch.patient is not the patient of context.patientId", field="prefetch.patient")
 
 

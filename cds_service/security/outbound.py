@@ -1,4 +1,4 @@
-"""The one way out: JSON over HTTP from checked addresses, without redirects, bounded in time and size.
+"""The one way out: HTTP to checked addresses, without redirects, bounded in time and size.
 
 A name is resolved once, every address it has is checked, and the connection goes to an address that was checked. A
 second answer of the name server, given between check and connection, changes nothing.
@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,14 +32,56 @@ _LOOKUP_SECONDS = 2.0
 _MOST_ADDRESSES = 8
 _TRIED_ADDRESSES = 2
 _OK = 200
+_READ = frozenset({_OK, 201})
+# Statuses of a server that is busy or restarts; with others the next answer is the same.
+_PASSING = frozenset({429, 502, 503, 504})
 
 
 class FetchRefused(MarrowError):  # noqa: N818 - an outcome of the other side, not a fault of this one
-    """Nothing usable came back, or nothing was asked; ``reason`` is a word for the log without address or data."""
+    """Nothing usable came back, or nothing was asked; ``reason`` is a word for the log without address or data.
 
-    def __init__(self, reason: str) -> None:
+    ``again`` is after how many seconds another try may help, ``None`` when it would not.
+    """
+
+    def __init__(self, reason: str, again: float | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.again = again
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What is sent: method, headers, and the content of a body if there is one."""
+
+    method: str
+    headers: Mapping[str, str]
+    content: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer. ``content`` is read of good answers (200, 201) only; ``wait`` are the seconds of Retry-After."""
+
+    status: int
+    kind: str
+    content: bytes = b""
+    wait: float = 0.0
+
+    @property
+    def refusal(self) -> FetchRefused:
+        """The same as a failure."""
+        return FetchRefused(f"HTTP {self.status}", self.wait if self.status in _PASSING else None)
+
+    def json(self) -> Any:
+        """Return the decoded JSON of a good answer. Raises FetchRefused."""
+        if self.status != _OK:
+            raise self.refusal
+        if "json" not in self.kind:
+            raise FetchRefused("answer is not JSON")
+        try:
+            return orjson.loads(self.content)
+        except orjson.JSONDecodeError:
+            raise FetchRefused("answer is not JSON") from None
 
 
 @cache
@@ -52,7 +95,7 @@ def _nothing_listed() -> Iterable[Network]:
 
 
 class Outbound:
-    """Reads JSON from other servers. ``listed`` gives the private networks that may be reached, ``find`` looks up."""
+    """Calls other servers. ``listed`` gives the private networks that may be reached, ``find`` looks up."""
 
     def __init__(
         self,
@@ -66,6 +109,10 @@ class Outbound:
 
     def get_json(self, url: str, *, headers: Mapping[str, str], seconds: float, max_bytes: int) -> Any:
         """Return the decoded JSON of ``url`` within ``seconds``. Raises FetchRefused with a word for the reason."""
+        return self.exchange(url, Sending("GET", headers), seconds=seconds, max_bytes=max_bytes).json()
+
+    def exchange(self, url: str, sending: Sending, *, seconds: float, max_bytes: int) -> Reply:
+        """Send to ``url`` and return the answer, whatever its status, within ``seconds``. Raises FetchRefused."""
         deadline = time.monotonic() + seconds
         plain = plain_url(url, query=True)
         if not plain:
@@ -75,7 +122,8 @@ class Outbound:
         port = parts.port or (443 if parts.scheme == "https" else 80)
         addresses = self._checked(host, port, deadline)
         target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
-        sent = {**headers, "Host": parts.netloc, "Accept-Encoding": "gzip", "User-Agent": "marrow-cds"}
+        own = {"Host": parts.netloc, "Accept-Encoding": "gzip", "User-Agent": "marrow-cds"}
+        sent = Sending(sending.method, {**sending.headers, **own}, sending.content)
         failure = FetchRefused("connection failed")
         for address in addresses[:_TRIED_ADDRESSES]:
             connection = self._connection(parts.scheme, str(address), port, host, deadline)
@@ -118,7 +166,7 @@ class Outbound:
         return HTTPSConnection(address, port, timeout=seconds, ssl_context=self._tls, server_hostname=host)
 
 
-def _ask(connection: HTTPConnection, target: str, headers: Mapping[str, str], deadline: float, max_bytes: int) -> Any:
+def _ask(connection: HTTPConnection, target: str, sending: Sending, deadline: float, max_bytes: int) -> Reply:
     """Send the request and read the answer; whatever the other side does, the connection ends at the deadline."""
     ended = threading.Event()
 
@@ -133,8 +181,10 @@ def _ask(connection: HTTPConnection, target: str, headers: Mapping[str, str], de
     watch.start()
     try:
         connection.connect()
-        connection.sock.settimeout(max(0.01, deadline - time.monotonic()))
-        connection.request("GET", target, headers=headers, preload_content=False)
+        # The time to connect is short; for the answer there is all that is left.
+        connection.timeout = max(0.01, deadline - time.monotonic())
+        connection.sock.settimeout(connection.timeout)
+        connection.request(sending.method, target, body=sending.content, headers=sending.headers, preload_content=False)
         with closing(connection.getresponse()) as answer:
             return _read(answer, deadline, max_bytes)
     except (NewConnectionError, ConnectTimeoutError):
@@ -142,16 +192,15 @@ def _ask(connection: HTTPConnection, target: str, headers: Mapping[str, str], de
     except (TimeoutError, urllib3.exceptions.TimeoutError):
         raise FetchRefused("timeout") from None
     except (HTTPError, http.client.HTTPException, ValueError, OSError):
-        raise FetchRefused("timeout" if ended.is_set() else "connection failed") from None
+        raise (FetchRefused("timeout") if ended.is_set() else FetchRefused("connection failed", 0.0)) from None
     finally:
         watch.cancel()
 
 
-def _read(answer: urllib3.BaseHTTPResponse, deadline: float, max_bytes: int) -> Any:
-    if answer.status != _OK:
-        raise FetchRefused(f"HTTP {answer.status}")
-    if "json" not in answer.headers.get("Content-Type", ""):
-        raise FetchRefused("answer is not JSON")
+def _read(answer: urllib3.BaseHTTPResponse, deadline: float, max_bytes: int) -> Reply:
+    kind = answer.headers.get("Content-Type", "")
+    if answer.status not in _READ:
+        return Reply(answer.status, kind, wait=_seconds_of(answer.headers.get("Retry-After", "")))
     body = bytearray()
     # read1 gives what has arrived; a full chunk could be awaited byte by byte for ever.
     while chunk := answer.read1(_CHUNK, decode_content=True):
@@ -161,7 +210,13 @@ def _read(answer: urllib3.BaseHTTPResponse, deadline: float, max_bytes: int) -> 
         # A server that sends a byte now and then never runs into the timeout of one read.
         if time.monotonic() > deadline:
             raise FetchRefused("timeout")
-    try:
-        return orjson.loads(bytes(body))
-    except orjson.JSONDecodeError:
-        raise FetchRefused("answer is not JSON") from None
+    return Reply(answer.status, kind, bytes(body))
+
+
+def _seconds_of(retry_after: str) -> float:
+    """Return the seconds of a Retry-After header; a date there is not looked at."""
+    return (
+        float(retry_after)
+        if retry_after.isascii() and retry_after.isdigit() and len(retry_after) < len("99999")
+        else 0.0
+    )

@@ -407,8 +407,8 @@ def test_an_expired_grant_is_not_used_for_the_next_page() -> None:
     calls: list[str] = []
 
     class Transport:
-        def get(self, url: str, *, token: str, seconds: float) -> Any:
-            assert url.endswith("Patient/1")
+        def get(self, url: str, *, token: str, seconds: float, form: str = "") -> Any:
+            assert (url, form) == ("http://127.0.0.1:1/f/Patient/1", "")
             assert seconds
             calls.append(token)
             return {}

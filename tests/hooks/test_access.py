@@ -17,9 +17,9 @@ LISTED = ("https://ehr.example.org", "http://open.example.org:8080")
 class Recorder:
     calls: list[tuple[str, str]] = field(default_factory=list)
 
-    def get(self, url: str, *, token: str, seconds: float) -> Any:
+    def get(self, url: str, *, token: str, seconds: float, form: str = "") -> Any:
         assert seconds == 1
-        self.calls.append((url, token))
+        self.calls.append((url, f"{token}{form}"))
         return {}
 
 
@@ -45,6 +45,16 @@ def test_listed_and_local_servers_are_asked(server: str, asked: str, token: str)
     assert access is not None
     access.get("Observation?patient=p&code=http://loinc.org|1988-5,x", 1)
     assert recorder.calls == [(f"{asked}/Observation?patient=p&code=http://loinc.org%7C1988-5%2Cx", token)]
+
+
+def test_a_long_search_goes_by_post() -> None:
+    recorder = Recorder()
+    access = AccessPolicy(LISTED, recorder, lambda: 0.0).open(call("https://ehr.example.org/fhir"))
+    assert access is not None
+    ids = ",".join(f"lab|{number}" for number in range(200))
+    access.get(f"Observation?_id={ids}", 1)
+    sent = f"_id={ids}".replace("|", "%7C").replace(",", "%2C")
+    assert recorder.calls == [("https://ehr.example.org/fhir/Observation/_search", f"secret{sent}")]
 
 
 @pytest.mark.parametrize(

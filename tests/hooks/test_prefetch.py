@@ -259,11 +259,27 @@ def test_page_that_cannot_be_read_makes_the_result_incomplete(completer: Prefetc
 
 
 def test_endless_pages_stop_at_the_limit(completer: PrefetchCompleter) -> None:
-    server = Server({"loop": bundle(observation(2), following="https://ehr/loop")})
-    labs = bundle(observation(1), following="https://ehr/loop")
+    pages = {f"page-{n}": bundle(observation(n), following=f"https://ehr/page-{n + 1}") for n in range(1, 9)}
+    server = Server(dict(pages))
+    labs = bundle(observation(0), following="https://ehr/page-1")
     chart = completer.complete(call(dict.fromkeys(KEYS) | REQUIRED | {"labs": labs}), server)
     assert len(server.asked) == 4
     assert gaps(chart) == {("fetch-incomplete", "labs")}
+
+
+def test_a_page_that_leads_back_to_itself_is_read_once(completer: PrefetchCompleter) -> None:
+    server = Server({"loop": bundle(observation(2), following="https://ehr/loop")})
+    labs = bundle(observation(1), following="https://ehr/loop")
+    chart = completer.complete(call(dict.fromkeys(KEYS) | REQUIRED | {"labs": labs}), server)
+    assert len(server.asked) == 1
+    assert gaps(chart) == {("fetch-incomplete", "labs")}
+
+
+def test_a_fetched_patient_of_another_id_is_refused(completer: PrefetchCompleter) -> None:
+    server = Server({"Patient/": {**PATIENT, "id": "pt-2"}, "": bundle()})
+    with pytest.raises(PrefetchError, match="answer about another patient") as refused:
+        completer.complete(call(dict.fromkeys(KEYS) | {"reports": bundle(REPORT)} | {"patient": 5}), server)
+    assert refused.value.keys == ("patient",)
 
 
 def test_next_page_without_access_is_said(completer: PrefetchCompleter) -> None:

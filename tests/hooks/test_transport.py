@@ -21,6 +21,11 @@ class Stub(BaseHTTPRequestHandler):
         self.seen.append(dict(self.headers.items()))
         type(self).answer(self)
 
+    def do_POST(self) -> None:
+        sent = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        self.seen.append({**self.headers, "sent": sent})
+        type(self).answer(self)
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - named by the base class
         """Stay quiet."""
 
@@ -54,6 +59,7 @@ def test_json_is_read_under_every_label(url: str, label: str) -> None:
     assert get(url) == {"resourceType": "Patient"}
     assert Stub.seen[0]["Authorization"] == "Bearer t"
     assert Stub.seen[0]["Accept"].startswith("application/fhir+json")
+    assert Stub.seen[0]["Cache-Control"] == "no-cache"
 
 
 def test_without_token_no_authorization_is_sent(url: str) -> None:
@@ -99,6 +105,41 @@ def test_silent_and_dripping_servers_end_with_the_time(url: str) -> None:
         with pytest.raises(FetchFailed, match="timeout"):
             get(url, 0.2)
         assert time.monotonic() - started < 1.8  # both servers take longer than that
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_a_server_that_is_busy_for_a_moment_is_asked_again(url: str, status: int) -> None:
+    Stub.answer = lambda stub: stub.send(b"{}", status=status if len(Stub.seen) == 1 else 200)
+    assert get(url, 30) == {}
+    assert len(Stub.seen) == 2
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 500])
+def test_what_will_not_change_is_asked_once(url: str, status: int) -> None:
+    Stub.answer = lambda stub: stub.send(b"{}", status=status)
+    with pytest.raises(FetchFailed, match=f"HTTP {status}"):
+        get(url, 30)
+    assert len(Stub.seen) == 1
+
+
+def test_it_is_not_asked_again_before_it_wants_to_be(url: str) -> None:
+    def busy(stub: Stub) -> None:
+        stub.send_response(503)
+        stub.send_header("Retry-After", "120")
+        stub.send_header("Content-Length", "0")
+        stub.end_headers()
+
+    Stub.answer = busy
+    with pytest.raises(FetchFailed, match="HTTP 503"):
+        get(url, 30)
+    assert len(Stub.seen) == 1
+
+
+def test_a_form_is_posted(url: str) -> None:
+    Stub.answer = lambda stub: stub.send(b"{}")
+    assert HttpTransport(10_000).get(url, token="t", seconds=30, form="_id=1%2C2") == {}
+    assert Stub.seen[0]["Content-Type"] == "application/x-www-form-urlencoded"
+    assert Stub.seen[0]["sent"] == "_id=1%2C2"
 
 
 def test_chunked_and_compressed_answers_are_read(url: str) -> None:
