@@ -43,8 +43,6 @@ CULTURED = SUSPECTED_INFECTION | {"C12", "C02"}
 BESIDE = ("extraspinal_suspicion", "serious_conflict", "canal_unseen", "marker_raised_unsized")
 HASTY = {Priority.URGENT, Priority.ASAP, Priority.STAT}
 
-# ---------------------------------------------------------------- what must hold
-
 
 @dataclass(frozen=True)
 class Shown:
@@ -158,9 +156,6 @@ def broken_by_drafts(offered: Offered) -> list[str]:
     return [promise for promise, is_broken in BROKEN_BY_DRAFTS.items() if is_broken(offered)]
 
 
-# ---------------------------------------------------------------- sample, decided as in production
-
-
 def broken(state: LaneState) -> list[str]:
     decision = decide(state)
     cards = [card for card in decision.cards if card.card_id != "C90"]
@@ -197,7 +192,7 @@ def test_safety_cases_keep_every_promise(table_cases: Any) -> None:
 
 
 def test_each_promise_on_cards_can_be_broken() -> None:
-    state = LaneState(emergency=Emergency.NEURO, **dict.fromkeys(BESIDE, True))
+    state = PathState({"emergency": Emergency.NEURO, "labs": Labs.U, **dict.fromkeys(BESIDE, True)})
     all_at_once = frozenset({"C01", "C11", "C20", "C15", "C30", "C30-P", "C50", "C60", "C80", "C81", "C82", "C17"})
     shown = [
         Shown(state, {Lane.INFECTION: row, Lane.PLAN: "E4"}, texts)
@@ -348,7 +343,8 @@ def with_what_stands_beside(combinations: Joined) -> Iterator[tuple[tuple[LaneOu
 
 def test_whatever_stands_beside_leaves_the_plan_unsettled() -> None:
     for values in product((False, True), repeat=len(BESIDE)):
-        assert unsettled(LaneState(**dict(zip(BESIDE, values, strict=True)))) is any(values)
+        state: Any = PathState(dict(zip(BESIDE, values, strict=True)))
+        assert unsettled(state) is any(values)
 
 
 def test_pressure_alone_hides_no_sign_of_infection_and_no_raised_marker() -> None:
