@@ -8,6 +8,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import Final, final
 
+from mypy_extensions import mypyc_attr
+
 from cds_service.domain.vocabulary import Certainty, FindingId, Section, Status
 from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.anew import begins_anew, is_exception
@@ -82,6 +84,7 @@ _GRADES: Final = (
 _EXCLUSION: Final = ("exclu", "auszuschl", "ausschl", "ausgeschl", "rule", "ruled")
 
 
+@mypyc_attr(acyclic=True)
 @final
 class Assertion:
     """Status and certainty of one mention, and the words that decided. Nobody changes it once it is made."""
@@ -99,6 +102,7 @@ class Assertion:
         return Assertion(status, self.certainty, self.cue, rival=self.rival)
 
 
+@mypyc_attr(acyclic=True)
 @final
 class Cue:
     """A cue word of a class acting on what follows it (``forward``) or on what precedes it."""

@@ -1,8 +1,6 @@
 """Measures how words of a sentence belong together: distances, coordinated places, nouns shared by two of them."""
 
 from collections.abc import Sequence
-from functools import lru_cache
-from itertools import accumulate
 from typing import Final
 
 from cds_service.knowledge.findings import load_grammar
@@ -90,14 +88,21 @@ def _steps(words: Words, *, listed: bool) -> list[int]:
     name = "listed steps" if listed else "steps"
     known = words.sums.get(name)
     if known is None:
-        steps = [
-            _GAP_PENALTY[gap] + _WORD_PENALTY.get(word, 0) for gap, word in zip(words.gaps, words.words, strict=True)
-        ]
-        for place in [place for place, word in enumerate(words.words) if _is_level(word)]:
-            for index in range(max(place - 1, 1), min(place + 2, len(words))):
-                if _stands_for_place(words, index) or (listed and _is_of_list(words, index)):
-                    steps[index] = -1
-        known = words.sums[name] = list(accumulate(steps))
+        known = words.sums[name] = []
+        total = 0
+        behind = False
+        for index, word in enumerate(words.words):
+            level = _is_level(word)
+            if index and (
+                level
+                or (behind and _stands_for_place(words, index))
+                or (listed and (behind or word in _JOINERS) and _is_of_list(words, index))
+            ):
+                total -= 1
+            else:
+                total += _GAP_PENALTY[words.gaps[index]] + _WORD_PENALTY.get(word, 0)
+            known.append(total)
+            behind = level
     return known
 
 
@@ -141,8 +146,7 @@ def is_direction(words: Words, anatomy: Hit) -> bool:
     if anatomy.name != OTHER or anatomy.first < 2:  # noqa: PLR2004
         return False
     article = words.words[anatomy.first - 1] in _ARTICLES
-    before = words.words[anatomy.first - 2 : anatomy.first - 1] if article else words.words[anatomy.first - 1 :]
-    return before[:1] == ("into",)
+    return words.words[anatomy.first - (2 if article else 1)] == "into"
 
 
 def is_attribute(words: Words, hit: Hit, anatomy: Sequence[Hit]) -> bool:
@@ -180,7 +184,6 @@ def _heads(words: Words, anatomy: Hit) -> bool:
     return anatomy.first == 0 or words.gaps[anatomy.first] == Gap.STOP or "\n" in words.signs[anatomy.first]
 
 
-@lru_cache(maxsize=8192)
 def _is_level(word: str) -> bool:
     return word[-1].isdigit() and (word[0] in "ctldshbw")
 

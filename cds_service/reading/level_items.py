@@ -3,6 +3,8 @@
 import re
 from typing import Final, final
 
+from mypy_extensions import mypyc_attr
+
 from cds_service.reading.level_names import COUNT, INDEX, ORDER, vertebra
 from cds_service.reading.level_words import GERMAN_BODIES, ROMAN
 from cds_service.reading.words import Gap, Words
@@ -45,6 +47,7 @@ _NAMING: Final = (
 )
 
 
+@mypyc_attr(acyclic=True)
 @final
 class Item:
     """One vertebra, or two joined by a dash; ``end`` is the word after. Nobody changes it once it is made."""

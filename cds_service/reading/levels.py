@@ -3,6 +3,8 @@
 from functools import lru_cache
 from typing import Final, final
 
+from mypy_extensions import mypyc_attr
+
 from cds_service.domain.vocabulary import Language
 from cds_service.reading.level_items import (
     DASHES,
@@ -51,6 +53,7 @@ _BARE_REACH: Final = 7
 _STRENGTH: Final = ("kraft", "kg", "parese", "janda", "strength", "power", "forta", "mrc", "vas", "nrs")
 
 
+@mypyc_attr(acyclic=True)
 @final
 class LevelGroup:
     """Levels that are named together over the words ``[first, last]``; ``root`` means they name nerve roots.

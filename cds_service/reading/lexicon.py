@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, final
 
+from mypy_extensions import mypyc_attr
+
 from cds_service.domain.vocabulary import FindingId, Language, Qualifier, Section, Status, Trend
 from cds_service.knowledge.findings import FindingsKnowledge, LanguageKnowledge
 from cds_service.reading.compounds import completed
@@ -21,12 +23,14 @@ SEGMENT: Final = "segment_level"
 _PLACING: Final = (("in",), ("im",), ("bei",), ("auf",), ("am",), ("an",), ("links",), ("rechts",), ("der",))
 
 
+@mypyc_attr(acyclic=True)
 @final
 class Hit:
     """A word class over the words ``[first, last]``, both included.
 
     A value that nobody changes. It is written out, as are the other values made for every word or sentence, because
     a text makes hundreds of them and neither a named tuple nor a frozen dataclass is as quick, compiled or not.
+    Acyclic tells the compiler that the garbage collector need not look at them.
     """
 
     __slots__ = ("first", "last", "name")
@@ -41,6 +45,7 @@ class Hit:
         return f"Hit({self.name!r}, {self.first}, {self.last})"
 
 
+@mypyc_attr(acyclic=True)
 @final
 class Hits:
     """Everything found in a text, each list in reading order."""

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final, final
 
+from mypy_extensions import mypyc_attr
+
 from cds_service.domain.vocabulary import FindingId, Qualifier, Status
 from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.borrowed import belongs_elsewhere, is_borrowed, without_origins
@@ -48,6 +50,7 @@ _FINDINGS: Final = {finding.value: finding for finding in FindingId}
 _GENERIC: Final = {FindingId.DEGENERATIVE_CHANGE: 2}
 
 
+@mypyc_attr(acyclic=True)
 @final
 class Mention:
     """A finding named at the words ``[first, last]``; ``[from_, to]`` includes the anatomy it was anchored to.
@@ -81,6 +84,7 @@ class Mention:
         self.anchors = anchors
 
 
+@mypyc_attr(acyclic=True)
 @final
 class Surroundings:
     """What a sentence may inherit: anatomy of the sentence before it or of its list head.

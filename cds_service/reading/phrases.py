@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, final
 
+from mypy_extensions import mypyc_attr
+
 from cds_service.reading.words import Gap, Words, cut, fold
 
 _ANY: Final = 0
@@ -21,6 +23,7 @@ class PhraseMatch:
     end: int
 
 
+@mypyc_attr(acyclic=True)
 @final
 class WordMatch:
     """A term of list ``id`` over the words ``[first, last]``, both included; nobody changes it once it is made."""

@@ -8,6 +8,8 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import Final, final
 
+from mypy_extensions import mypyc_attr
+
 from cds_service.knowledge.findings import load_grammar
 
 _WORD: Final = re.compile(r"([^\W_]+(?:[\u00ad\u0300-\u036f]+[^\W_]*)*)")
@@ -39,6 +41,7 @@ class Gap:
     STOP: Final = 3
 
 
+@mypyc_attr(acyclic=True)
 @final
 class Words:
     """Folded words of a text with their original ``[start, end)``; ``gaps[i]`` is what stands before word ``i``.
