@@ -7,7 +7,7 @@ many there are and however the export was cut.
 import io
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, Self, cast
@@ -75,17 +75,10 @@ class Dealer:
         for number in range(self._buckets):
             raw = self._stack.enter_context(bucket_path(self._folder, number).open("wb"))
             self._files.append(cast("BinaryIO", self._stack.enter_context(packer.stream_writer(raw))))
-        self._shared = self._stack.enter_context(closing(sqlite3.connect(shared_path(self._folder))))
-        self._shared.executescript(
-            "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
-            "DROP TABLE IF EXISTS shared;"
-            "CREATE TABLE shared (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;"
-        )
+        self._shared = self._stack.enter_context(SharedWriter(self._folder))
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self._files:
-            self._shared.commit()
         self._stack.close()
 
     def deal(self, source: Source) -> Iterator[Problem | None]:
@@ -105,7 +98,7 @@ class Dealer:
         if routed.skipped:
             self.counts.skipped[routed.skipped] = self.counts.skipped.get(routed.skipped, 0) + 1
         elif routed.shared:
-            self._share(routed.shared, content)
+            self._shared.keep(routed.shared, content)
         else:
             number, prefix = self._place(routed.patient_id)
             self._files[number].write(b"%b%b\n" % (prefix, content.replace(b"\n", b" ")))
@@ -116,9 +109,28 @@ class Dealer:
         number = int(key[:_KEY_DIGITS], 16) * self._buckets // _KEY_RANGE
         return number, f"{key}\t{orjson.dumps(patient_id).decode()}\t".encode()
 
-    def _share(self, name: str, content: bytes) -> None:
-        """Keep one version of a shared resource: the greatest, so that the order of the files does not matter."""
-        self._shared.execute(
+
+class SharedWriter:
+    """Writes the resources that belong to no patient to a file in ``folder``; use it in a ``with`` block."""
+
+    def __init__(self, folder: Path) -> None:
+        self._connection = sqlite3.connect(shared_path(folder))
+        self._connection.executescript(
+            "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
+            "DROP TABLE IF EXISTS shared;"
+            "CREATE TABLE shared (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;"
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._connection.commit()
+        self._connection.close()
+
+    def keep(self, name: str, content: bytes) -> None:
+        """Keep one version of a resource: the greatest, so that the order of the files does not matter."""
+        self._connection.execute(
             "INSERT INTO shared VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = max(body, excluded.body)",
             (name, content),
         )
@@ -130,17 +142,17 @@ def patients(folder: Path, number: int) -> Iterator[tuple[str, str, list[bytes]]
     with bucket_path(folder, number).open("rb") as raw:
         reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
         for row in io.BufferedReader(reader):
-            key, identity, content = row.rstrip(b"\n").split(b"\t", 2)
-            grouped.setdefault((key.decode(), orjson.loads(identity)), []).append(content)
+            hashed, quoted, content = row.rstrip(b"\n").split(b"\t", 2)
+            grouped.setdefault((hashed.decode(), orjson.loads(quoted)), []).append(content)
     for (key, identity), contents in sorted(grouped.items()):
         yield key, identity, contents
 
 
 class Shared:
-    """Looks resources up that belong to no patient."""
+    """Looks resources up that belong to no patient, in a file that a SharedWriter made."""
 
-    def __init__(self, folder: Path) -> None:
-        self._connection = sqlite3.connect(f"file:{shared_path(folder)}?mode=ro", uri=True, check_same_thread=False)
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
 
     def get(self, name: str) -> bytes | None:
         """Return the resource ``Type/id``, if the export had it."""
