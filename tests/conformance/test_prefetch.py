@@ -308,6 +308,15 @@ def test_pages_are_followed_at_home_only_and_not_for_ever(ehr: Ehr, pv_ok: Json,
     loop = searchset(observation("1988-5", 96), link=[{"relation": "next", "url": second}])
     FhirStub.moods["Observation"] = lambda stub: stub.answer(loop)
     ehr.cards(with_next(second) | access)
+    assert len(fhir.calls) == 1
+    fhir.calls.clear()
+
+    def endless(stub: FhirStub) -> None:
+        further = {"relation": "next", "url": f"{fhir.url}/Observation?page={len(fhir.calls) + 2}"}
+        stub.answer(searchset(observation("1988-5", 96), link=[further]))
+
+    FhirStub.moods["Observation"] = endless
+    ehr.cards(with_next(second) | access)
     assert len(fhir.calls) == ehr.backend.settings.max_pages
 
 
@@ -542,11 +551,15 @@ def test_missing_keys_are_asked_for_at_the_same_time(ehr2: Ehr, pv_ok: Json, fhi
 
 
 @pytest.mark.requirement("PERF-4", "QRY-6")
-def test_a_server_that_never_answers_ends_with_the_time_of_the_call(ehr2: Ehr, pv_ok: Json, fhir: Fhir) -> None:
+def test_a_server_that_never_answers_ends_with_the_time_of_the_call(
+    ehr2: Ehr, pv_ok: Json, fhir: Fhir, monkeypatch: pytest.MonkeyPatch
+) -> None:
     release = threading.Event()
+    completer = ehr2.backend.hooks._completer
+    monkeypatch.setattr(completer, "_limits", replace(completer._limits, seconds=2.0))
 
     def never(stub: FhirStub) -> None:
-        release.wait(20)
+        release.wait(300)
         stub.answer(searchset())
 
     FhirStub.moods |= {"Device": never, "DiagnosticReport": never}
