@@ -4,11 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
-from sqlalchemy import delete, event, insert, select
+from sqlalchemy import delete, select
 
 from cds_service.store import schema
-from cds_service.store.database import named, open_engine
+from cds_service.store.connection import Database, named
+from cds_service.store.keeper import Keeper
+from cds_service.store.upgrade import open_tables
 
 _AT_ONCE = 500
 
@@ -42,35 +45,25 @@ class AuditRecord:
     cards: tuple[AuditedCard, ...] = ()
 
 
-def _durable(connection: Any, record: object) -> None:
-    del record
-    cursor = connection.cursor()
-    # What is recorded is on the disk before the answer leaves.
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.close()
-
-
 class AuditStore:
     """Audit records in a SQL database, by default the one of the store."""
 
-    def __init__(self, url: str) -> None:
-        self._engine = open_engine(url, "MARROW_AUDIT_URL")
-        if self._engine.dialect.name == "sqlite":
-            event.listen(self._engine, "connect", _durable)
+    def __init__(self, url: str, keeper: Keeper | None = None) -> None:
+        self._keeper = keeper or Keeper(Database(url, "MARROW_AUDIT_URL", durable=True))
+        self._database = self._keeper.database
 
     def open(self) -> None:
-        """Create the table where it is missing. Raises StoreError."""
-        with named("open the audit record"), self._engine.begin() as connection:
-            schema.audit_metadata.create_all(connection)
+        """Make or change the tables where needed. Raises StoreError."""
+        open_tables(self._database)
 
     def close(self) -> None:
         """Give the connections back."""
-        self._engine.dispose()
+        self._keeper.close()
+        self._database.close()
 
     def record(self, record: AuditRecord) -> None:
         """Keep one record. Raises StoreError."""
-        with named("record a call"), self._engine.begin() as connection:
-            connection.execute(insert(schema.audit_event).values(asdict(record)))
+        self._keeper.write("record a call", schema.audit_event, [asdict(record) | {"entry": str(uuid4())}])
 
     def records(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[AuditRecord]:
         """Yield the records from ``since`` to before ``until``, in order of arrival. Raises StoreError."""
@@ -80,14 +73,14 @@ class AuditStore:
             query = query.where(table.c.at >= since)
         if until is not None:
             query = query.where(table.c.at < until)
-        with named("read the audit record"), self._engine.connect() as connection:
+        with named("read the audit record"), self._database.engine.connect() as connection:
             for row in connection.execute(query).mappings():
                 yield _record(row)
 
     def purge(self, before: datetime) -> int:
         """Delete the records from before a moment and return how many they were. Raises StoreError."""
-        with named("purge the audit record"), self._engine.begin() as connection:
-            return connection.execute(delete(schema.audit_event).where(schema.audit_event.c.at < before)).rowcount
+        old = delete(schema.audit_event).where(schema.audit_event.c.at < before)
+        return self._database.run("purge the audit record", lambda connection: connection.execute(old).rowcount)
 
 
 def _record(row: Mapping[Any, Any]) -> AuditRecord:

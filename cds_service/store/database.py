@@ -1,53 +1,27 @@
-"""The store in a SQL database: SQLite in a file by default, any other that SQLAlchemy speaks by its URL."""
+"""The store: issued cards, feedback and used tokens in a SQL database."""
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+import uuid
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, fields
+from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, create_engine, delete, event, insert, select, text, update
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from cds_service.errors import ConfigError
 from cds_service.store import schema
-from cds_service.store.records import Feedback, IssuedCard, LinkedFeedback, Outcome, StoreError
+from cds_service.store.connection import Database
+from cds_service.store.keeper import Keeper
+from cds_service.store.records import Feedback, IssuedCard, LinkedFeedback, Outcome
+from cds_service.store.upgrade import open_tables
 
-# A writer waits this long for another one before the write counts as failed; a hook answer must not wait longer.
-_BUSY_SECONDS = 2
 _KEY_BYTES = 32
 _SWEEP_EVERY = 200
-
-_Result = TypeVar("_Result")
-
-
-def _prepare_sqlite(connection: Any, record: object) -> None:
-    del record
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.close()
-
-
-def open_engine(url: str, setting: str = "MARROW_DATABASE_URL") -> Engine:
-    """Return the engine of a database URL. Raises ConfigError naming the setting."""
-    try:
-        parsed = make_url(url)
-        if parsed.get_backend_name() != "sqlite":
-            return create_engine(parsed, pool_pre_ping=True)
-        if parsed.database in {None, "", ":memory:"}:
-            raise ConfigError(f"{setting}: an in-memory database would lose feedback; name a file")
-        Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        engine = create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS})
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError):
-        raise ConfigError(f"{setting}: not a database URL that this installation can use") from None
-    except OSError as error:
-        raise ConfigError(f"{setting}: its directory cannot be made ({error.strerror})") from None
-    event.listen(engine, "connect", _prepare_sqlite)
-    return engine
 
 
 def load_hash_key(configured: str, state_dir: Path) -> bytes:
@@ -77,42 +51,33 @@ def load_hash_key(configured: str, state_dir: Path) -> bytes:
 class SqlStore:
     """Issued cards and feedback in a SQL database."""
 
-    def __init__(self, url: str) -> None:
-        self._engine = open_engine(url)
+    def __init__(self, url: str, keeper: Keeper | None = None) -> None:
+        self._keeper = keeper or Keeper(Database(url))
+        self._database = self._keeper.database
         self._remembered = 0
 
     def open(self) -> None:
-        """Create the tables where they are missing. Raises StoreError, also for a database of a later release."""
-        self._run("open", self._create)
+        """Make or change the tables where needed. Raises StoreError, also for an unfit database of a later release."""
+        open_tables(self._database)
 
     def close(self) -> None:
         """Give the connections back."""
-        self._engine.dispose()
-
-    @staticmethod
-    def _create(connection: Connection) -> None:
-        schema.metadata.create_all(connection)
-        found = connection.execute(select(schema.schema_version.c.version)).scalar()
-        if found is None:
-            connection.execute(insert(schema.schema_version).values(version=schema.SCHEMA_VERSION))
-        elif found > schema.SCHEMA_VERSION:
-            raise StoreError(f"open: the database has schema {found}, this release knows {schema.SCHEMA_VERSION}")
+        self._keeper.close()
+        self._database.close()
 
     def record_issued(self, cards: Sequence[IssuedCard]) -> None:
         """Keep issued cards in one transaction. Raises StoreError."""
-        rows = [asdict(card) for card in cards]
-        if rows:
-            self._run("record issued cards", lambda connection: connection.execute(insert(schema.issued_card), rows))
+        if cards:
+            self._keeper.write("record issued cards", schema.issued_card, [asdict(card) for card in cards])
 
     def record_feedback(self, items: Sequence[Feedback]) -> None:
         """Keep all items or none; a repeat only counts up. Raises StoreError."""
-
-        def write(connection: Connection) -> None:
-            for item in items:
-                _keep(connection, item)
-
         if items:
-            self._run("record feedback", write)
+            rows = [
+                asdict(item) | {"identity": item.identity, "repeats": 0, "last_write": str(uuid.uuid4())}
+                for item in items
+            ]
+            self._keeper.write("record feedback", schema.feedback, rows)
 
     def feedback(self) -> tuple[LinkedFeedback, ...]:
         """Return all feedback beside its cards, in order of arrival. Raises StoreError."""
@@ -123,7 +88,7 @@ class SqlStore:
             cards = {row.uuid: _issued(row) for row in connection.execute(about)}
             return tuple(LinkedFeedback(_feedback(row), row.repeats, cards.get(row.card)) for row in rows)
 
-        return self._run("read feedback", read)
+        return self._database.run("read feedback", read)
 
     def issued(self, uuid: str) -> IssuedCard | None:
         """Return one issued card. Raises StoreError."""
@@ -132,7 +97,7 @@ class SqlStore:
             row = connection.execute(select(schema.issued_card).where(schema.issued_card.c.uuid == uuid)).first()
             return None if row is None else _issued(row)
 
-        return self._run("read a card", read)
+        return self._database.run("read a card", read)
 
     def first_use(self, issuer: str, token_id: str, expires: float, now: float) -> bool:
         """Remember a used token for every process that shares this store; false when one of them knew it.
@@ -155,39 +120,27 @@ class SqlStore:
                 return False
             return True
 
-        return self._run("remember a token", write)
+        return self._database.run("remember a token", write)
 
     def check(self) -> None:
         """Raise StoreError unless the database answers a trivial query."""
-        self._run("check", lambda connection: connection.execute(text("SELECT 1")))
+        self._database.check()
 
-    def _run(self, operation: str, work: Callable[[Connection], _Result]) -> _Result:
-        with named(operation), self._engine.begin() as connection:
-            return work(connection)
+    def can_write(self) -> bool:
+        """Whether what is recorded now would be kept, if need be in the spool."""
+        return self._keeper.can_write()
 
+    def purge(self, before: datetime) -> int:
+        """Delete cards and feedback from before a moment and return how many rows they were. Raises StoreError."""
 
-@contextmanager
-def named(operation: str) -> Iterator[None]:
-    """Turn database errors into StoreError; their texts may repeat values, so only the class is named."""
-    try:
-        yield
-    except SQLAlchemyError as error:
-        raise StoreError(f"{operation}: {type(error).__name__}") from error
+        def work(connection: Connection) -> int:
+            old = select(schema.issued_card.c.uuid).where(schema.issued_card.c.issued_at < before)
+            shown = connection.execute(delete(schema.shown_card).where(schema.shown_card.c.card.in_(old)))
+            feedback = connection.execute(delete(schema.feedback).where(schema.feedback.c.received_at < before))
+            cards = connection.execute(delete(schema.issued_card).where(schema.issued_card.c.issued_at < before))
+            return shown.rowcount + feedback.rowcount + cards.rowcount
 
-
-def _keep(connection: Connection, item: Feedback) -> None:
-    table = schema.feedback
-    again = update(table).where(table.c.identity == item.identity).values(repeats=table.c.repeats + 1)
-    if connection.execute(again).rowcount:
-        return
-    values = asdict(item) | {"identity": item.identity, "repeats": 0}
-    try:
-        with connection.begin_nested():
-            connection.execute(insert(table).values(values))
-    except IntegrityError:
-        # Another process stored the same report between our look and our insert; anything else is a real failure.
-        if not connection.execute(again).rowcount:
-            raise
+        return self._database.run("purge the store", work)
 
 
 def _issued(row: Row[Any]) -> IssuedCard:

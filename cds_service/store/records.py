@@ -15,6 +15,10 @@ class StoreError(MarrowError):
     """The database could not be read or written. The message names the operation, never its contents."""
 
 
+class StoreAway(StoreError):  # noqa: N818 - a state of the database, named as such
+    """The database cannot be reached or does not take writes at present; the same may work later."""
+
+
 class Outcome(StrEnum):
     """What a clinician did with a card, in the words of the feedback endpoint."""
 

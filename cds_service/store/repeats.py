@@ -7,10 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import Connection, func, select
 
 from cds_service.store import schema
-from cds_service.store.database import named, open_engine
+from cds_service.store.connection import Database
+from cds_service.store.keeper import Keeper
+from cds_service.store.upgrade import open_tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,23 +26,23 @@ class ShownCard:
 class RepeatStore:
     """Shown states in the database of the store, where the feedback on the cards stands as well."""
 
-    def __init__(self, url: str) -> None:
-        self._engine = open_engine(url)
+    def __init__(self, url: str, keeper: Keeper | None = None) -> None:
+        self._keeper = keeper or Keeper(Database(url))
+        self._database = self._keeper.database
 
     def open(self) -> None:
-        """Create the tables where they are missing. Raises StoreError."""
-        with named("open the shown states"), self._engine.begin() as connection:
-            schema.metadata.create_all(connection)
+        """Make or change the tables where needed. Raises StoreError."""
+        open_tables(self._database)
 
     def close(self) -> None:
         """Give the connections back."""
-        self._engine.dispose()
+        self._keeper.close()
+        self._database.close()
 
     def record(self, shown: Sequence[ShownCard]) -> None:
         """Keep for which states cards were shown. Raises StoreError."""
         if shown:
-            with named("record shown states"), self._engine.begin() as connection:
-                connection.execute(insert(schema.shown_card), [asdict(one) for one in shown])
+            self._keeper.write("record shown states", schema.shown_card, [asdict(one) for one in shown])
 
     def acknowledged(self, states: Collection[str]) -> Mapping[str, datetime]:
         """Return when each of the states was last answered with feedback, accepted or overridden. Raises StoreError."""
@@ -51,5 +53,8 @@ class RepeatStore:
             .where(shown.state.in_(states))
             .group_by(shown.state)
         )
-        with named("read shown states"), self._engine.connect() as connection:
+
+        def read(connection: Connection) -> Mapping[str, datetime]:
             return {row[0]: row[1] for row in connection.execute(query)}
+
+        return self._database.run("read shown states", read)

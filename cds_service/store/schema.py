@@ -1,4 +1,8 @@
-"""Tables of the store; the numbered schema version refuses a database of a later release."""
+"""Tables of the store as this release uses them; ``migrations`` leads every older database here.
+
+``SCHEMA_VERSION`` goes up only when releases before the change could no longer work with the database: they then refuse
+to start. Everything else is added beside what is there, so that the release before runs on during an upgrade.
+"""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -39,6 +43,18 @@ class Moment(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
+class Words(TypeDecorator[str]):
+    """Text of callers in a form that every database takes: no NUL, no half of a surrogate pair."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Replace what PostgreSQL refuses; a record is worth more than one odd character of it."""
+        del dialect
+        return None if value is None else value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+
+
 schema_version = Table("schema_version", metadata, Column("version", Integer, nullable=False))
 
 issued_card = Table(
@@ -46,7 +62,7 @@ issued_card = Table(
     metadata,
     Column("uuid", String(64), primary_key=True),
     Column("service", String(64), nullable=False),
-    Column("hook_instance", String(200), nullable=False),
+    Column("hook_instance", Words, nullable=False),
     Column("card_id", String(32), nullable=False),
     Column("text_id", String(32), nullable=False),
     Column("indicator", String(16), nullable=False),
@@ -64,17 +80,19 @@ feedback = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("identity", String(64), nullable=False, unique=True),
-    Column("card", String(200), nullable=False),
+    Column("card", Words, nullable=False),
     Column("service", String(64), nullable=False),
     Column("outcome", String(16), nullable=False),
     Column("outcome_at", Moment, nullable=False),
     Column("received_at", Moment, nullable=False),
     Column("accepted_suggestions", JSON, nullable=False),
-    Column("reason_system", String(400), nullable=False),
-    Column("reason_code", String(200), nullable=False),
-    Column("reason_display", String(400), nullable=False),
-    Column("comment", Text, nullable=False),
+    Column("reason_system", Words, nullable=False),
+    Column("reason_code", Words, nullable=False),
+    Column("reason_display", Words, nullable=False),
+    Column("comment", Words, nullable=False),
     Column("repeats", Integer, nullable=False, default=0),
+    # The write that was last counted, so that none counts twice when it is replayed.
+    Column("last_write", String(36)),
     Index("feedback_card", "card"),
 )
 
@@ -86,6 +104,14 @@ seen_token = Table(
     Column("until", Float, nullable=False, index=True),
 )
 
+# Files of the spool whose records are stored; the file of a name that is found here only needs to be deleted.
+replayed_segment = Table(
+    "replayed_segment",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("at", Moment, nullable=False),
+)
+
 # For which state of a patient a card was shown: a keyed hash and the uuid of the card, nothing else.
 shown_card = Table(
     "shown_card",
@@ -95,11 +121,10 @@ shown_card = Table(
     Index("shown_card_state", "state"),
 )
 
-# A table of its own metadata, because the audit record may be kept in another database.
-audit_metadata = MetaData()
+# The audit record may be kept in another database; that one holds the same tables, most of them empty.
 audit_event = Table(
     "audit_event",
-    audit_metadata,
+    metadata,
     Column("id", Integer, primary_key=True),
     Column("at", Moment, nullable=False, index=True),
     Column("request_id", String(36), nullable=False),
@@ -107,12 +132,15 @@ audit_event = Table(
     Column("status", Integer, nullable=False),
     Column("service", String(64), nullable=False),
     Column("hook", String(64), nullable=False),
-    Column("hook_instance", String(200), nullable=False),
-    Column("issuer", String(500), nullable=False),
-    Column("tenant", Text, nullable=False),
+    Column("hook_instance", Words, nullable=False),
+    Column("issuer", Words, nullable=False),
+    Column("tenant", Words, nullable=False),
     Column("user", String(64), nullable=False),
     Column("patient", String(64), nullable=False),
     Column("knowledge_version", String(80), nullable=False),
     Column("language", String(8), nullable=False),
     Column("cards", JSON, nullable=False),
+    # One for each record, so that none is stored twice; records of releases before it was added have none.
+    Column("entry", String(36)),
+    Index("audit_event_entry", "entry", unique=True),
 )

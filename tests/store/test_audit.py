@@ -69,7 +69,7 @@ def test_days_can_be_chosen_and_old_ones_purged(audit: AuditStore) -> None:
 
 
 def test_record_is_on_the_disk_before_the_answer_leaves(audit: AuditStore) -> None:
-    with audit._engine.connect() as connection:
+    with audit._database.engine.connect() as connection:
         assert connection.execute(text("PRAGMA synchronous")).scalar() == 2
 
 

@@ -160,8 +160,8 @@ def test_health(client: Any) -> None:
 
 
 def test_not_ready_without_store(world: Any) -> None:
-    world.store._engine.dispose()
-    world.store._engine = create_engine("sqlite:////nonexistent/place/x.sqlite")
+    world.store._database.engine.dispose()
+    world.store._database.engine = create_engine("sqlite:////nonexistent/place/x.sqlite")
     client = world.client()
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json["store"]) == (503, "failed")

@@ -1,0 +1,161 @@
+"""One SQL database behind a time limit: SQLite in a file by default, PostgreSQL for several machines.
+
+A database that is lost or slow costs one call about a second and the next ones nothing: for a short while they are told
+at once that it is away. What is written meanwhile goes to the spool.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+
+from cds_service.errors import ConfigError
+from cds_service.store.records import StoreAway, StoreError
+
+# A writer waits this long for another one before the write counts as failed; a hook answer must not wait longer.
+_BUSY_SECONDS = 1
+# What one statement may take, and one connection; the driver knows no shorter time for the latter.
+_STATEMENT_SECONDS = 1.0
+_CONNECT_SECONDS = 2
+# How long nobody asks a database that did not answer.
+_PAUSE_SECONDS = 2.0
+_CONNECTIONS = 16
+_POSTGRESQL = "postgresql+psycopg"
+
+_Result = TypeVar("_Result")
+
+
+class Database:
+    """A database and whether it answers. ``setting`` is the variable that named it, for messages.
+
+    With ``durable`` a file has every record on the disk before the answer leaves; a server has that anyway.
+    """
+
+    def __init__(self, url: str, setting: str = "MARROW_DATABASE_URL", *, durable: bool = False) -> None:
+        self.engine = _open_engine(url, setting)
+        if durable and self.is_file:
+            event.listen(self.engine, "connect", _flush_each)
+        self._ask_again = 0.0
+        self._lock = threading.Lock()
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file of this machine; such a one is asked every time."""
+        return self.engine.dialect.name == "sqlite"
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+    def run(self, operation: str, work: Callable[[Connection], _Result]) -> _Result:
+        """Do the work in one transaction. Raises StoreAway (try again later) and StoreError (it would fail again)."""
+        if not self._may_ask():
+            raise StoreAway(f"{operation}: the database is away")
+        return self._ask(operation, work)
+
+    def reach(self, operation: str, work: Callable[[Connection], _Result]) -> _Result:
+        """Do the work also while the database counts as away, in the background only. Raises as ``run`` does."""
+        return self._ask(operation, work)
+
+    def check(self) -> None:
+        """Raise StoreError unless the database answers a trivial query."""
+        self.run("check", lambda connection: connection.execute(text("SELECT 1")))
+
+    def _ask(self, operation: str, work: Callable[[Connection], _Result]) -> _Result:
+        try:
+            with named(operation), self.engine.begin() as connection:
+                found = work(connection)
+        except StoreAway:
+            if not self.is_file:
+                self._ask_again = time.monotonic() + _PAUSE_SECONDS
+            raise
+        self._ask_again = 0.0
+        return found
+
+    def _may_ask(self) -> bool:
+        """Whether to ask; of the calls after a pause only the first one does, the others wait for what it finds."""
+        with self._lock:
+            now = time.monotonic()
+            if self._ask_again == 0.0:
+                return True
+            if now < self._ask_again:
+                return False
+            self._ask_again = now + _PAUSE_SECONDS
+            return True
+
+
+@contextmanager
+def named(operation: str) -> Iterator[None]:
+    """Turn database errors into StoreError; their texts may repeat values, so only the class is named."""
+    try:
+        yield
+    except (IntegrityError, DataError) as error:
+        raise StoreError(f"{operation}: {type(error).__name__}") from error
+    except SQLAlchemyError as error:
+        raise StoreAway(f"{operation}: {type(error).__name__}") from error
+
+
+def _open_engine(url: str, setting: str) -> Engine:
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() != "sqlite":
+            return _open_server(parsed)
+        if parsed.database in {None, "", ":memory:"}:
+            raise ConfigError(f"{setting}: an in-memory database would lose feedback; name a file")
+        Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        engine = create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS})
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError):
+        raise ConfigError(
+            f"{setting}: not a database URL that this installation can use (PostgreSQL needs marrow-cds[postgresql])"
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"{setting}: its directory cannot be made ({error.strerror})") from None
+    event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, record: object) -> None:
+    del record
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.close()
+
+
+def _flush_each(connection: Any, record: object) -> None:
+    del record
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.close()
+
+
+def _open_server(url: URL) -> Engine:
+    """Return the engine of a database server; PostgreSQL by its own driver, whichever way it is spelt."""
+    if url.get_backend_name() in {"postgresql", "postgres"}:
+        url = url.set(drivername=_POSTGRESQL)
+    engine = create_engine(
+        url, pool_size=_CONNECTIONS, max_overflow=0, pool_timeout=_STATEMENT_SECONDS, pool_use_lifo=True
+    )
+    if url.drivername == _POSTGRESQL:
+        event.listen(engine, "do_connect", _connect_bounded)
+    return engine
+
+
+def _connect_bounded(dialect: object, record: object, arguments: list[Any], parameters: dict[str, Any]) -> Any:
+    """Connect to PostgreSQL with time limits on both sides: a server that hangs does not keep its own."""
+    del dialect, record
+    from cds_service.store.postgresql import BoundedConnection  # noqa: PLC0415 - where the driver is installed
+
+    milliseconds = int(_STATEMENT_SECONDS * 1000)
+    limits: dict[str, Any] = {"connect_timeout": _CONNECT_SECONDS, "application_name": "marrow-cds"}
+    options = f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} -c timezone=UTC"
+    given = parameters.get("options")
+    return BoundedConnection.connect(
+        *arguments, **limits | parameters | {"options": f"{options} {given}" if given else options}
+    )

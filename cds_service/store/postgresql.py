@@ -1,0 +1,28 @@
+"""A connection to PostgreSQL that gives up by itself when the server stays silent."""
+
+import time
+from typing import Any
+
+import psycopg
+
+# Longer than the server's own limit, which ends a statement and keeps the connection.
+_SILENT_SECONDS = 1.5
+
+
+class BoundedConnection(psycopg.Connection[Any]):
+    """Ends itself where no answer comes: a stopped or unreachable server must not hold up an answer."""
+
+    silent_seconds = _SILENT_SECONDS
+
+    # The one place through which every exchange with the server goes.
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """Wait for an exchange for as long as may be. Raises OperationalError."""
+        limit = self.silent_seconds if timeout is None else timeout
+        began = time.monotonic()
+        try:
+            return super().wait(gen, interval, limit)
+        except psycopg.Error:
+            if time.monotonic() - began < limit:
+                raise
+            self.pgconn.finish()
+            raise psycopg.OperationalError("the server did not answer in time") from None

@@ -1,0 +1,69 @@
+"""Writes rows of any table: new ones, and ones from the spool of which some may be stored already."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from cds_service.store import schema
+from cds_service.store.spool import Line
+
+Row = Mapping[str, Any]
+
+# What makes a row of the table one of its kind.
+_KEYS = {"issued_card": "uuid", "shown_card": "card", "audit_event": "entry"}
+
+
+def put(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert rows; feedback that is known is only counted."""
+    if table is not schema.feedback:
+        connection.execute(insert(table), rows)
+        return
+    for row in rows:
+        put_feedback(connection, row)
+
+
+def put_feedback(connection: Connection, row: Row) -> None:
+    """Keep one report; a repeat of a known one counts, unless this very write was counted."""
+    table = schema.feedback
+    again = (
+        update(table)
+        .where(table.c.identity == row["identity"], func.coalesce(table.c.last_write, "") != row["last_write"])
+        .values(repeats=table.c.repeats + 1, last_write=row["last_write"])
+    )
+    if connection.execute(again).rowcount or _is_known(connection, table, "identity", row):
+        return
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(table).values(dict(row)))
+    except IntegrityError:
+        # Another process stored the same report between our look and our insert; anything else is a real failure.
+        if not connection.execute(again).rowcount:
+            raise
+
+
+def put_once(connection: Connection, line: Line) -> None:
+    """Store a row from the spool unless it is there. Raises IntegrityError and DataError for one that never will be."""
+    table = schema.metadata.tables[line.table]
+    row = _typed(table, line.row)
+    with connection.begin_nested():
+        if table is schema.feedback:
+            put_feedback(connection, row)
+        elif not _is_known(connection, table, _KEYS[line.table], row):
+            connection.execute(insert(table).values(row))
+
+
+def _is_known(connection: Connection, table: Table, key: str, row: Row) -> bool:
+    return connection.execute(select(table.c[key]).where(table.c[key] == row[key])).first() is not None
+
+
+def _typed(table: Table, row: Row) -> dict[str, Any]:
+    """Give moments their type back, which JSON does not know."""
+    return {
+        name: datetime.fromisoformat(value).astimezone(UTC)
+        if isinstance(table.c[name].type, schema.Moment) and value is not None
+        else value
+        for name, value in row.items()
+    }

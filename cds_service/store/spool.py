@@ -1,0 +1,208 @@
+"""Rows that the database could not take, kept in files of this machine until it can.
+
+A row counts as kept once its line is on the disk. Each process writes files of its own and holds a lock on the one it
+is writing, so that what a killed process left behind is told from what is still being written. A file holds what the
+database row would hold and nothing else; directory and files are for this user only.
+"""
+
+import fcntl
+import os
+import threading
+import time
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import orjson
+
+from cds_service.store.records import StoreError
+
+_SEGMENT_BYTES = 1024 * 1024
+_SUFFIX = ".rows"
+_REFUSED_SUFFIX = ".refused"
+
+
+class SpoolError(StoreError):
+    """The spool is full or cannot be written: the row is kept nowhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row for a table, values as they are in JSON."""
+
+    table: str
+    row: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class _Segment:
+    descriptor: int
+    path: Path
+    size: int = 0
+
+
+def _encode(line: Line) -> bytes:
+    body = orjson.dumps({"table": line.table, "row": line.row}, option=orjson.OPT_NAIVE_UTC)
+    # Behind a checksum, so that a line that was half written when the power went is known as such.
+    return b"%08x %s\n" % (zlib.crc32(body), body)
+
+
+def _decode(raw: bytes) -> Line | None:
+    checksum, _, body = raw.partition(b" ")
+    try:
+        if int(checksum, 16) != zlib.crc32(body):
+            return None
+        found = orjson.loads(body)
+        return Line(found["table"], found["row"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+class Spool:
+    """The files of one database below ``folder``; ``limit`` is how many bytes all of them may hold."""
+
+    def __init__(self, folder: Path, limit: int) -> None:
+        self._folder = folder
+        self._limit = limit
+        self._open: _Segment | None = None
+        self._lock = threading.Lock()
+
+    def append(self, lines: Sequence[Line]) -> None:
+        """Keep all lines or none, on the disk when this returns. Raises SpoolError."""
+        try:
+            data = b"".join(map(_encode, lines))
+        except TypeError as error:
+            raise SpoolError(f"spool: not to be written ({type(error).__name__})") from error
+        with self._lock:
+            try:
+                self._write(data)
+            except OSError as error:
+                raise SpoolError(f"spool: {error.strerror or type(error).__name__}") from error
+
+    def sizes(self) -> tuple[int, int]:
+        """Return how many files and bytes wait."""
+        sizes = [path.stat().st_size for path in self._files()]
+        return len(sizes), sum(sizes)
+
+    def room(self) -> bool:
+        """Whether another row would find a place."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return self.sizes()[1] < self._limit and os.access(self._folder, os.W_OK)
+        except OSError:
+            return False
+
+    @contextmanager
+    def taken(self) -> Iterator[list[Path] | None]:
+        """Take what waits, oldest first, for as long as the block runs; ``None`` while another process does so.
+
+        What is written from now on goes into a new file. Files that another process is writing are left to it.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(self._folder / "replay.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if not _locked(descriptor):
+                yield None
+                return
+            with self._lock:
+                self._end_segment()
+            yield [path for path in self._files() if _is_left(path)]
+        finally:
+            os.close(descriptor)
+
+    def refuse(self, lines: Sequence[Line], path: Path) -> None:
+        """Put lines aside that the database will never take; somebody has to look at them."""
+        aside = os.open(path.with_suffix(_REFUSED_SUFFIX), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(aside, "wb") as file:
+            file.write(b"".join(map(_encode, lines)))
+            file.flush()
+            os.fsync(file.fileno())
+
+    def forget(self, path: Path, *, whole: bool) -> None:
+        """Delete a file whose rows are stored; one with damaged lines is put aside instead."""
+        if whole:
+            path.unlink(missing_ok=True)
+        else:
+            path.rename(path.with_suffix(".damaged"))
+
+    def close(self) -> None:
+        """End the file that is being written; it stays for the next start."""
+        with self._lock:
+            self._end_segment()
+
+    def _files(self) -> list[Path]:
+        with suppress(FileNotFoundError):
+            return sorted(path for path in self._folder.iterdir() if path.suffix == _SUFFIX)
+        return []
+
+    def _write(self, data: bytes) -> None:
+        if sum(path.stat().st_size for path in self._files()) + len(data) > self._limit:
+            raise SpoolError("spool: full")
+        segment = self._open or self._begin_segment()
+        try:
+            written = 0
+            while written < len(data):
+                written += os.write(segment.descriptor, data[written:])
+            os.fsync(segment.descriptor)
+        except OSError:
+            # Half a line must not stand before whole ones.
+            os.ftruncate(segment.descriptor, segment.size)
+            raise
+        segment.size += len(data)
+        if segment.size > _SEGMENT_BYTES:
+            self._end_segment()
+
+    def _begin_segment(self) -> _Segment:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self._folder / f"{time.time_ns():020d}-{uuid4().hex}{_SUFFIX}"
+        # Locked before it has its name: nobody may take it for one that was left behind.
+        nameless = path.with_suffix(".new")
+        descriptor = os.open(nameless, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        nameless.rename(path)
+        # The name of the file has to survive as well.
+        folder = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        self._open = _Segment(descriptor, path)
+        return self._open
+
+    def _end_segment(self) -> None:
+        if self._open is not None:
+            os.close(self._open.descriptor)
+            if self._open.size == 0:
+                self._open.path.unlink(missing_ok=True)
+            self._open = None
+
+
+def read_lines(path: Path) -> tuple[list[Line], int]:
+    """Return the whole lines of a file and how many are damaged: never confirmed, or changed by somebody."""
+    raw = path.read_bytes().split(b"\n")
+    found = [_decode(line) for line in raw if line]
+    return [line for line in found if line is not None], found.count(None)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_left(path: Path) -> bool:
+    """Whether nobody writes the file any more."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        return _locked(descriptor)
+    finally:
+        os.close(descriptor)
