@@ -4,6 +4,9 @@ from collections import Counter
 
 import pytest
 
+# Fixtures for every test that needs a database server or Redis.
+from tests.servers.fixtures import own_postgresql, own_redis, postgresql  # noqa: F401 - used by name
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", default=False, help="enumerate every state instead of a sample")

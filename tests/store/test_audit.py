@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from fhir.resources.R4B.auditevent import AuditEvent
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, text
 
 from cds_service.errors import ConfigError
 from cds_service.store.audit import AuditedCard, AuditRecord, AuditStore
@@ -33,11 +32,6 @@ RECORD = AuditRecord(
     cards=(AuditedCard("c-1", "C11", ("R-1", "R-2")), AuditedCard("c-2", "C92", ())),
 )
 BARE = AuditRecord(NOW, "r", "feedback", 500, "marrow-edema-patient-view", "patient-view")
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'audit.sqlite'}"
 
 
 @pytest.fixture
@@ -68,16 +62,17 @@ def test_days_can_be_chosen_and_old_ones_purged(audit: AuditStore) -> None:
     assert list(audit.records()) == days[1:]
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_record_is_on_the_disk_before_the_answer_leaves(audit: AuditStore) -> None:
     with audit._database.engine.connect() as connection:
         assert connection.execute(text("PRAGMA synchronous")).scalar() == 2
 
 
-def test_failures_are_named_without_values(audit: AuditStore, url: str) -> None:
-    with create_engine(url).begin() as connection:
+def test_failures_are_named_without_values(audit: AuditStore, engine: Engine) -> None:
+    with engine.begin() as connection:
         connection.execute(text("DROP TABLE audit_event"))
     for failing in (lambda: audit.record(RECORD), lambda: list(audit.records()), lambda: audit.purge(NOW)):
-        with pytest.raises(StoreError, match="OperationalError") as failed:
+        with pytest.raises(StoreError, match=r"record|audit") as failed:
             failing()
         assert "north" not in str(failed.value)
 
@@ -122,13 +117,13 @@ def test_used_token_is_known_to_every_process(url: str) -> None:
     second.close()
 
 
-def test_expired_tokens_are_swept_out(url: str) -> None:
+def test_expired_tokens_are_swept_out(url: str, engine: Engine) -> None:
     store = SqlStore(url)
     store.open()
     for number in range(5):
         store.first_use("i", str(number), expires=10.0, now=0.0)
     store._remembered = 200
     store.first_use("i", "next", expires=200.0, now=100.0)
-    with create_engine(url).connect() as connection:
+    with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM seen_token")).scalar() == 1
     store.close()

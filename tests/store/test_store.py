@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, text
 
 from cds_service.errors import ConfigError
 from cds_service.store.database import SqlStore, load_hash_key
@@ -29,11 +29,6 @@ CARD = IssuedCard(
     issued_at=NOW,
 )
 ACCEPTED = Feedback("c-1", "marrow-edema-patient-view", Outcome.ACCEPTED, NOW, NOW, ("s-1",))
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'deep' / 'store.sqlite'}"
 
 
 @pytest.fixture
@@ -117,18 +112,18 @@ def test_nothing_to_record_touches_nothing(store: SqlStore) -> None:
     assert store.feedback() == ()
 
 
-def test_writing_does_not_block_readers(store: SqlStore, url: str) -> None:
-    with create_engine(url).connect() as connection:
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_writing_does_not_block_readers(store: SqlStore, engine: Engine) -> None:
+    with engine.connect() as connection:
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
     store.check()
 
 
-def test_database_of_a_later_release_is_refused(store: SqlStore, url: str) -> None:
-    store.close()
-    with create_engine(url).begin() as connection:
+def test_database_of_a_later_release_is_refused(store: SqlStore, engine: Engine) -> None:
+    with engine.begin() as connection:
         connection.execute(text("UPDATE schema_version SET version = 99"))
     with pytest.raises(StoreError, match="schema 99, this release knows 1"):
-        SqlStore(url).open()
+        store.open()
 
 
 @pytest.mark.parametrize("wrong", ["sqlite://", "sqlite:///:memory:", "not a url", "nosuch://host/db"])
