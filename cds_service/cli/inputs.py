@@ -12,7 +12,7 @@ import orjson
 from cds_service.app import build_clinic, build_previews
 from cds_service.config import read_settings
 from cds_service.errors import RequestError
-from cds_service.hooks.preview import PreviewDesk
+from cds_service.hooks.preview.desk import PreviewDesk
 
 
 def read_input(path: Path) -> Any:

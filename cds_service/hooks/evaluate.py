@@ -57,6 +57,16 @@ class Evaluator:
         self._extractor = extractor
         self._rules = rules
 
+    def with_rules(self, rules: Rules) -> "Evaluator":
+        """Return an evaluator that reads alike and judges by other rules."""
+        return Evaluator(self._extractor, rules)
+
+    def judge(self, hook: Hook, facts: PatientFacts) -> Assessment:
+        """Assess facts that are there already."""
+        if hook is Hook.PATIENT_VIEW:
+            return self._rules.assess(facts)
+        return self._rules.assess_orders(facts, signing=hook is Hook.ORDER_SIGN)
+
     def patient_view(
         self,
         resources: Iterable[Any],

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -22,7 +22,13 @@ from cds_service.knowledge.findings import (
     load_languages,
 )
 from cds_service.knowledge.organisms import Organisms, load_organisms
-from cds_service.knowledge.thresholds import Parameters, Thresholds, load_thresholds
+from cds_service.knowledge.thresholds import (
+    Parameters,
+    Thresholds,
+    load_thresholds,
+    parse_thresholds,
+    shipped_thresholds,
+)
 
 # The day of the last clinical change; knowledge/CHANGES.md says what changed. A test compares both.
 KNOWLEDGE_DATE = date(2026, 11, 21)
@@ -74,6 +80,16 @@ def knowledge_version(overlay: Path | None = None) -> str:
     if overlay is not None:
         digest.update(b"overlay\0" + overlay.read_bytes())
     return f"{KNOWLEDGE_DATE.isoformat()}+{digest.hexdigest()[:_HASH_LENGTH]}"
+
+
+def with_overlay(knowledge: Knowledge, overlay: str) -> Knowledge:
+    """Return the same knowledge with the values of a site, given as TOML text, instead of those in force.
+
+    Raises :class:`KnowledgeError` naming the key on the first flaw.
+    """
+    thresholds = parse_thresholds(shipped_thresholds(), overlay)
+    digest = hashlib.sha256(overlay.encode()).hexdigest()[:_HASH_LENGTH]
+    return replace(knowledge, thresholds=thresholds, version=f"{knowledge_version()}+{digest}")
 
 
 def _data_files(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, bytes]]:

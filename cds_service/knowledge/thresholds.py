@@ -255,9 +255,14 @@ def parse_thresholds(text: str, overlay: str | None = None, *, overlay_name: str
     return _checked(Thresholds, {**parameters, "switches": switches}, FILE_NAME)
 
 
+def shipped_thresholds() -> str:
+    """Return the numbers that ship with the package, as TOML text."""
+    return resources.files("cds_service.knowledge").joinpath(FILE_NAME).read_text(encoding="utf-8")
+
+
 def load_thresholds(overlay: Path | None = None) -> Thresholds:
     """Read the numbers that ship with the package, with an optional site overlay file (TOML)."""
-    text = resources.files("cds_service.knowledge").joinpath(FILE_NAME).read_text(encoding="utf-8")
+    text = shipped_thresholds()
     if overlay is None:
         return parse_thresholds(text)
     try:

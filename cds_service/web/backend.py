@@ -9,7 +9,7 @@ from flask import Request
 from cds_service.config import Settings
 from cds_service.hooks.answer import HookDesk
 from cds_service.hooks.audit import AuditDesk
-from cds_service.hooks.preview import PreviewDesk
+from cds_service.hooks.preview.desk import PreviewDesk
 from cds_service.hooks.review.handbook import Handbook
 from cds_service.security.quota import Quotas
 from cds_service.security.tokens import Caller, CallerCheck

@@ -11,6 +11,15 @@ from cds_service.errors import RequestError
 _IDENTITY = {"", "identity"}
 
 
+class NotJson(RequestError):  # noqa: N818 - named for what it is; the family name is in the base
+    """The body is not JSON; ``line`` and ``column`` (from 1) are where it stops being so."""
+
+    def __init__(self, reason: str, line: int, column: int) -> None:
+        super().__init__(f"is not JSON: {reason} (line {line}, column {column})", field="body", code="structure")
+        self.line = line
+        self.column = column
+
+
 def json_response(body: object, status: int = 200) -> Response:
     """Return ``body`` as JSON that nobody may store, because answers hold patient data."""
     response = Response(orjson.dumps(body), status=status, mimetype="application/json")
@@ -55,7 +64,6 @@ def read_json(request: Request, *, max_depth: int, max_entries: int) -> Any:
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise RequestError(f"is not JSON: {error.msg} ({place})", field="body", code="structure") from None
+        raise NotJson(error.msg, error.lineno, error.colno) from None
     _check_shape(body, max_depth, max_entries)
     return body

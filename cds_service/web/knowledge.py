@@ -13,7 +13,7 @@ from cds_service.hooks.services import SERVICES
 from cds_service.rules.catalogue import EntryKind
 from cds_service.web.backend import Backend
 from cds_service.web.bodies import json_response
-from cds_service.web.preview import page
+from cds_service.web.pages import page
 
 _TITLES = {
     EntryKind.RULE: "Rules",
@@ -96,7 +96,7 @@ def knowledge_blueprint(backend: Backend) -> Blueprint:
 
     @blueprint.get("/")
     def start() -> AnyResponse:
-        return redirect("/preview")
+        return redirect("/preview" if backend.settings.preview_open else "/about")
 
     @blueprint.get("/about")
     @blueprint.get("/about/knowledge")

@@ -14,7 +14,7 @@ from cds_service.domain.vocabulary import FindingId, Language
 from cds_service.hooks.answer import CardDesk
 from cds_service.hooks.evaluate import Evaluation
 from cds_service.hooks.prefetch import PrefetchCompleter
-from cds_service.hooks.preview import PreviewDesk
+from cds_service.hooks.preview.desk import PreviewDesk
 from cds_service.hooks.services import Hook
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
@@ -169,7 +169,7 @@ def test_preview_has_a_time_as_well(clinic: Clinic) -> None:
 
     cards = CardDesk(clinic.writer, "", lambda: "7d3c6f2e-0000-4000-8000-000000000001")
     completer: Any = PrefetchCompleter
-    desk = PreviewDesk(completer, clinic.evaluator, cards, start)
+    desk = PreviewDesk(completer, clinic.evaluator, cards, clinic.knowledge, start)
     shown = desk.preview({"text": CALM * 400, "orders": ["MRI lumbar spine"]}, Language.EN, NOW)
     assert len(clocks) == len(shown.evaluations) == 2
     assert all(late(one.facts) for one in shown.evaluations)

@@ -24,9 +24,9 @@ from cds_service.hooks.answer import CardDesk, HookDesk
 from cds_service.hooks.audit import AuditDesk
 from cds_service.hooks.evaluate import Evaluator
 from cds_service.hooks.prefetch import FetchFailed, FetchLimits, PrefetchCompleter
-from cds_service.hooks.preview import PreviewDesk
+from cds_service.hooks.preview.desk import PreviewDesk
 from cds_service.hooks.review.handbook import Handbook, build_handbook
-from cds_service.knowledge.load import load_knowledge
+from cds_service.knowledge.load import Knowledge, load_knowledge
 from cds_service.security.quota import Quotas
 from cds_service.security.tokens import OpenAccess
 from cds_service.store.database import SqlStore
@@ -109,8 +109,9 @@ class FakeTransport:
     answers: dict[str, Any] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
 
-    def get(self, url: str, *, token: str, seconds: float) -> Any:
+    def get(self, url: str, *, token: str, seconds: float, form: str = "") -> Any:
         assert seconds > 0
+        assert not form
         self.calls.append((url, token))
         for part, answer in self.answers.items():
             if part in url:
@@ -141,12 +142,19 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 
 
 @pytest.fixture(scope="session")
-def handbook() -> Handbook:
-    return build_handbook(load_knowledge())
+def knowledge() -> Knowledge:
+    return load_knowledge()
+
+
+@pytest.fixture(scope="session")
+def handbook(knowledge: Knowledge) -> Handbook:
+    return build_handbook(knowledge)
 
 
 @pytest.fixture
-def world(tmp_path: Path, pool: ThreadPoolExecutor, handbook: Handbook) -> Iterator[World]:
+def world(
+    tmp_path: Path, pool: ThreadPoolExecutor, handbook: Handbook, knowledge: Knowledge
+) -> Iterator[World]:
     settings = Settings(state_dir=tmp_path, max_body_bytes=200_000, fhir_origins=("https://ehr.example.org",))
     middle, transport = FakeMiddle(), FakeTransport()
     store = SqlStore(settings.database)
@@ -165,7 +173,7 @@ def world(tmp_path: Path, pool: ThreadPoolExecutor, handbook: Handbook) -> Itera
             store=store,
             hash_key=b"k" * 32,
         ),
-        previews=PreviewDesk(completer, evaluator, cards),
+        previews=PreviewDesk(completer, evaluator, cards, knowledge),
         store=store,
         verifier=OpenAccess(),
         quotas=Quotas(),

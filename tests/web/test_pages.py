@@ -92,7 +92,7 @@ def test_preview_of_an_earlier_day(world: Any) -> None:
         ({"text": "a", "labs": "CRP"}, ["labs"]),
         ({"text": "a", "labs": [{"value": 1}, {"name": "CRP"}]}, ["labs[0]", "labs[1].value"]),
         ({"text": "a", "labs": [{"name": "CRP", "value": 1, "date": "x"}]}, ["labs[0].date"]),
-        ({"text": "a", "orders": [1]}, ["orders"]),
+        ({"text": "a", "orders": [1]}, ["orders[0]"]),
         ({"resourceType": "Bundle", "entry": {"a": 1}}, ["entry"]),
         ({"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Patient"}}] * 2}, ["entry"]),
         ({"hook": "patient-view"}, ["hookInstance", "context"]),
