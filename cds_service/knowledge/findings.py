@@ -178,7 +178,18 @@ class Grammar(_Strict):
     levels: dict[Literal["opening", "listing", "breaking", "placing", "binding"], Terms]
     reference: dict[Literal["pronouns", "pointing", "places", "elsewhere", "compared"], Terms]
     lists: dict[Literal["joining", "adding", "comparing"], Terms]
-    sentences: dict[Literal["abbreviations", "never_joined", "ordinal_nouns", "rest", "unfinished", "acquired"], Terms]
+    sentences: dict[
+        Literal[
+            "abbreviations",
+            "before_fracture_sign",
+            "never_joined",
+            "ordinal_nouns",
+            "rest",
+            "unfinished",
+            "acquired",
+        ],
+        Terms,
+    ]
     marrow_or_cord: dict[Literal["opening", "marrow", "bone", "canal", "denying"], Terms]
     compounds: dict[Literal["joining", "tails", "heads", "neighbours"], Terms]
 

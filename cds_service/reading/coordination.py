@@ -1,6 +1,6 @@
 """Measures how words of a sentence belong together: distances, coordinated places, nouns shared by two of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from cds_service.knowledge.findings import load_grammar
@@ -272,3 +272,11 @@ def sharing(
         for p in process
     )
     return [] if owned else partners
+
+
+def anatomy_names(anatomy: Iterable[Hit]) -> frozenset[str]:
+    """Return the names of anatomy that the next sentence may inherit; a structure hides the bare word "spine"."""
+    names = {hit.name for hit in anatomy}
+    strong = names - {"spine", LEVEL, SEGMENT, "skeleton", "disc_level", OTHER}
+    spinal = names - {OTHER}
+    return frozenset(strong or spinal or names)

@@ -40,6 +40,7 @@ _OF_VERTEBRAE: Final = frozenset({"vertebral_fracture", "postoperative_change"})
 _EXPLAINING: Final = frozenset({FindingId.MODIC1, FindingId.MODIC2, FindingId.MODIC3, FindingId.HEMANGIOMA})
 _SIGNALS: Final = frozenset({FindingId.MARROW_SIGNAL, FindingId.T1_LOW})
 _SWOLLEN: Final = ("edem", "odem")
+_JOINTS: Final = ("facet", "iliit", "ileit", "ilitis", "sacroil", "sakroil", "iliosa")
 _COMPLICATIONS: Final = (
     "loosen", "fail", "complic", "migrat", "malposit", "broken", "locker", "bruch", "dislok", "fehllag", "kompli",
     "mobiliz", "ruptur", "deteriorare", "deplas",
@@ -167,7 +168,8 @@ def _is_unnamed(finding: TextFinding) -> bool:
     said = fold(finding.sentence[start : start + finding.span.end - finding.span.start])
     if finding.finding is FindingId.FACET:
         return "septisch" in fold(finding.sentence)
-    if finding.finding is FindingId.INFECTION_STATED and "facet" in said:
+    named = fold(finding.sentence) if said.startswith("septi") else said
+    if finding.finding is FindingId.INFECTION_STATED and any(word in named for word in _JOINTS):
         return True
     if finding.finding is FindingId.INFECTION_STATED:
         return finding.language is Language.RO and said.startswith("infec") and " " not in said
@@ -203,7 +205,11 @@ def _stated(finding: TextFinding) -> Status:
 
     What is "less likely" still stands in the differential.
     """
-    if finding.status is Status.ABSENT and finding.cue and " ".join(finding.cue.lower().split()).startswith(_LESS):
+    if (
+        finding.status is Status.ABSENT
+        and finding.cue
+        and any(less in " ".join(finding.cue.lower().split()) for less in _LESS)
+    ):
         return Status.POSSIBLE
     if finding.finding is FindingId.ENDPLATE_EROSION and finding.status is Status.POSSIBLE and finding.cue is None:
         return Status.PRESENT

@@ -15,6 +15,7 @@ from cds_service.reading.lexicon import Hit, Hits
 from cds_service.reading.mentions import Mention
 from cds_service.reading.outside import is_spinal
 from cds_service.reading.placing import Named, fitting, has_own_place, has_segment, levels_of
+from cds_service.reading.pointed import parted_at_noun
 from cds_service.reading.regions import is_of_next
 from cds_service.reading.sentences import Sentence
 from cds_service.reading.words import Words
@@ -133,6 +134,7 @@ def described(
     cues = live_cues(here.cue)
     gap = elided(text.words, (sentence.first, sentence.end), here.levels)
     groups = [group for group in here.levels if gap is None or group is not gap.group]
+    groups = parted_at_noun(text.words, groups, mentions)
     if gap is not None:
         cues = [cue for cue in cues if not gap.first <= cue.hit.first <= gap.group.last]
     denials = [cue.hit for cue in cues if cue.kind == "negated" and cue.forward]

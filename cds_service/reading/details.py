@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Final
 
 from cds_service.domain.facts import TextFinding
-from cds_service.domain.vocabulary import Qualifier, Trend
+from cds_service.domain.vocabulary import FindingId, Qualifier, Trend
 from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.lexicon import Hit
 from cds_service.reading.mentions import Mention
@@ -29,6 +29,13 @@ _MM_PER_CM: Final = 10
 _LARGEST_MM: Final = 600
 _LENGTH_UNITS: Final = frozenset({"mm", "cm"})
 _QUALIFIERS: Final = {qualifier.value: qualifier for qualifier in Qualifier}
+# the disc that these are named with explains none of them
+_OF_INFECTION: Final = frozenset(
+    {
+        FindingId.DISC_FLUID, FindingId.DISC_ENHANCEMENT, FindingId.ENDPLATE_EROSION, FindingId.INFECTION_STATED,
+        FindingId.ABSCESS_EPIDURAL, FindingId.ABSCESS_PARASPINAL, FindingId.DISC_DESTROYED,
+    }
+)  # fmt: skip
 # qualifiers that hold for a whole sentence; all others must stand close to the finding
 _SENTENCE_WIDE: Final = frozenset(
     {
@@ -44,6 +51,7 @@ _SENTENCE_WIDE: Final = frozenset(
 def qualifiers_of(words: Words, mention: Mention, hits: Sequence[Hit], denials: Sequence[Hit]) -> frozenset[Qualifier]:
     """Return the qualifiers of a mention; those under a denial right before them ("no acute ...") do not count."""
     found = set(mention.qualifiers)
+    suspicious = mention.finding in _OF_INFECTION
     denied_words = {denial.last + 1 for denial in denials}
     for hit in hits:
         qualifier = _QUALIFIERS[hit.name]
@@ -52,7 +60,7 @@ def qualifiers_of(words: Words, mention: Mention, hits: Sequence[Hit], denials: 
             continue
         inside = mention.first <= hit.first <= mention.last
         denied = qualifier is not Qualifier.WITHOUT_COMPRESSION and hit.first in denied_words
-        if inside or not denied:
+        if (inside or not denied) and not (suspicious and qualifier is Qualifier.DEGENERATIVE_CAUSE):
             found.add(qualifier)
     return frozenset(found)
 

@@ -41,6 +41,8 @@ _WAYS: Final = frozenset({"down", "up", "all", "inferiorly", "superiorly", "caud
 _TO_WORDS: Final = frozenset({"la", "de", "of", "the", "level"})
 _TO_LEVEL: Final = 3
 _FROM: Final = frozenset({"von", "ab"})
+# "T2: hyperintense disc" tells of a sequence
+_SIGNALS: Final = ("hyperint", "hypoint", "isoint", "bright", "dark", "high", "low", "signal", "hell", "dunkel")
 _OPEN_ENDS: Final = ("konus", "conus", "kaudal", "caudal", "sakral", "lumbal", "thorakal", "filum", "cauda", "kauda")
 _BETWEEN: Final = frozenset({"between", "zwischen", "intre"})
 _ON_WORDS: Final = frozenset(
@@ -313,7 +315,8 @@ def _is_sequence(words: Words, first: int, end: int, levels: list[str]) -> bool:
         return False
     if "-" in levels[0] and words.between(end - 1).strip() == "-" and before.startswith(SWOLLEN_BEFORE):
         return False
-    if after.startswith(SEQUENCE_AFTER):
+    headed = end < len(words) and ":" in words.signs[end] and words.words[end].startswith(_SIGNALS)
+    if headed or after.startswith(SEQUENCE_AFTER):
         return True
     # the signal "der gesamten Wirbelsäule in T1" is one of the sequence
     nearby = (word for word in words.words[max(0, first - 3) : first] if not word.startswith("wirbelsaule"))

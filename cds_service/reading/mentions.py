@@ -24,6 +24,7 @@ from cds_service.reading.coordination import (
     only_place,
     sharing,
 )
+from cds_service.reading.graded import graded
 from cds_service.reading.lexicon import LEVEL, OTHER, SEGMENT, CompiledComposition, Hit, Lexicon
 from cds_service.reading.words import Gap, Words
 
@@ -115,6 +116,7 @@ class Composer:
     ) -> list[Mention]:
         """Return all mentions of a sentence in reading order; the hits given are those of the sentence."""
         standing = self._standing(literal)
+        process = [*process, *graded(words, anatomy, process)]
         anatomy = [
             a for a in anatomy if not (self._is_yardstick(words, a) or is_direction(words, a) or is_extent(words, a))
         ]
@@ -353,7 +355,12 @@ def _without_generic(words: Words, mentions: Sequence[Mention]) -> list[Mention]
             other.finding is not mention.finding
             and other.from_ <= mention.last + reach
             and other.to >= mention.last
-            and (other.from_ <= mention.first or mention.first == mention.last or other.first <= mention.last)
+            and (
+                other.from_ <= mention.first
+                or mention.first == mention.last
+                or other.first <= mention.last
+                or words.words[mention.last] == "degenerative"
+            )
             and all(words.gaps[n] == Gap.SOFT for n in range(mention.last + 1, max(other.from_, mention.last) + 1))
             and not any(words.words[n] in _PARTING for n in range(mention.last + 1, other.from_))
             for other in mentions
@@ -390,11 +397,3 @@ def _distinct(mentions: Iterable[Mention]) -> list[Mention]:
         ):
             kept.append(mention)
     return sorted(kept, key=lambda m: (m.first, m.last))
-
-
-def anatomy_names(anatomy: Iterable[Hit]) -> frozenset[str]:
-    """Return the names of anatomy that the next sentence may inherit; a structure hides the bare word "spine"."""
-    names = {hit.name for hit in anatomy}
-    strong = names - {SPINE, LEVEL, SEGMENT, "skeleton", "disc_level", OTHER}
-    spinal = names - {OTHER}
-    return frozenset(strong or spinal or names)

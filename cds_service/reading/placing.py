@@ -11,6 +11,7 @@ from cds_service.reading.level_words import NAMED_WORDS
 from cds_service.reading.levels import LevelGroup
 from cds_service.reading.lexicon import Hit
 from cds_service.reading.mentions import Mention
+from cds_service.reading.pointed import one_of_two, pointed_at
 from cds_service.reading.regions import is_beside_next, is_left_out, is_regional
 from cds_service.reading.words import Gap, Words
 
@@ -32,16 +33,8 @@ _END_REACH: Final = 4
 _ENDING: Final = ("terminat", "ending", "ends", "endet", "endend", "termina")
 # the level at which a cord ends is no place of what is said of it: "con medular situat la nivel L1"
 _SITUATED: Final = (
-    "situat",
-    "proiectat",
-    "localizat",
-    "pozitionat",
-    "located",
-    "positioned",
-    "lies",
-    "projiziert",
-    "gelegen",
-)
+    "situat", "proiectat", "localizat", "pozitionat", "located", "positioned", "lies", "projiziert", "gelegen",
+)  # fmt: skip
 _CONUS: Final = ("con", "conul", "conului", "conus", "konus")
 _CONUS_REACH: Final = 4
 _TO_CONUS: Final = frozenset(
@@ -51,16 +44,8 @@ _TO_CONUS: Final = frozenset(
     }
 )  # fmt: skip
 _ELSEWHERE: Final = (
-    "otherwise",
-    "elsewhere",
-    "remaining",
-    "remainder",
-    "ubrig",
-    "sonst",
-    "ansonst",
-    "restul",
-    "celelalte",
-)
+    "otherwise", "elsewhere", "remaining", "remainder", "ubrig", "sonst", "ansonst", "restul", "celelalte",
+)  # fmt: skip
 _JOINTS: Final = frozenset({FindingId.SACROILIAC, FindingId.SPONDYLOARTHRITIS_STATED})
 _DISEASES: Final = frozenset({FindingId.TUMOR, FindingId.MALIGNANCY_STATED, FindingId.METASTASIS})
 # what a disease behind a comma gives its name to: "Osteolyse BWK 6, V.a. Metastase"
@@ -80,6 +65,8 @@ _CURVES: Final = frozenset({FindingId.DEFORMITY, FindingId.KYPHOSIS})
 _WHOLE: Final = frozenset({*_CURVES, FindingId.DEGENERATIVE_CHANGE, FindingId.SPONDYLOSIS})
 _MARROW: Final = frozenset({FindingId.EDEMA, FindingId.MARROW_SIGNAL})
 _DISCS: Final = frozenset({FindingId.DISC_FLUID, FindingId.DISC_ENHANCEMENT, FindingId.DISC_DEGENERATION})
+_DISC_ALONE: Final = 4
+_DISC: Final = frozenset({"disc", "disk", "bandscheibe", "discul", "discului"})
 _GRAMMAR: Final = load_grammar().levels
 _WORD_COST: Final = {
     **dict.fromkeys(_GRAMMAR["breaking"], 3),
@@ -100,6 +87,8 @@ def levels_of(
     """Return the levels that a sentence gives to a mention; empty when it names none near it."""
     if not groups:
         return ()
+    if meant := one_of_two(words, mention, groups):
+        return meant
     clause = _clause(words, mention, bounds)
     leaves = any(map(_is_leaving, words.words[clause[0] : clause[1] + 1]))
     named = [
@@ -125,6 +114,7 @@ def levels_of(
     )
     if cost > (_FARTHEST if len(named) > 1 else _ALONE_FARTHEST):
         return ()
+    number = pointed_at(words, mention, named, number, mentions)
     chosen = [named[number]]
     if len(mention.anchors) > 1:
         chosen = [
@@ -253,13 +243,13 @@ def fitting(
     ):
         return ()
     segment = _segment_of(levels)
-    if segment and _intervenes(words, mention):
+    if segment and (mention.finding in _DISCS or _intervenes(words, mention)):
         return segment
     if _is_beyond_another(words, mention, levels, named):
         return ()
     if has_own_place(words, mention, named.groups, bounds):
         return levels
-    return () if _is_of_the_whole(words, mention, named, bounds) else (mention.finding in _DISCS and segment) or levels
+    return () if _is_of_the_whole(words, mention, named, bounds) else levels
 
 
 def _is_of_the_whole(words: Words, mention: Mention, named: Named, bounds: tuple[int, int]) -> bool:
@@ -290,8 +280,11 @@ def _segment_of(levels: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _intervenes(words: Words, mention: Mention) -> bool:
-    """Tell "the intervening disc" and "the opposing endplates" of the two vertebrae named before."""
+    """Tell "the intervening disc", "the opposing endplates" and an enhancing disc of the two vertebrae named before."""
     around = words.words[max(mention.from_ - 2, 0) : mention.to + 1]
+    said = words.words[mention.from_ : mention.to + 1]
+    if mention.finding is FindingId.ENHANCEMENT and not _DISC.isdisjoint(said) and len(said) <= _DISC_ALONE:
+        return True
     return any(word.startswith(_INTERVENING) for word in around)
 
 
@@ -383,7 +376,7 @@ def _same_list(words: Words, one: LevelGroup, two: LevelGroup, mentions: Sequenc
         return False
     # "a bulge at L3-4 and severe L4-5 stenosis", but "mild L2-3 and severe L4-5 stenosis"
     named_next = any(m.first - high.last in {1, 2} and words.gaps[m.first] == Gap.SOFT for m in mentions)
-    if named_next and len(between) > 1 and any(m.last < low.first for m in mentions):
+    if named_next and len(between) != 1 and any(m.last < low.first for m in mentions):
         return False
     return all(words.words[index] in _LISTING for index in _outside_brackets(words, between)) and not any(
         words.gaps[index] >= Gap.CLAUSE for index in range(low.last + 1, high.first + 1)

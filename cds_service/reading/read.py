@@ -10,14 +10,16 @@ from cds_service.knowledge.findings import FindingsKnowledge, LanguageKnowledge,
 from cds_service.reading.borrowed import is_borrowed
 from cds_service.reading.compiled import CompiledLanguages
 from cds_service.reading.conflicts import settle
+from cds_service.reading.coordination import anatomy_names
 from cds_service.reading.described import Prepared, described
 from cds_service.reading.details import with_change
 from cds_service.reading.examination import examination, examined_region
+from cds_service.reading.graded import names_passage
 from cds_service.reading.history import with_former
 from cds_service.reading.language import Evidence, LanguageDetector, Part, declared
 from cds_service.reading.lexicon import OTHER, Hits, Lexicon, anatomy_of
 from cds_service.reading.marrow_or_cord import resolve
-from cds_service.reading.mentions import Mention, Surroundings, anatomy_names
+from cds_service.reading.mentions import Mention, Surroundings
 from cds_service.reading.one_place import placed
 from cds_service.reading.outside import extraspinal, is_spinal
 from cds_service.reading.placing import topic_of
@@ -192,7 +194,9 @@ class Reader:
             previous = sentence
             own = anatomy_names(a for a in here.anatomy if spinal is not False or not is_borrowed(text.words, a))
             mentions: list[Mention] = []
-            if (sentence.section in _STATING or sentence.told) and (here.literal or here.process):
+            if (sentence.section in _STATING or sentence.told) and (
+                here.literal or here.process or names_passage(here.anatomy)
+            ):
                 head = anatomy_of(sentence.head)
                 around = Surroundings(head or anatomy, spinal)
                 mentions = known.composer.mentions(text.words, here.anatomy, here.process, here.literal, around)

@@ -42,6 +42,7 @@ _PUS: Final = (
 )
 _ABSCESSES: Final = frozenset({FindingId.ABSCESS_EPIDURAL, FindingId.ABSCESS_PARASPINAL})
 _BARE: Final = frozenset({"tumor", "tumour", "tumors", "tumours", "neoplasm", "mass"})
+_BREAKS: Final = ("fractur", "frakt", "collaps", "tasar", "sinter")
 _SHEATH: Final = ("neurinom", "schwannom", "neurofibrom", "meningiom", "meningeom")
 _TISSUE: Final = ("soft tissue", "tissue", "weichteil", "gewebe", "tesut")
 _SPACE: Final = ("raumford", "mass", "expansiv")
@@ -227,7 +228,7 @@ def _differentials(findings: Sequence[TextFinding]) -> list[TextFinding]:
     """Read three or more tumours in a row, named without a word of doubt, as the differential that they are."""
     entities: dict[tuple[int, int], set[int]] = {}
     for finding in findings:
-        if finding.finding is FindingId.MALIGNANCY_STATED and finding.status is Status.PRESENT:
+        if finding.finding is FindingId.MALIGNANCY_STATED and finding.status is Status.PRESENT and _is_entity(finding):
             key = (finding.text_index, finding.sentence_span.start)
             entities.setdefault(key, set()).add(finding.span.start)
     listed = {key for key, starts in entities.items() if len(starts) >= _DIFFERENTIAL}
@@ -239,6 +240,12 @@ def _differentials(findings: Sequence[TextFinding]) -> list[TextFinding]:
         else finding
         for finding in findings
     ]
+
+
+def _is_entity(finding: TextFinding) -> bool:
+    """Tell the name of a disease from a bare "tumour" and from a fracture that is called pathological."""
+    named = _named(finding)
+    return not _BARE.issuperset(named.split()) and not any(word in named for word in _BREAKS)
 
 
 def _harmless(finding: TextFinding) -> TextFinding:

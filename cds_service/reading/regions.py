@@ -32,7 +32,18 @@ _BESIDE: Final = ("psoas", "iliopsoas", "senkung")
 _WITH: Final = frozenset({"mit", "und", "sowie", "with", "and", "cu", "si"})
 _OR: Final = frozenset({"or", "nor", "oder", "noch", "sau", "nici", "bzw"})
 _EXCEPT: Final = frozenset(
-    {("bis", "auf"), ("ausnahme", "von"), ("mit", "ausnahme"), ("except", "at"), ("except", "for")}
+    {
+        ("bis", "auf"),
+        ("ausnahme", "von"),
+        ("mit", "ausnahme"),
+        ("except", "at"),
+        ("except", "for"),
+        ("apart", "from"),
+        ("aside", "from"),
+        ("other", "than"),
+        ("exception", "of"),
+        ("save", "for"),
+    }
 )
 _BROKEN: Final = frozenset({FindingId.FRACTURE, FindingId.HEIGHT_LOSS})
 _EXCEPTING: Final = frozenset({"ausser", "ausgenommen", "except"})

@@ -17,6 +17,14 @@ _WORD: Final = re.compile(r"([^\W_]+(?:[\u00ad\u0300-\u036f]+[^\W_]*)*)")
 _ASCII_WORD: Final = re.compile(r"([0-9A-Za-z]+)")
 _LATIN: Final = "".join(chr(code) for code in range(0x250) if chr(code).isalnum())
 _LATIN_WORD: Final = re.compile(f"([{_LATIN}]+)")
+# "# L1", "#s of L2 and L4", "wedge #": the sign that British clinicians write for a fracture, no number or heading
+_FRACTURE_SIGN: Final = (
+    r"#s?(?= ?(?:[CTDLS]|Th)[ ]?\d)|#s\b|(?:"
+    + "|".join(f"(?<={before}[ -])" for before in load_grammar().sentences["before_fracture_sign"])
+    + r"|(?<=\b[CTDLS]\d )|(?<=\b[CTDLS]\d)|(?<=\b[CTDLS]1[0-2] ))#(?! ?[\d:#])"
+)
+_SIGNED_WORD: Final = re.compile(f"({_FRACTURE_SIGN}|[^\\W_]+)", re.IGNORECASE)
+_FRACTURE: Final = {"#": "fx", "#s": "fxs", "#S": "fxs"}
 # the soft hyphen, and all beyond Latin letters but the usual dashes, quotation marks and bullets
 _BEYOND_LATIN: Final = re.compile(r"[^\x00-\xac\xae-\u024f\u2010-\u203a]")
 _HYPHEN_AT_LINE_END: Final = re.compile(r"[-\u2010\u00ad][^\S\n]*\n")
@@ -121,6 +129,8 @@ class Words:
 @lru_cache(maxsize=32768)
 def fold(word: str) -> str:
     """Return a word in lower case without diacritics; ``ä``, ``ae`` and ``a`` become one letter, ``ß`` is ``ss``."""
+    if word in _FRACTURE:
+        return _FRACTURE[word]
     lower = word[:_LONGEST_WORD].lower()
     if not lower.isascii():
         lower = lower.replace("ß", "ss").replace("ı", "i").replace("æ", "a").replace("œ", "o")
@@ -135,7 +145,9 @@ def fold(word: str) -> str:
 
 def cut(text: str) -> Words:
     """Cut a text of any length into words in one pass; a word broken by a hyphen at a line end is joined again."""
-    if text.isascii():
+    if "#" in text:
+        pieces = _SIGNED_WORD.split(text)
+    elif text.isascii():
         pieces = _ASCII_WORD.split(text)
     else:
         pieces = (_WORD if _BEYOND_LATIN.search(text) else _LATIN_WORD).split(text)

@@ -1,0 +1,98 @@
+"""Tells the place a finding itself points to: "Modic change at L4/5", "the latter with compression"."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from cds_service.reading.level_items import item_at
+from cds_service.reading.levels import LevelGroup
+from cds_service.reading.mentions import Mention
+from cds_service.reading.words import Gap, Words
+
+# what joins a finding to the level right behind it
+_PLACING: Final = frozenset({"at", "of", "in", "on", "involving", "bei", "hohe", "la", "nivelul"})
+_FILLING: Final = frozenset(
+    {"the", "level", "levels", "left", "right", "both", "change", "changes", "formation", "mild", "body", "vertebral"}
+)
+_AHEAD: Final = 5
+_BEHIND: Final = 4
+_LINKING: Final = frozenset({"and", "or", "with", "und", "oder", "mit", "si", "sau", "cu", "is", "are", "at", "in"})
+_POINTERS: Final = {"former": 0, "first": 0, "latter": -1, "last": -1}
+_POINTER_REACH: Final = 6
+_ADJECTIVES: Final = 3
+
+
+def pointed_at(
+    words: Words, mention: Mention, named: Sequence[LevelGroup], number: int, mentions: Sequence[Mention]
+) -> int:
+    """Return the level right behind a finding where the one before it, ``number``, belongs to the finding before.
+
+    "Schmorl nodes at T11 and T12 and Modic change at L4/5": both are as near to the change.
+    """
+    if named[number].last >= mention.first or number + 1 == len(named):
+        return number
+    group = named[number + 1]
+    if not 0 < group.first - mention.last <= _AHEAD or not _is_joined(words, mention.last, group.first):
+        return number
+    owned = any(
+        other.last < named[number].first
+        and named[number].first - other.last <= _BEHIND
+        and _is_soft(words, other.last, named[number].first)
+        for other in mentions
+        if other.finding is not mention.finding
+    )
+    between = any(mention.last < other.first < group.first for other in mentions)
+    return number + 1 if owned and not between else number
+
+
+def _is_joined(words: Words, low: int, high: int) -> bool:
+    if not _is_soft(words, low, high):
+        return False
+    between = words.words[low + 1 : high]
+    return any(word in _PLACING for word in between) and all(word in _PLACING | _FILLING for word in between)
+
+
+def _is_soft(words: Words, low: int, high: int) -> bool:
+    return all(words.gaps[n] == Gap.SOFT for n in range(low + 1, high + 1))
+
+
+def one_of_two(words: Words, mention: Mention, groups: Sequence[LevelGroup]) -> tuple[str, ...]:
+    """Return the level that "the latter" or "the former" before a finding means, nothing without such a word."""
+    low = max(mention.first - _POINTER_REACH, 0)
+    for index in range(mention.first - 1, low, -1):
+        if words.gaps[index + 1] != Gap.SOFT or words.words[index - 1] != "the":
+            continue
+        if (place := _POINTERS.get(words.words[index])) is not None:
+            before = [level for group in groups if group.last < index and not group.root for level in group.levels]
+            return (before[place],) if len(before) == 2 else ()  # noqa: PLR2004
+    return ()
+
+
+def parted_at_noun(words: Words, groups: Sequence[LevelGroup], mentions: Sequence[Mention]) -> list[LevelGroup]:
+    """Part "fracture of T12, L1 fracture": behind the comma the last level belongs to the finding right after it."""
+    parted: list[LevelGroup] = []
+    for group in groups:
+        comma = next((n for n in range(group.last, group.first, -1) if words.gaps[n] == Gap.COMMA), None)
+        item = item_at(words, comma) if comma is not None and len(group.levels) > 1 else None
+        if comma is None or item is None or item.end != group.last + 1 or not _stands_between(words, group, mentions):
+            parted.append(group)
+            continue
+        own = (item.start,) if item.stop is None else (f"{item.start}-{item.stop}",)
+        rest = tuple(level for level in group.levels if level not in own)
+        if len(rest) + len(own) != len(group.levels):
+            parted.append(group)
+            continue
+        parted.append(LevelGroup(group.first, comma - 1, rest, root=group.root))
+        parted.append(LevelGroup(comma, group.last, own, root=group.root))
+    return parted
+
+
+def _stands_between(words: Words, group: LevelGroup, mentions: Sequence[Mention]) -> bool:
+    """Tell levels with a finding of their own on both sides."""
+    before = any(0 < group.first - m.last <= _BEHIND and _is_soft(words, m.last, group.first) for m in mentions)
+    after = any(
+        0 < m.first - group.last <= _ADJECTIVES + 1
+        and _is_soft(words, group.last, m.first)
+        and _LINKING.isdisjoint(words.words[group.last + 1 : m.first])
+        for m in mentions
+    )
+    return before and after
