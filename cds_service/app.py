@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
 
@@ -19,8 +19,7 @@ from cds_service.hooks.answer import CardDesk, HookDesk
 from cds_service.hooks.audit import AuditDesk
 from cds_service.hooks.evaluate import Evaluator
 from cds_service.hooks.prefetch import FetchLimits, PrefetchCompleter
-from cds_service.hooks.preview.desk import PreviewDesk
-from cds_service.hooks.preview.servers import ChartServers
+from cds_service.hooks.preview import PreviewDesk
 from cds_service.hooks.repeat import RepeatLock
 from cds_service.hooks.review.handbook import build_handbook
 from cds_service.hooks.transport import HttpTransport
@@ -32,8 +31,8 @@ from cds_service.security.clients import ClientDirectory
 from cds_service.security.quota import Quotas
 from cds_service.security.replay import SharedTokens
 from cds_service.security.trust import build_trust
-from cds_service.store.audit import AuditStore
-from cds_service.store.database import SqlStore, load_hash_key
+from cds_service.store.assembly import open_stores
+from cds_service.store.database import load_hash_key
 from cds_service.store.records import StoreError
 from cds_service.store.repeats import RepeatStore
 from cds_service.web.backend import Backend
@@ -66,23 +65,12 @@ def build_clinic(overlay: Path | None = None) -> Clinic:
     )
 
 
-def build_previews(
-    clinic: Clinic, settings: Settings, pool: ThreadPoolExecutor, access: AccessPolicy | None = None
-) -> PreviewDesk:
-    """Return the desk that evaluates and keeps nothing; it asks FHIR servers where there is an ``access``."""
+def build_previews(clinic: Clinic, settings: Settings, pool: ThreadPoolExecutor) -> PreviewDesk:
+    """Return the desk that evaluates without asking or keeping anything."""
     limits = FetchLimits(settings.budget_seconds * _FETCH_SHARE, settings.max_pages, settings.max_entries)
     completer = PrefetchCompleter(limits, pool, time.monotonic)
     start = partial(_time_of, settings.budget_seconds)
-    servers = None
-    if access is not None:
-        servers = ChartServers(
-            lambda call: access.open(call, None),
-            clinic.knowledge.codes.imaging,
-            settings.budget_seconds * _FETCH_SHARE,
-            listed=settings.fhir_origins,
-            local=settings.trial,
-        )
-    return PreviewDesk(completer, clinic.evaluator, card_desk(clinic, settings), clinic.knowledge, start, servers)
+    return PreviewDesk(completer, clinic.evaluator, card_desk(clinic, settings), start)
 
 
 def card_desk(clinic: Clinic, settings: Settings) -> CardDesk:
@@ -90,20 +78,8 @@ def card_desk(clinic: Clinic, settings: Settings) -> CardDesk:
     return CardDesk(clinic.writer, settings.base_url, lambda: str(uuid.uuid4()))
 
 
-def build_audit(settings: Settings) -> AuditStore | None:
-    """Return the audit record with what is older than its retention removed; ``None`` when none is to be kept."""
-    if settings.audit_days == 0:
-        return None
-    audit = AuditStore(settings.audit_database)
-    audit.open()
-    audit.purge(datetime.now(UTC) - timedelta(days=settings.audit_days))
-    return audit
-
-
-def build_repeats(clinic: Clinic, settings: Settings, hash_key: bytes) -> RepeatLock:
-    """Return the lock that holds acknowledged cards back, on the states that the store keeps. Raises StoreError."""
-    states = RepeatStore(settings.database)
-    states.open()
+def build_repeats(clinic: Clinic, settings: Settings, hash_key: bytes, states: RepeatStore) -> RepeatLock:
+    """Return the lock that holds acknowledged cards back, on the states that the store keeps."""
     limits = clinic.knowledge.thresholds
     return RepeatLock(states, hash_key, lambda card: repeat_span(card, limits), enabled=settings.repeat_lock)
 
@@ -120,9 +96,8 @@ def build_service(settings: Settings) -> tuple[Backend, ClientDirectory | None]:
     Raises KnowledgeError, ConfigError and StoreError naming what is wrong.
     """
     clinic = build_clinic(settings.knowledge_overlay)
-    store = SqlStore(settings.database)
-    store.open()
-    trust = build_trust(settings, SharedTokens(store, StoreError))
+    stores = open_stores(settings)
+    trust = build_trust(settings, SharedTokens(stores.cards, StoreError))
     hash_key = load_hash_key(settings.patient_hash_key, settings.state_path)
     pool = ThreadPoolExecutor(max_workers=2 * settings.threads + 8, thread_name_prefix="fhir")
     limits = FetchLimits(settings.budget_seconds * _FETCH_SHARE, settings.max_pages, settings.max_entries)
@@ -135,16 +110,16 @@ def build_service(settings: Settings) -> tuple[Backend, ClientDirectory | None]:
             open_access=access.open,
             evaluator=clinic.evaluator,
             cards=card_desk(clinic, settings),
-            store=store,
+            store=stores.cards,
             hash_key=hash_key,
             start=partial(_time_of, settings.budget_seconds),
-            repeats=build_repeats(clinic, settings, hash_key),
+            repeats=build_repeats(clinic, settings, hash_key, stores.shown),
         ),
-        previews=build_previews(clinic, settings, pool, access),
-        store=store,
+        previews=build_previews(clinic, settings, pool),
+        store=stores.cards,
         verifier=trust.verifier,
         quotas=Quotas(),
-        audit=AuditDesk(build_audit(settings), hash_key, lambda: datetime.now(UTC), clinic.knowledge.version),
+        audit=AuditDesk(stores.audit, hash_key, lambda: datetime.now(UTC), clinic.knowledge.version),
         clock=lambda: datetime.now(UTC),
         knowledge_version=clinic.knowledge.version,
         handbook=build_handbook(clinic.knowledge),

@@ -15,7 +15,6 @@ from cds_service.errors import ConfigError
 
 PREFIX = "MARROW_"
 MEBIBYTE = 1024 * 1024
-_SHORTEST_SECRET = 16
 
 
 def _text(raw: str) -> str:
@@ -105,13 +104,6 @@ def _networks(raw: str) -> tuple[str, ...]:
         raise ValueError("must be a list of networks such as 10.20.0.0/16") from None
 
 
-def _secret(raw: str) -> str:
-    secret = raw.strip()
-    if len(secret) < _SHORTEST_SECRET or not secret.isascii() or not secret.isprintable():
-        raise ValueError(f"must be at least {_SHORTEST_SECRET} printable ASCII characters")
-    return secret
-
-
 def _path(raw: str) -> Path:
     return Path(_text(raw)).expanduser()
 
@@ -136,11 +128,13 @@ class Settings:
     knowledge_overlay: Path | None = None
     allow_open: bool = False
     preview: bool | None = None
-    preview_secret: str = field(default="", repr=False)
     patient_hash_key: str = field(default="", repr=False)
     repeat_lock: bool = True
     audit_url: str = field(default="", repr=False)
     audit_days: int = 400
+    spool_dir: Path | None = None
+    spool_megabytes: int = 256
+    redis_url: str = field(default="", repr=False)
     max_body_bytes: int = 10 * MEBIBYTE
     max_depth: int = 100
     max_entries: int = 20_000
@@ -165,14 +159,19 @@ class Settings:
         return self.audit_url or self.database
 
     @property
+    def spool_path(self) -> Path:
+        """Directory for rows that wait for the database; on a disk of this machine, kept over restarts."""
+        return self.spool_dir or self.state_path / "spool"
+
+    @property
     def trial(self) -> bool:
         """Whether nobody from elsewhere can call: no registry is kept and the service stays on this machine."""
         return self.clients is None and is_loopback(self.host)
 
     @property
     def preview_open(self) -> bool:
-        """Whether the preview answers: where nobody from elsewhere can call or a secret is asked for, unless set."""
-        return self.trial or bool(self.preview_secret) if self.preview is None else self.preview
+        """Whether the preview evaluates for anybody who opens it: where no registry is kept, unless set otherwise."""
+        return self.clients is None if self.preview is None else self.preview
 
     @property
     def base_url(self) -> str:
@@ -214,11 +213,13 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "knowledge_overlay": _path,
     "allow_open": _yes_no,
     "preview": _yes_no,
-    "preview_secret": _secret,
     "patient_hash_key": _text,
     "repeat_lock": _yes_no,
     "audit_url": _text,
     "audit_days": _whole_number(0, 36_500),
+    "spool_dir": _path,
+    "spool_megabytes": _whole_number(1, 1_000_000),
+    "redis_url": _text,
     "max_body_bytes": _whole_number(1024, 1024 * MEBIBYTE),
     "max_depth": _whole_number(10, 500),
     "max_entries": _whole_number(10, 1_000_000),

@@ -11,7 +11,6 @@ from sqlalchemy import delete, select
 from cds_service.store import schema
 from cds_service.store.connection import Database, named
 from cds_service.store.keeper import Keeper
-from cds_service.store.upgrade import open_tables
 
 _AT_ONCE = 500
 
@@ -54,7 +53,7 @@ class AuditStore:
 
     def open(self) -> None:
         """Make or change the tables where needed. Raises StoreError."""
-        open_tables(self._database)
+        self._keeper.open()
 
     def close(self) -> None:
         """Give the connections back."""

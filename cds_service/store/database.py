@@ -18,7 +18,6 @@ from cds_service.store import schema
 from cds_service.store.connection import Database
 from cds_service.store.keeper import Keeper
 from cds_service.store.records import Feedback, IssuedCard, LinkedFeedback, Outcome
-from cds_service.store.upgrade import open_tables
 
 _KEY_BYTES = 32
 _SWEEP_EVERY = 200
@@ -58,7 +57,7 @@ class SqlStore:
 
     def open(self) -> None:
         """Make or change the tables where needed. Raises StoreError, also for an unfit database of a later release."""
-        open_tables(self._database)
+        self._keeper.open()
 
     def close(self) -> None:
         """Give the connections back."""

@@ -14,6 +14,7 @@ from cds_service.store.connection import Database
 from cds_service.store.records import StoreAway, StoreError
 from cds_service.store.rows import Row, put, put_once
 from cds_service.store.spool import Line, Spool, read_lines
+from cds_service.store.upgrade import open_tables
 
 _log = logging.getLogger("cds_service.store")
 _RETRY_SECONDS = 0.5
@@ -25,6 +26,7 @@ class Keeper:
     def __init__(self, database: Database, spool: Spool | None = None) -> None:
         self.database = database
         self._spool = spool
+        self._opened = False
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -40,10 +42,23 @@ class Keeper:
             if self._replay_soon():
                 _log.warning("%s; kept in the spool until the database is back", reason)
 
-    def start(self) -> None:
-        """Carry over in the background what an earlier run left."""
-        if self._spool is not None and self._spool.sizes()[0]:
+    def open(self) -> None:
+        """Make or change the tables where needed, and carry over what an earlier run left.
+
+        A server that is away is waited for in the background while rows go to the spool. Raises StoreError.
+        """
+        try:
+            self._open_tables()
+        except StoreAway as reason:
+            if self._spool is None or self.database.is_file:
+                raise
+            _log.error("%s; the service runs on its spool until the database is there", reason)
+        if not self._opened or self.waiting()[0]:
             self._replay_soon()
+
+    def _open_tables(self) -> None:
+        open_tables(self.database)
+        self._opened = True
 
     def close(self) -> None:
         """End the background work; what waits stays in the spool for the next start."""
@@ -71,6 +86,8 @@ class Keeper:
         """Store what waits, oldest first, and return how many files that were. Raises StoreAway, the rest waits on."""
         if self._spool is None:
             return 0
+        if not self._opened:
+            self._open_tables()
         with self._spool.taken() as paths:
             for path in paths or ():
                 self._carry_over(self._spool, path)
@@ -105,7 +122,7 @@ class Keeper:
     def _replay_soon(self) -> bool:
         """See to it that a thread carries over; true when it was not at work yet."""
         with self._lock:
-            if self._thread is not None or self._stopping.is_set():
+            if self._spool is None or self._thread is not None or self._stopping.is_set():
                 return False
             self._thread = threading.Thread(target=self._keep_trying, name="spool", daemon=True)
             self._thread.start()

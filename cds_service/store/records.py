@@ -100,6 +100,9 @@ class Store(Protocol):
     def check(self) -> None:
         """Raise StoreError unless the store answers."""
 
+    def can_write(self) -> bool:
+        """Whether what is recorded now would be kept, if need be until the store answers again."""
+
 
 def patient_hash(key: bytes, patient_id: str) -> str:
     """Return the keyed hash that stands for a patient, so that the store alone does not tell who it was."""

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, func, select
 from cds_service.store import schema
 from cds_service.store.connection import Database
 from cds_service.store.keeper import Keeper
-from cds_service.store.upgrade import open_tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class RepeatStore:
 
     def open(self) -> None:
         """Make or change the tables where needed. Raises StoreError."""
-        open_tables(self._database)
+        self._keeper.open()
 
     def close(self) -> None:
         """Give the connections back."""

@@ -33,7 +33,8 @@ def put_feedback(connection: Connection, row: Row) -> None:
         .where(table.c.identity == row["identity"], func.coalesce(table.c.last_write, "") != row["last_write"])
         .values(repeats=table.c.repeats + 1, last_write=row["last_write"])
     )
-    if connection.execute(again).rowcount or _is_known(connection, table, "identity", row):
+    counted = select(table.c.id).where(table.c.identity == row["identity"], table.c.last_write == row["last_write"])
+    if connection.execute(again).rowcount or connection.execute(counted).first() is not None:
         return
     try:
         with connection.begin_nested():

@@ -28,11 +28,11 @@ def revision_of(connection: Connection) -> str:
 
 def open_tables(database: Database) -> None:
     """Make or change the tables where they are missing or old. Raises StoreError, also for a later, unfit database."""
-    if database.run("open", _is_ready):
+    if database.reach("open", _is_ready):
         return
     # Loaded before any other process has to wait; it takes a third of a second and is needed once in a release.
     importlib.import_module("alembic.command")
-    database.run("upgrade", _upgrade)
+    database.reach("upgrade", _upgrade)
 
 
 def _is_ready(connection: Connection) -> bool:

@@ -17,7 +17,8 @@ def health_blueprint(backend: Backend) -> Blueprint:
             backend.store.check()
             store = "ok"
         except StoreError:
-            store = "failed"
+            # Answers go on as long as what belongs to them is kept on this machine.
+            store = "spooling" if backend.store.can_write() else "failed"
         return {
             "status": "ok" if store == "ok" else "degraded",
             "store": store,
@@ -33,7 +34,7 @@ def health_blueprint(backend: Backend) -> Blueprint:
     @blueprint.get("/readyz")
     def ready() -> Response:
         found = state()
-        response = json_response(found, 200 if found["status"] == "ok" else 503)
+        response = json_response(found, 503 if found["store"] == "failed" else 200)
         if response.status_code != 200:  # noqa: PLR2004 - HTTP
             response.headers["Retry-After"] = RETRY_SECONDS
         return response

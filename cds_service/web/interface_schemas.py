@@ -136,7 +136,7 @@ def _health() -> dict[str, Schema]:
     health = _record(
         {
             "status": {"enum": ["ok", "degraded"]},
-            "store": {"enum": ["ok", "failed"]},
+            "store": {"enum": ["ok", "spooling", "failed"]},
             "knowledge": _TEXT,
             "unrecordedCards": _COUNT,
             "unrecordedCalls": _COUNT,
