@@ -19,6 +19,7 @@ from cds_service.domain.vocabulary import Indicator, Language
 
 _NO_DRAFTS: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 SOURCE_LABEL = "Marrow CDS"
+_NO_CONTRAST_LINES = frozenset({"mri-implant", "contrast-not-advised"})
 _NOT_ALPHANUMERIC = re.compile(r"[^A-Za-z0-9]")
 _UNSAFE_FRAGMENT = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -119,9 +120,11 @@ class CardWriter:
         )
 
     def _summary(self, card: PlannedCard, text_id: str, assessment: Assessment, wording: Wording) -> str:
-        """Beside an open serious question the summary gives no conservative advice either."""
+        """No conservative advice beside an open serious question, and no contrast where a line advises against it."""
         words = wording.cards[text_id]
         template = words.open_summary if "plan" in card.drop_lines else words.summary
+        if not _NO_CONTRAST_LINES.isdisjoint(card.add_lines):
+            template = words.no_contrast_summary
         return compose_summary(template, placeholder_values(card, assessment, wording, self._catalogue, plain=True))
 
 

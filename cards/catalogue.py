@@ -38,7 +38,7 @@ class _CatalogueFile(_Strict):
     second: list[Text]
     warning_variant: dict[Text, Text]
     says_already: dict[Text, list[Text]]
-    marks: dict[Text, dict[Literal["plan", "nsaid", "opioid", "oncology", "repeat"], list[LineMark]]]
+    marks: dict[Text, dict[Literal["plan", "nsaid", "opioid", "oncology", "repeat", "contrast"], list[LineMark]]]
     recommended: dict[Text, list[DraftKind]]
     importance: _Importance
 

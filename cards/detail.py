@@ -44,7 +44,13 @@ _WHY = 3
 _TEXT = 160
 _SAFE_URL = re.compile(r"^https://[A-Za-z0-9._~:/?#@!$&'*+,;=%-]+$")
 # Extra lines that say better what a marked line of the card says.
-_REPLACES = {"nsaid-not-advised": "nsaid", "opioid-falls": "opioid", "mri-just-done": "repeat"}
+_REPLACES = {
+    "nsaid-not-advised": "nsaid",
+    "opioid-falls": "opioid",
+    "mri-just-done": "repeat",
+    "mri-implant": "contrast",
+    "contrast-not-advised": "contrast",
+}
 _ALWAYS_SHOWN_LABS = (Analyte.CRP, Analyte.ESR)
 _TUMOR_LABS = (
     Analyte.HEMOGLOBIN,

@@ -67,6 +67,14 @@ def _reason_values(params: Mapping[str, ParamValue], wording: Wording, escape: E
     return values
 
 
+def _reason_words(identifier: str, values: Mapping[str, str], wording: Wording, *, short: bool) -> str:
+    reason = wording.reasons.get(identifier)
+    if reason is None:
+        return name_of(identifier, wording, "missing")
+    template = reason.short if short else reason.detail
+    return template.fill(values) or name_of(identifier, wording, "missing")
+
+
 def _reasons(params: Mapping[str, ParamValue], wording: Wording, escape: Escape) -> tuple[str, str]:
     """Return the reason in a few words and all reasons in sentences; both empty when none is given."""
     first, also = params.get("reason"), params.get("also")
@@ -74,15 +82,19 @@ def _reasons(params: Mapping[str, ParamValue], wording: Wording, escape: Escape)
     if not every:
         return "", ""
     values = _reason_values(params, wording, escape)
+    detail = "; ".join(_reason_words(identifier, values, wording, short=False) for identifier in every)
+    return _reason_words(every[0], values, wording, short=True), detail
 
-    def words(identifier: str, *, short: bool) -> str:
-        reason = wording.reasons.get(identifier)
-        if reason is None:
-            return name_of(identifier, wording, "missing")
-        template = reason.short if short else reason.detail
-        return template.fill(values) or name_of(identifier, wording, "missing")
 
-    return words(every[0], short=True), "; ".join(words(identifier, short=False) for identifier in every)
+def _draft_reasons(params: Mapping[str, ParamValue], wording: Wording, escape: Escape) -> dict[str, str]:
+    """Return why drafts of the card were replaced or left out, each in a few words."""
+    values = _reason_values(params, wording, escape)
+    given = {key: params.get(key) for key in ("contrast_reason", "kidney_reason", "needle_reason", "scan_reason")}
+    return {
+        key: _reason_words(identifier, values, wording, short=True)
+        for key, identifier in given.items()
+        if isinstance(identifier, str) and identifier
+    }
 
 
 def _listed(value: ParamValue | None, translate: Callable[[str], str]) -> str:
@@ -161,6 +173,7 @@ def placeholder_values(
         "course": _listed(params.get("course"), lambda item: name_of(item, wording, "courses")),
         "reason": reason,
         "reason_detail": reason_detail,
+        **_draft_reasons(params, wording, escape),
         **_reason_values(params, wording, escape),
         **_lab_values(card, assessment, wording, escape),
     }

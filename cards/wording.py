@@ -32,9 +32,10 @@ from cds_service.errors import KnowledgeError
 # The only placeholders that a card text may use.
 CARD_PLACEHOLDERS = frozenset(
     {
-        "course", "crp", "crp_short", "date", "ddx", "device", "egfr", "esr", "esr_short", "evidence", "finding",
-        "findings", "history", "level", "mask", "missing", "mri", "of", "onset", "order", "organism", "outside",
-        "reason", "reason_detail", "recheck", "sins", "sins_short", "source", "thinner", "unsized", "visit", "weeks",
+        "contrast_reason", "course", "crp", "crp_short", "date", "ddx", "device", "egfr", "esr", "esr_short",
+        "evidence", "finding", "findings", "history", "kidney_reason", "level", "mask", "missing", "mri",
+        "needle_reason", "of", "onset", "order", "organism", "outside", "reason", "reason_detail", "recheck",
+        "scan_reason", "sins", "sins_short", "source", "thinner", "unsized", "visit", "weeks",
     }
 )  # fmt: skip
 # These always have a value, so a summary may be built on them.
@@ -67,6 +68,7 @@ class _CardText(_Strict):
     title: Annotated[str, StringConstraints(min_length=1, max_length=90)]
     summary: Text
     open_summary: Text | None = None
+    no_contrast_summary: Text | None = None
     lines: Annotated[list[Text | list[Text]], Field(min_length=MINIMUM_LINES)]
 
 
@@ -118,6 +120,7 @@ class CardText:
     title: str
     summary: Template
     open_summary: Template
+    no_contrast_summary: Template
     lines: tuple[tuple[Template, ...], ...]
 
 
@@ -241,6 +244,7 @@ def _card(raw: _CardText, where: str) -> CardText:
         title=raw.title,
         summary=_summary(raw.summary, f"{where}.summary"),
         open_summary=_summary(raw.open_summary or raw.summary, f"{where}.open_summary"),
+        no_contrast_summary=_summary(raw.no_contrast_summary or raw.summary, f"{where}.no_contrast_summary"),
         lines=lines,
     )
 
@@ -304,7 +308,7 @@ def _shape(wording: Wording) -> dict[str, tuple[frozenset[str], frozenset[str]]]
     for key, reason in wording.reasons.items():
         add(f"reasons.{key}", reason.short, reason.detail)
     for key, card in wording.cards.items():
-        add(f"cards.{key}.summary", card.summary, card.open_summary)
+        add(f"cards.{key}.summary", card.summary, card.open_summary, card.no_contrast_summary)
         for number, line in enumerate(card.lines, start=1):
             add(f"cards.{key}.lines.{number}", *line)
     return shape

@@ -173,6 +173,7 @@ class DraftKind(StrEnum):
     CBC = "cbc"
     BLOOD_CULTURE = "blood_culture"
     MRI_WHOLE_SPINE_CONTRAST = "mri_whole_spine_contrast"
+    MRI_WHOLE_SPINE_NATIVE = "mri_whole_spine_native"
     MRI_FOLLOW_UP = "mri_follow_up"
     MRI_FOLLOW_UP_NATIVE = "mri_follow_up_native"
     MRI_DWI_OPPOSED_PHASE = "mri_dwi_opposed_phase"

@@ -28,9 +28,10 @@ from cds_service.rules.catalogue import RULES
 from cds_service.rules.context import Basis, RuleContext, prepare
 from cds_service.rules.contradictions import SERIOUS, contradictions
 from cds_service.rules.derive import Derived, derive
+from cds_service.rules.fitting import fitted
 from cds_service.rules.lanes import row_catalogue
 from cds_service.rules.ordering import in_one_order
-from cds_service.rules.orders import OrderOutcome, concerned, evaluate_orders
+from cds_service.rules.orders import OrderOutcome, concerned, evaluate_orders, lane_cards
 from cds_service.rules.planning import Planner
 from cds_service.rules.reports import NO_REPORT, CurrentReports, covers_region, current_reports, same_episode
 from cds_service.rules.rule import Rule
@@ -160,13 +161,17 @@ class Engine:
     def _order_outcomes(self, facts: PatientFacts, evaluation: _Evaluation) -> tuple[OrderOutcome, ...]:
         """Ask the order rules; without any report the chart alone may still tell a neurological emergency (O-CES)."""
         derived = evaluation.derived or derive(prepare(facts, self._basis, NO_REPORT, (), ()), self._rules)
-        return evaluate_orders(
+        shown, limits = lane_cards(evaluation.decision), self._knowledge.thresholds
+        outcomes = evaluate_orders(
             facts,
             derived.state,
             evaluation.decision,
-            self._knowledge.thresholds,
+            limits,
             lead=derived.context.lead,
             variables=derived.variables,
+        )
+        return tuple(
+            replace(o, card=fitted(o.card, facts, derived.state, shown, limits)) if o.card else o for o in outcomes
         )
 
     # ---- who and which report ----
@@ -220,8 +225,10 @@ class Engine:
     def _lane_cards(self, evaluation: _Evaluation) -> tuple[PlannedCard, ...]:
         if evaluation.derived is None:
             return ()
-        planner = Planner(evaluation.derived, self._rules)
-        return tuple(planner.plan(card) for card in evaluation.decision.cards)
+        derived, planner = evaluation.derived, Planner(evaluation.derived, self._rules)
+        shown, limits = lane_cards(evaluation.decision), self._knowledge.thresholds
+        planned = (planner.plan(card) for card in evaluation.decision.cards)
+        return tuple(fitted(card, derived.context.facts, derived.state, shown, limits) for card in planned)
 
     def _assessment(self, facts: PatientFacts, evaluation: _Evaluation, cards: tuple[PlannedCard, ...]) -> Assessment:
         derived = evaluation.derived

@@ -52,7 +52,7 @@ def test_the_cards_of_the_design_have_words() -> None:
 
 def test_summary_fits_with_the_longest_values(text_id: str, language: Language) -> None:
     card = wordings()[language].cards[text_id]
-    for template in (card.summary, card.open_summary):
+    for template in (card.summary, card.open_summary, card.no_contrast_summary):
         filled = template.fill(longest_values(language))
         assert filled
         assert "[" not in filled
@@ -80,7 +80,12 @@ def test_card_is_hedged_somewhere(text_id: str, language: Language) -> None:
 
 def all_words(text_id: str, language: Language) -> list[str]:
     card = wordings()[language].cards[text_id]
-    templates = [card.summary, card.open_summary, *(part for line in card.lines for part in line)]
+    templates = [
+        card.summary,
+        card.open_summary,
+        card.no_contrast_summary,
+        *(part for line in card.lines for part in line),
+    ]
     return [card.title, *(re.sub(r"[\[\]]|\{[a-z_]+\}", "", template.source) for template in templates)]
 
 

@@ -22,7 +22,9 @@ def all_words(wording: Wording) -> dict[str, str]:
     found = {}
     for name, card in wording.cards.items():
         parts = [part.source for line in card.lines for part in line]
-        found[name] = " ".join([card.title, card.summary.source, card.open_summary.source, *parts])
+        found[name] = " ".join(
+            [card.title, card.summary.source, card.open_summary.source, card.no_contrast_summary.source, *parts]
+        )
     found.update({f"extra:{name}": template.source for name, template in wording.extra.items()})
     found.update({f"draft:{name}": f"{draft.label} {draft.text.source}" for name, draft in wording.drafts.items()})
     return {name: f"{text} ".lower() for name, text in found.items()}

@@ -19,8 +19,13 @@ from cds_service.rules.engine import Engine
 AS_OF = datetime(2026, 6, 15, 10, tzinfo=UTC)
 FILES = sorted((Path(__file__).parent / "cases").glob("*.toml"))
 SUBJECT = {"subject": {"reference": "Patient/p"}}
+OWNER = {"patient": {"reference": "Patient/p"}}
 ACTIVE = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": "active"}]}
-LOINC = {"CRP": "1988-5", "ESR": "4537-7", "blood culture": "600-7", "temperature": "8310-5", "eGFR": "62238-1"}
+LOINC = {
+    "CRP": "1988-5", "ESR": "4537-7", "blood culture": "600-7", "temperature": "8310-5", "eGFR": "62238-1",
+    "INR": "6301-6", "platelets": "777-3", "glucose": "2345-7", "calcium": "17861-6", "hemoglobin": "718-7",
+    "WBC": "6690-2", "heart rate": "8867-4",
+}  # fmt: skip
 _LAB = re.compile(
     r"^(?P<name>LOINC \S+|[A-Za-z ]+?)(?:: (?P<text>.+?)| (?P<sign><=|>=|<|>)?(?P<value>[\d.]+) (?P<unit>.+?))"
     r"(?: @(?P<days>\d+)d)?$"
@@ -74,7 +79,7 @@ def _result(number: int, entry: str) -> dict[str, Any]:
 
 def _report(number: int, raw: Case, case: Case) -> dict[str, Any]:
     return {
-        "resourceType": "DiagnosticReport", "id": f"mri{number}", "status": "final", **SUBJECT,
+        "resourceType": "DiagnosticReport", "id": f"mri{number}", "status": raw.get("status", "final"), **SUBJECT,
         "code": {"text": raw.get("title", case.get("title", "MRI spine"))},
         "effectiveDateTime": _ago(raw.get("hours", 48) / 24), "conclusion": raw["text"],
     }  # fmt: skip
@@ -96,6 +101,28 @@ def _resources(case: Case) -> Iterator[dict[str, Any]]:
     for number, words in enumerate(case.get("drugs", ())):
         named = {"medicationCodeableConcept": {"text": words}, "status": "active", "authoredOn": _ago(60)}
         yield {"resourceType": "MedicationStatement", "id": f"drug{number}", **SUBJECT, **named}
+    yield from _history(case)
+
+
+def _history(case: Case) -> Iterator[dict[str, Any]]:
+    for number, words in enumerate(case.get("devices", ())):
+        yield {"resourceType": "Device", "id": f"device{number}", "status": "active", **OWNER, "type": {"text": words}}
+    for number, words in enumerate(case.get("allergies", ())):
+        yield {"resourceType": "AllergyIntolerance", "id": f"allergy{number}", **OWNER, "code": {"text": words}}
+    for number, entry in enumerate(case.get("procedures", ())):
+        done = _parsed(_DATED, entry)
+        when = {"performedDateTime": _ago(float(done["days"]))} if done["days"] else {}
+        named = {"code": {"text": done["text"]}, "status": "completed", **when}
+        yield {"resourceType": "Procedure", "id": f"procedure{number}", **SUBJECT, **named}
+
+
+def _draft(order: str) -> dict[str, Any]:
+    """A draft in words; ``drug:`` makes it one of a drug."""
+    common = {"id": "draft", "status": "draft", "intent": "order", **SUBJECT}
+    if order.startswith("drug:"):
+        words = order.removeprefix("drug:").strip()
+        return {"resourceType": "MedicationRequest", **common, "medicationCodeableConcept": {"text": words}}
+    return {"resourceType": "ServiceRequest", **common, "code": {"text": order}}
 
 
 @pytest.fixture(scope="session")
@@ -107,17 +134,27 @@ def assess_case() -> Callable[[Case], Assessment]:
         order = case.get("order")
         if order is None:
             return engine.assess(extractor.extract(_resources(case), patient_id="p", as_of=AS_OF))
-        draft = {
-            "resourceType": "ServiceRequest", "id": "draft", "status": "draft", "intent": "order", **SUBJECT,
-            "code": {"text": order},
-        }  # fmt: skip
+        draft = _draft(order)
         facts = extractor.extract(
             _resources(case),
             patient_id="p",
             as_of=AS_OF,
             draft_orders=[draft],
-            selections=["ServiceRequest/draft"],
+            selections=[f"{draft['resourceType']}/draft"],
         )
+        return engine.assess_orders(facts, signing=False)
+
+    return assess
+
+
+@pytest.fixture(scope="session")
+def assess_drafts() -> Callable[[Case, list[dict[str, Any]]], Assessment]:
+    """The assessment of draft orders of the patient of a case, all of them chosen."""
+
+    def assess(case: Case, drafts: list[dict[str, Any]]) -> Assessment:
+        extractor, engine = _parts()
+        named = [{**draft, "id": f"draft{number}"} for number, draft in enumerate(drafts)]
+        facts = extractor.extract(_resources(case), patient_id="p", as_of=AS_OF, draft_orders=named, selections=[])
         return engine.assess_orders(facts, signing=False)
 
     return assess

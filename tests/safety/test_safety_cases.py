@@ -25,6 +25,7 @@ def test_named_rules_and_rows_fire_and_the_named_silent_ones_do_not(safety_case:
 def test_card_offers_the_drafts_that_the_case_names(safety_case: Case, assess_case: Assess) -> None:
     offered = {f"{card.text_id} {draft.kind}" for card in assess_case(safety_case).cards for draft in card.drafts}
     assert set(safety_case.get("drafts", ())) - offered == set()
+    assert set(safety_case.get("not_offered", ())) & offered == set()
 
 
 def test_card_carries_the_lines_that_the_case_names(safety_case: Case, assess_case: Assess) -> None:

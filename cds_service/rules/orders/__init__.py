@@ -32,6 +32,7 @@ low-pretest                normal markers, unsuspicious images, no tumor questio
 gcsf                       G-CSF in the last four weeks
 glucose                    raised glucose (``glucose``)
 pregnancy                  pregnancy
+anabolic-tumor             teriparatide or its kin with a tumor of bone, Paget disease or irradiation
 mri-first                  no spine MRI is known
 diabetes                   diabetes
 osteoporosis               osteoporosis or fragility fracture
@@ -52,7 +53,7 @@ result or MRI), ``mask`` (drugs as charted), ``organism``, ``source`` (analyte i
 """
 
 from cds_service.rules.orders.catalogue import ROWS, order_rules
-from cds_service.rules.orders.evaluate import concerned, evaluate_orders
+from cds_service.rules.orders.evaluate import concerned, evaluate_orders, lane_cards
 from cds_service.rules.orders.order_rule import OrderOutcome, OrderRow, OrderRule
 
-__all__ = ["ROWS", "OrderOutcome", "OrderRow", "OrderRule", "concerned", "evaluate_orders", "order_rules"]
+__all__ = ["ROWS", "OrderOutcome", "OrderRow", "OrderRule", "concerned", "evaluate_orders", "lane_cards", "order_rules"]

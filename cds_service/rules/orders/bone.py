@@ -1,16 +1,29 @@
 """O-BISPH: bone-targeted drugs: kidney, calcium, vitamin D, teeth, indication and pregnancy."""
 
+from datetime import timedelta
+
 from cds_service.domain.assessment import Cause, ConditionCause, Draft, DraftKind, OrderCause
 from cds_service.domain.facts import LabValue
-from cds_service.domain.state import Fracture, Inflammatory
-from cds_service.domain.vocabulary import Analyte, ConditionGroup, DrugGroup, FindingId, Indicator, OrderKind, Status
+from cds_service.domain.state import Fracture, ImagingMalignancy, Inflammatory
+from cds_service.domain.vocabulary import (
+    Analyte,
+    ConditionGroup,
+    DrugGroup,
+    FindingId,
+    Indicator,
+    OrderKind,
+    ProcedureGroup,
+    Status,
+)
 from cds_service.rules.measured import below
 from cds_service.rules.orders import cautions
-from cds_service.rules.orders.chart import charted, newest, pregnant, seen
+from cds_service.rules.orders.chart import charted, newest, operated_since, pregnant, seen
 from cds_service.rules.orders.filtration import filtration
 from cds_service.rules.orders.order_rule import Advice, Answer, OrderContext, OrderRow, OrderRule, Silence
 from cds_service.rules.orders.words import DENTAL, mentions
+from cds_service.rules.variables import KNOWN_METS, MAL_HIST, MAL_IMG
 
+_EVER = timedelta(days=36_525)
 _BONE_DISEASE = (
     ConditionGroup.OSTEOPOROSIS,
     ConditionGroup.FRAGILITY_FRACTURE,
@@ -88,6 +101,26 @@ def pregnancy(context: OrderContext) -> Answer:
     return Silence("no pregnancy is known", ("pregnancy",) if known is None else ())
 
 
+def anabolic(context: OrderContext) -> Answer:
+    """Teriparatide and its kin are not for bone with a tumor, a suspected one, Paget disease or after irradiation."""
+    if DrugGroup.BONE_ANABOLIC not in context.order.drug_groups:
+        return Silence("not an anabolic drug")
+    facts, state = context.facts, context.state
+    charts = charted(
+        facts,
+        ConditionGroup.BONE_METASTASES,
+        ConditionGroup.MYELOMA,
+        ConditionGroup.PAGET,
+        ConditionGroup.RADIOTHERAPY,
+    )
+    irradiated = operated_since(facts, _EVER, ProcedureGroup.RADIOTHERAPY_SPINE)
+    suspected = state.imaging_malignancy in {ImagingMalignancy.S, ImagingMalignancy.M} or context.tumor_known_or_seen
+    if not (charts or irradiated or suspected):
+        return Silence("no tumor of bone, Paget disease or irradiation is known or suspected")
+    causes = (*charts, *irradiated, *context.causes(KNOWN_METS, MAL_IMG, MAL_HIST))
+    return Advice(Indicator.WARNING, "tumor of bone known or not excluded", "anabolic-tumor", {}, causes)
+
+
 def off_label(context: OrderContext) -> Answer:
     """For edema without osteoporosis, fracture or tumor a bone-targeted drug is off-label with weak evidence."""
     state = context.state
@@ -118,6 +151,7 @@ ROW = OrderRow(
         OrderRule("O-BISPH-a2", "O-BISPH", calcium, ("R-DVO2023",)),
         OrderRule("O-BISPH-a3", "O-BISPH", vitamin_d, ("R-DVO2023",)),
         OrderRule("O-BISPH-a4", "O-BISPH", dental_surgery, ("R-DVO2023",)),
+        OrderRule("O-BISPH-d", "O-BISPH", anabolic, ("R-TERIPARATIDE",)),
         OrderRule("O-BISPH-c", "O-BISPH", pregnancy, ("R-DVO2023",)),
         OrderRule("O-BISPH-b", "O-BISPH", off_label, ("R-ZOMARS", "R-KOIVISTO2014")),
     ),

@@ -54,9 +54,7 @@ def evaluate_orders(
     facts behind the state. Inside a row the most urgent rule that fires decides, of equals the first: a condition that
     only informs must not hide one that warns.
     """
-    cards = frozenset(
-        (*(outcome.card for outcome in decision.lanes if outcome.card), *(card.text_id for card in decision.cards))
-    )
+    cards = lane_cards(decision)
     grounds = _grounds(variables)
     open_windows = _open_windows(facts, state, thresholds, lead)
     current = without_old_reports(facts, thresholds.report_window_days.span)
@@ -68,6 +66,12 @@ def evaluate_orders(
         if row.window in open_windows and row.concerns(order)
     ]
     return _once(outcomes)
+
+
+def lane_cards(decision: LaneDecision) -> frozenset[str]:
+    """Cards that the lanes gave, shown or not, and the variants that are shown."""
+    outcomes = (outcome.card for outcome in decision.lanes if outcome.card)
+    return frozenset((*outcomes, *(card.text_id for card in decision.cards)))
 
 
 def concerned(facts: PatientFacts, rows: tuple[OrderRow, ...] = ROWS) -> bool:

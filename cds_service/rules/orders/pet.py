@@ -48,7 +48,10 @@ def _staging(context: OrderContext) -> bool:
 
 
 def markers_first(context: OrderContext) -> Answer:
-    """Unless a tumor is staged, CRP and ESR come before FDG-PET/CT; with suspected infection blood cultures as well."""
+    """Unless a tumor is staged, CRP and ESR come before FDG-PET/CT; with suspected infection blood cultures as well.
+
+    With CRP among the drafts the step is taken; what is left to say is that its result comes before the scan.
+    """
     state = context.state
     if state.labs is not Labs.U:
         return Silence("current markers are known")
@@ -56,7 +59,8 @@ def markers_first(context: OrderContext) -> Answer:
         return Silence("a tumor is staged")
     infection = state.imaging_infection >= ImagingInfection.M or state.clinical_infection is not ClinicalInfection.NONE
     drafts = (*context.markers(), *(context.cultures() if infection else ()))
-    return Advice(Indicator.WARNING, "no current CRP and ESR", drafts=drafts, missing=("crp_esr",))
+    indicator = Indicator.INFO if context.drafted(OrderKind.CRP) else Indicator.WARNING
+    return Advice(indicator, "no current CRP and ESR", drafts=drafts, missing=("crp_esr",))
 
 
 def low_probability(context: OrderContext) -> Answer:
