@@ -1,33 +1,15 @@
 """Schemas of what goes in and out, for the OpenAPI document: cards come from their models, the rest stands here."""
 
-from typing import Any
-
 from cards.model import Card
-from cds_service.domain.vocabulary import Language
 from cds_service.hooks.services import SERVICES, Hook, Service
 from cds_service.store.records import Outcome
+from cds_service.web.interface_forms import COUNT, TEXT, Schema, record, ref
+from cds_service.web.interface_parts import call_name
+from cds_service.web.interface_preview_schemas import preview_schemas
 
-Schema = dict[str, Any]
-
-_TEXT: Schema = {"type": "string", "minLength": 1}
-_COUNT: Schema = {"type": "integer", "minimum": 0}
-_RESOURCE: Schema = {"type": "object", "properties": {"resourceType": _TEXT}, "required": ["resourceType"]}
+_RESOURCE: Schema = {"type": "object", "properties": {"resourceType": TEXT}, "required": ["resourceType"]}
 _ID = r"^[A-Za-z0-9_.~-]{1,256}$"
 _REFERENCE = r"^[A-Z][A-Za-z]{1,63}/[A-Za-z0-9_.~-]{1,256}$"
-
-
-def ref(name: str) -> Schema:
-    """Point at a schema of the document."""
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _record(properties: Schema, *, optional: tuple[str, ...] = (), closed: bool = True) -> Schema:
-    made: Schema = {
-        "type": "object",
-        "properties": properties,
-        "required": [name for name in properties if name not in optional],
-    }
-    return made | ({"additionalProperties": False} if closed else {})
 
 
 def _cards() -> dict[str, Schema]:
@@ -51,105 +33,74 @@ def _without_null(schema: Schema) -> Schema:
 
 
 def _discovery() -> dict[str, Schema]:
-    service = _record(
+    service = record(
         {
             "hook": {"enum": [hook.value for hook in Hook]},
             "id": {"enum": [one.id for one in SERVICES]},
-            "title": _TEXT,
-            "description": _TEXT,
+            "title": TEXT,
+            "description": TEXT,
             "version": {"type": "string", "pattern": r"^\d+\.\d+\.\d+$"},
-            "usageRequirements": _TEXT,
-            "prefetch": {"type": "object", "minProperties": 1, "additionalProperties": _TEXT},
+            "usageRequirements": TEXT,
+            "prefetch": {"type": "object", "minProperties": 1, "additionalProperties": TEXT},
         },
         optional=("version", "usageRequirements"),
     )
-    return {"Service": service, "Discovery": _record({"services": {"type": "array", "items": ref("Service")}})}
+    return {"Service": service, "Discovery": record({"services": {"type": "array", "items": ref("Service")}})}
 
 
 def _errors() -> dict[str, Schema]:
-    issue = _record(
+    issue = record(
         {
             "severity": {"const": "error"},
-            "code": _TEXT,
-            "details": _record({"text": _TEXT}),
-            "expression": {"type": "array", "items": _TEXT, "minItems": 1},
-            "diagnostics": _TEXT,
+            "code": TEXT,
+            "details": record({"text": TEXT}),
+            "expression": {"type": "array", "items": TEXT, "minItems": 1},
+            "diagnostics": TEXT,
         },
         optional=("expression", "diagnostics"),
     )
     issues = {"type": "array", "items": issue, "minItems": 1}
-    return {"OperationOutcome": _record({"resourceType": {"const": "OperationOutcome"}, "issue": issues})}
+    return {"OperationOutcome": record({"resourceType": {"const": "OperationOutcome"}, "issue": issues})}
 
 
 def _feedback() -> dict[str, Schema]:
-    reason = _record({"code": _TEXT, "system": _TEXT, "display": {"type": "string"}}, optional=("system", "display"))
-    override = _record({"reason": reason, "userComment": {"type": "string"}}, optional=("reason", "userComment"))
-    item = _record(
+    reason = record({"code": TEXT, "system": TEXT, "display": {"type": "string"}}, optional=("system", "display"))
+    override = record({"reason": reason, "userComment": {"type": "string"}}, optional=("reason", "userComment"))
+    item = record(
         {
             "card": {"type": "string", "minLength": 1, "maxLength": 200},
             "outcome": {"enum": [outcome.value for outcome in Outcome]},
             "outcomeTimestamp": {"type": "string", "format": "date-time"},
-            "acceptedSuggestions": {"type": "array", "items": _record({"id": _TEXT}), "minItems": 1},
+            "acceptedSuggestions": {"type": "array", "items": record({"id": TEXT}), "minItems": 1},
             "overrideReason": override,
         },
         optional=("acceptedSuggestions", "overrideReason"),
         closed=False,
     )
     return {
-        "Feedback": _record({"feedback": {"type": "array", "items": item}}, closed=False),
-        "FeedbackKept": _record({"kept": _COUNT}),
-    }
-
-
-def _preview() -> dict[str, Schema]:
-    lab = _record(
-        {"name": _TEXT, "code": _TEXT, "value": {"type": ["number", "string"]}, "unit": _TEXT, "date": _TEXT},
-        optional=("name", "code", "unit", "date"),
-    )
-    patient = {
-        "age": {"type": "integer", "minimum": 0, "maximum": 130},
-        "sex": {"enum": ["female", "male"]},
-        "pregnant": {"type": "boolean"},
-    }
-    texts: Schema = {"type": "array", "items": _TEXT}
-    typed: Schema = {
-        "text": _TEXT,
-        "language": {"enum": [language.value for language in Language]},
-        "reportDate": {"type": "string", "format": "date"},
-        "patient": _record(patient, optional=tuple(patient)),
-        "labs": {"type": "array", "items": lab},
-        "conditions": texts,
-        "medications": texts,
-        "orders": texts,
-    }
-    fields: Schema = {name: {"type": "string"} for name in (*typed, "age", "sex", "pregnant", "cards")}
-    for name in ("patient", "reportDate"):
-        del fields[name]
-    return {
-        "TypedReport": _record(typed, optional=tuple(name for name in typed if name != "text")),
-        "PreviewForm": _record(fields, optional=tuple(name for name in fields if name != "text"), closed=False),
-        "Preview": _record({"cards": {"type": "array", "items": ref("Card")}, "reasoning": {"type": "object"}}),
+        "Feedback": record({"feedback": {"type": "array", "items": item}}, closed=False),
+        "FeedbackKept": record({"kept": COUNT}),
     }
 
 
 def _health() -> dict[str, Schema]:
-    health = _record(
+    health = record(
         {
             "status": {"enum": ["ok", "degraded"]},
             "store": {"enum": ["ok", "spooling", "failed"]},
-            "knowledge": _TEXT,
-            "unrecordedCards": _COUNT,
-            "unrecordedCalls": _COUNT,
+            "knowledge": TEXT,
+            "unrecordedCards": COUNT,
+            "unrecordedCalls": COUNT,
         }
     )
-    return {"Health": health, "Alive": _record({"status": {"const": "ok"}})}
+    return {"Health": health, "Alive": record({"status": {"const": "ok"}})}
 
 
 def _context(service: Service) -> Schema:
-    drafts = _record(
+    drafts = record(
         {
             "resourceType": {"const": "Bundle"},
-            "entry": {"type": "array", "items": _record({"resource": _RESOURCE}, closed=False)},
+            "entry": {"type": "array", "items": record({"resource": _RESOURCE}, closed=False)},
         },
         closed=False,
     )
@@ -161,8 +112,8 @@ def _context(service: Service) -> Schema:
     if service.hook is not Hook.PATIENT_VIEW:
         members["draftOrders"] = drafts
     if service.hook is Hook.ORDER_SELECT:
-        members["selections"] = {"type": "array", "items": _TEXT}
-    return _record(members, optional=("encounterId",), closed=False)
+        members["selections"] = {"type": "array", "items": TEXT}
+    return record(members, optional=("encounterId",), closed=False)
 
 
 def _prefetched(service: Service) -> Schema:
@@ -178,24 +129,19 @@ def _prefetched(service: Service) -> Schema:
 
 def _grant() -> Schema:
     members: Schema = {
-        "access_token": _TEXT,
+        "access_token": TEXT,
         "token_type": {"const": "Bearer"},
         "expires_in": {"type": "integer"},
         "scope": {"type": "string"},
-        "subject": _TEXT,
-        "patient": _TEXT,
+        "subject": TEXT,
+        "patient": TEXT,
     }
-    return _record(members, optional=("patient",), closed=False)
-
-
-def call_name(service: Service) -> str:
-    """Name of the schema of a call of ``service``."""
-    return "".join(word.capitalize() for word in service.hook.value.split("-")) + "Call"
+    return record(members, optional=("patient",), closed=False)
 
 
 def _calls() -> dict[str, Schema]:
     return {
-        call_name(service): _record(
+        call_name(service): record(
             {
                 "hook": {"const": service.hook.value},
                 "hookInstance": {"type": "string", "minLength": 1, "maxLength": 200},
@@ -214,13 +160,13 @@ def _calls() -> dict[str, Schema]:
 def schemas() -> dict[str, Schema]:
     """Return all schemas by name."""
     return {
-        "Answer": _record({"cards": {"type": "array", "items": ref("Card")}}),
+        "Answer": record({"cards": {"type": "array", "items": ref("Card")}}),
         "Knowledge": {"type": "object", "required": ["name", "version", "rules", "references"]},
         **_cards(),
         **_discovery(),
         **_calls(),
         **_feedback(),
         **_errors(),
-        **_preview(),
+        **preview_schemas(),
         **_health(),
     }
