@@ -19,7 +19,8 @@ from cds_service.hooks.answer import CardDesk, HookDesk
 from cds_service.hooks.audit import AuditDesk
 from cds_service.hooks.evaluate import Evaluator
 from cds_service.hooks.prefetch import FetchLimits, PrefetchCompleter
-from cds_service.hooks.preview import PreviewDesk
+from cds_service.hooks.preview.desk import PreviewDesk
+from cds_service.hooks.preview.servers import ChartServers
 from cds_service.hooks.repeat import RepeatLock
 from cds_service.hooks.review.handbook import build_handbook
 from cds_service.hooks.transport import HttpTransport
@@ -65,12 +66,23 @@ def build_clinic(overlay: Path | None = None) -> Clinic:
     )
 
 
-def build_previews(clinic: Clinic, settings: Settings, pool: ThreadPoolExecutor) -> PreviewDesk:
-    """Return the desk that evaluates without asking or keeping anything."""
+def build_previews(
+    clinic: Clinic, settings: Settings, pool: ThreadPoolExecutor, access: AccessPolicy | None = None
+) -> PreviewDesk:
+    """Return the desk that evaluates and keeps nothing; it asks FHIR servers where there is an ``access``."""
     limits = FetchLimits(settings.budget_seconds * _FETCH_SHARE, settings.max_pages, settings.max_entries)
     completer = PrefetchCompleter(limits, pool, time.monotonic)
     start = partial(_time_of, settings.budget_seconds)
-    return PreviewDesk(completer, clinic.evaluator, card_desk(clinic, settings), start)
+    servers = None
+    if access is not None:
+        servers = ChartServers(
+            lambda call: access.open(call, None),
+            clinic.knowledge.codes.imaging,
+            settings.budget_seconds * _FETCH_SHARE,
+            listed=settings.fhir_origins,
+            local=settings.trial,
+        )
+    return PreviewDesk(completer, clinic.evaluator, card_desk(clinic, settings), clinic.knowledge, start, servers)
 
 
 def card_desk(clinic: Clinic, settings: Settings) -> CardDesk:
@@ -115,7 +127,7 @@ def build_service(settings: Settings) -> tuple[Backend, ClientDirectory | None]:
             start=partial(_time_of, settings.budget_seconds),
             repeats=build_repeats(clinic, settings, hash_key, stores.shown),
         ),
-        previews=build_previews(clinic, settings, pool),
+        previews=build_previews(clinic, settings, pool, access),
         store=stores.cards,
         verifier=trust.verifier,
         quotas=Quotas(),

@@ -15,6 +15,7 @@ from cds_service.errors import ConfigError
 
 PREFIX = "MARROW_"
 MEBIBYTE = 1024 * 1024
+_SHORTEST_SECRET = 16
 
 
 def _text(raw: str) -> str:
@@ -104,6 +105,13 @@ def _networks(raw: str) -> tuple[str, ...]:
         raise ValueError("must be a list of networks such as 10.20.0.0/16") from None
 
 
+def _secret(raw: str) -> str:
+    secret = raw.strip()
+    if len(secret) < _SHORTEST_SECRET or not secret.isascii() or not secret.isprintable():
+        raise ValueError(f"must be at least {_SHORTEST_SECRET} printable ASCII characters")
+    return secret
+
+
 def _path(raw: str) -> Path:
     return Path(_text(raw)).expanduser()
 
@@ -128,6 +136,7 @@ class Settings:
     knowledge_overlay: Path | None = None
     allow_open: bool = False
     preview: bool | None = None
+    preview_secret: str = field(default="", repr=False)
     patient_hash_key: str = field(default="", repr=False)
     repeat_lock: bool = True
     audit_url: str = field(default="", repr=False)
@@ -170,8 +179,8 @@ class Settings:
 
     @property
     def preview_open(self) -> bool:
-        """Whether the preview evaluates for anybody who opens it: where no registry is kept, unless set otherwise."""
-        return self.clients is None if self.preview is None else self.preview
+        """Whether the preview answers: where nobody from elsewhere can call or a secret is asked for, unless set."""
+        return self.trial or bool(self.preview_secret) if self.preview is None else self.preview
 
     @property
     def base_url(self) -> str:
@@ -213,6 +222,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "knowledge_overlay": _path,
     "allow_open": _yes_no,
     "preview": _yes_no,
+    "preview_secret": _secret,
     "patient_hash_key": _text,
     "repeat_lock": _yes_no,
     "audit_url": _text,
