@@ -42,6 +42,7 @@ _NUMBERS: Final = frozenset(
 _SHARED: Final = _LINKS | frozenset(_GRAMMAR.coordination["grading"])
 _OWNING: Final = frozenset(_GRAMMAR.coordination["owning"])
 _JOINERS: Final = frozenset(_GRAMMAR.lists["joining"])
+_PARTING: Final = frozenset({"and", "with", "but", "und", "mit", "si", "cu"})
 _ARTICLES: Final = frozenset({"the", "left", "right", "posterior", "anterior"})
 _DENYING: Final = frozenset({"kein", "keine", "keinen", "no", "fara", "ohne", "without"})
 _CANAL: Final = frozenset({"epidural", "extradural", "epiduraler", "epidurales", "epidurale", "epiduralabszess"})
@@ -147,6 +148,15 @@ def is_direction(words: Words, anatomy: Hit) -> bool:
         return False
     article = words.words[anatomy.first - 1] in _ARTICLES
     return words.words[anatomy.first - (2 if article else 1)] == "into"
+
+
+def is_parted(words: Words, hit: Hit, anatomy: Sequence[Hit]) -> bool:
+    """Tell "osteopenic bones with old rib fractures": a word that joins statements stands before all anatomy named."""
+    sides = [(a.last, hit.first) if a.last < hit.first else (hit.last, a.first) for a in anatomy if a.name == OTHER]
+    return all(
+        any(words.words[n] in _PARTING or words.gaps[n] != Gap.SOFT for n in range(low + 1, high + 1))
+        for low, high in sides
+    )
 
 
 def is_attribute(words: Words, hit: Hit, anatomy: Sequence[Hit]) -> bool:

@@ -16,6 +16,7 @@ from cds_service.reading.coordination import (
     is_attribute,
     is_direction,
     is_extent,
+    is_parted,
     linked,
     named_with,
     names_canal,
@@ -54,10 +55,7 @@ _GENERIC: Final = {FindingId.DEGENERATIVE_CHANGE: 2}
 @mypyc_attr(acyclic=True)
 @final
 class Mention:
-    """A finding named at the words ``[first, last]``; ``[from_, to]`` includes the anatomy it was anchored to.
-
-    Nobody changes it once it is made.
-    """
+    """A finding named at the words ``[first, last]``; ``[from_, to]`` includes its anatomy. Nobody changes it."""
 
     __slots__ = ("anchors", "claims", "finding", "first", "from_", "last", "literal", "qualifiers", "to")
 
@@ -163,7 +161,8 @@ class Composer:
         if finding in self._lexicon.free:
             return mention
         spinal, other = self._nearest_distances(words, hit, without_origins(words, anatomy))
-        if finding is FindingId.OSTEOPOROSIS and spinal is not None:
+        parted = around.spinal_report is not False and is_parted(words, hit, anatomy)
+        if finding is FindingId.OSTEOPOROSIS and (spinal is not None or parted):
             # the whole skeleton is porotic: "T-Score LWS -3,4, Schenkelhals -2,9"
             accepted = True
         elif other is None:
@@ -359,7 +358,7 @@ def _without_generic(words: Words, mentions: Sequence[Mention]) -> list[Mention]
                 other.from_ <= mention.first
                 or mention.first == mention.last
                 or other.first <= mention.last
-                or words.words[mention.last] == "degenerative"
+                or words.words[mention.first] == "multilevel"
             )
             and all(words.gaps[n] == Gap.SOFT for n in range(mention.last + 1, max(other.from_, mention.last) + 1))
             and not any(words.words[n] in _PARTING for n in range(mention.last + 1, other.from_))

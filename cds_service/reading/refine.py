@@ -43,6 +43,7 @@ _PUS: Final = (
 _ABSCESSES: Final = frozenset({FindingId.ABSCESS_EPIDURAL, FindingId.ABSCESS_PARASPINAL})
 _BARE: Final = frozenset({"tumor", "tumour", "tumors", "tumours", "neoplasm", "mass"})
 _BREAKS: Final = ("fractur", "frakt", "collaps", "tasar", "sinter")
+_DENSE: Final = ("hyperdens", "high density", "high attenuation", "hyperattenuat")
 _SHEATH: Final = ("neurinom", "schwannom", "neurofibrom", "meningiom", "meningeom")
 _TISSUE: Final = ("soft tissue", "tissue", "weichteil", "gewebe", "tesut")
 _SPACE: Final = ("raumford", "mass", "expansiv")
@@ -160,7 +161,7 @@ def _bloody(findings: Sequence[TextFinding]) -> list[TextFinding]:
     blood = {
         (f.text_index, f.sentence_span.start)
         for f in findings
-        if f.finding is FindingId.SPINAL_HEMATOMA and f.status is Status.PRESENT
+        if f.finding is FindingId.SPINAL_HEMATOMA and (f.status is Status.PRESENT or _is_dense(f))
     }
     return [
         f
@@ -178,6 +179,12 @@ def _is_of_blood(finding: TextFinding) -> bool:
     if finding.finding in {FindingId.TUMOR, FindingId.SOFT_MASS}:
         return any(word in named for word in _SPACE) and "tumor" not in named
     return finding.finding in _SIGNALS and not any(word in named for word in _BONE)
+
+
+def _is_dense(finding: TextFinding) -> bool:
+    """Tell a collection that is dense on CT and may be a hematoma: no pus is."""
+    sentence = finding.sentence.lower()
+    return finding.status is Status.POSSIBLE and any(word in sentence for word in _DENSE)
 
 
 def _is_collection(finding: TextFinding) -> bool:

@@ -199,6 +199,9 @@ def _stops(words: Words, index: int, between: str) -> bool:
 def _queried(words: Words, index: int) -> bool:
     """Tell the mark before a word that asks for it: "?fracture"."""
     between = words.between(index)
+    if between[-2:] == "? " and (index == 0 or between[-3:-2] in {" ", "\n", "("}):
+        # "? discitis L1/2" at its beginning; behind a word the mark ends a question
+        return True
     return between[-1:] == "?" and (index == 0 or between[:1] in " ,;.:(\n/-")
 
 
