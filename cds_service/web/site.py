@@ -8,6 +8,7 @@ from cds_service.web.access_log import register_access_log
 from cds_service.web.admission import register_admission
 from cds_service.web.backend import Backend
 from cds_service.web.cors import register_cors
+from cds_service.web.course_drawing import draw_course
 from cds_service.web.discovery import discovery_blueprint
 from cds_service.web.feedback import feedback_blueprint
 from cds_service.web.headers import register_headers
@@ -18,7 +19,11 @@ from cds_service.web.interface import interface_blueprint
 from cds_service.web.knowledge import knowledge_blueprint
 from cds_service.web.preview import preview_blueprint
 from cds_service.web.problems import register_problems
+from cds_service.web.spine_drawing import draw_spine
+from cds_service.web.results import results_blueprint
 from cds_service.web.tls import register_tls
+from cds_service.web.visible import pretty_json, visible
+from cds_service.web.words import words
 
 _markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
 
@@ -36,7 +41,8 @@ def build_site(backend: Backend) -> Flask:
     app.url_map.strict_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = backend.settings.max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = backend.settings.max_body_bytes
-    app.jinja_env.filters["markdown"] = _rendered
+    app.jinja_env.filters |= {"markdown": _rendered, "visible": visible, "pretty_json": pretty_json}
+    app.jinja_env.globals |= {"words": words, "draw_spine": draw_spine, "draw_course": draw_course}
     # Answers are logged last, so this is registered first: Flask runs these in reverse order.
     register_access_log(app)
     register_admission(app, backend)
@@ -53,6 +59,7 @@ def build_site(backend: Backend) -> Flask:
         health_blueprint,
         knowledge_blueprint,
         interface_blueprint,
+        results_blueprint,
     ):
         app.register_blueprint(build(backend))
     return app

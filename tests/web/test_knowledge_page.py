@@ -115,12 +115,14 @@ def test_every_card_of_the_scenarios_links_to_an_address_of_the_page(page: str) 
     assert linked >= {"SCOPE", "UNREAD", "S5"}
 
 
-def test_nothing_is_loaded_from_elsewhere_and_nothing_runs(client: Any, page: str) -> None:
+def test_nothing_is_loaded_from_elsewhere_and_nothing_stands_in_the_page_to_run(client: Any, page: str) -> None:
     policy = client.get("/about/knowledge").headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     tree = LexborHTMLParser(page)
-    assert tree.css("script, iframe, img, [style], [onclick]") == []
-    assert [node.attributes["href"] for node in tree.css("link")] == ["/static/style.css"]
+    assert tree.css("iframe, [style], [onclick]") == []
+    loaded = [node.attributes.get("href") or node.attributes.get("src") for node in tree.css("link, script, img")]
+    assert set(loaded) == {"/static/style.css", "/static/icon.svg", "/static/theme.js"}
+    assert [node.text() for node in tree.css("script")] == [""]
 
 
 def test_tables_and_headings_can_be_heard(page: str) -> None:

@@ -1,5 +1,6 @@
 """Preview, knowledge and health pages: readable for people, JSON for programs, nothing loaded from elsewhere."""
 
+import re
 from typing import Any
 
 import pytest
@@ -107,12 +108,18 @@ def test_unusable_previews_name_their_members(client: Any, body: Any, fields: li
     assert [issue["expression"][0] for issue in answer.json["issue"]] == fields
 
 
-def test_empty_form_is_shown_without_script_or_foreign_content(client: Any) -> None:
+def test_empty_form_loads_from_this_service_alone_and_runs_nothing_of_the_page(client: Any) -> None:
     answer = client.get("/preview")
     assert answer.status_code == 200
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
     assert '<label for="text">' in answer.text
-    assert "<script" not in answer.text
+    assert set(re.findall(r'(?:src|href)="(/[^"]*|https?:[^"]*)"', answer.text)) >= {"/static/preview/main.js"}
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', answer.text)
+    assert set(re.findall(r"<script[^>]*>", answer.text)) == {
+        '<script src="/static/theme.js">',
+        '<script type="module" src="/static/preview/main.js">',
+        '<script type="application/json" id="words">',
+    }
 
 
 def test_form_answers_with_readable_cards(world: Any) -> None:
