@@ -17,6 +17,7 @@ _COMMANDS = {
     "seed": "Load the synthetic patients into a FHIR server, or take them away.",
     "clients": "Check a registry of callers: what it would accept.",
     "audit": "Export or purge the record of calls.",
+    "store": "Upgrade, check, back up, restore or clean the database.",
     "assertion": "Tell for any phrase of a sentence whether it is denied, past or somebody else's, as NDJSON.",
 }
 

@@ -28,7 +28,7 @@ class Stores:
 def open_stores(settings: Settings) -> Stores:
     """Open all of them. Raises ConfigError, and StoreError for a database that is not fit."""
     database = Database(settings.database)
-    keeper = Keeper(database, _spool(settings, "store"))
+    keeper = Keeper(database, spools(settings)["store"])
     keeper.open()
     cards, shown = SqlStore(settings.database, keeper), RepeatStore(settings.database, keeper)
     return Stores(cards, shown, _open_audit(settings, database))
@@ -40,7 +40,7 @@ def _open_audit(settings: Settings, database: Database) -> AuditStore | None:
         return None
     if database.is_file or settings.audit_database != settings.database:
         database = Database(settings.audit_database, "MARROW_AUDIT_URL", durable=True)
-    audit = AuditStore(settings.audit_database, Keeper(database, _spool(settings, "audit")))
+    audit = AuditStore(settings.audit_database, Keeper(database, spools(settings)["audit"]))
     audit.open()
     try:
         audit.purge(datetime.now(UTC) - timedelta(days=settings.audit_days))
@@ -49,5 +49,6 @@ def _open_audit(settings: Settings, database: Database) -> AuditStore | None:
     return audit
 
 
-def _spool(settings: Settings, name: str) -> Spool:
-    return Spool(settings.spool_path / name, settings.spool_megabytes * MEBIBYTE)
+def spools(settings: Settings) -> dict[str, Spool]:
+    """Return the spools by the name of what stands before them."""
+    return {name: Spool(settings.spool_path / name, settings.spool_megabytes * MEBIBYTE) for name in ("store", "audit")}

@@ -48,7 +48,7 @@ def put_feedback(connection: Connection, row: Row) -> None:
 def put_once(connection: Connection, line: Line) -> None:
     """Store a row from the spool unless it is there. Raises IntegrityError and DataError for one that never will be."""
     table = schema.metadata.tables[line.table]
-    row = _typed(table, line.row)
+    row = typed(table, line.row)
     with connection.begin_nested():
         if table is schema.feedback:
             put_feedback(connection, row)
@@ -60,7 +60,7 @@ def _is_known(connection: Connection, table: Table, key: str, row: Row) -> bool:
     return connection.execute(select(table.c[key]).where(table.c[key] == row[key])).first() is not None
 
 
-def _typed(table: Table, row: Row) -> dict[str, Any]:
+def typed(table: Table, row: Row) -> dict[str, Any]:
     """Give moments their type back, which JSON does not know."""
     return {
         name: datetime.fromisoformat(value).astimezone(UTC)
