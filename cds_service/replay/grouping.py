@@ -71,9 +71,9 @@ class Dealer:
         self._files: list[BinaryIO] = []
 
     def __enter__(self) -> Self:
-        packer = zstandard.ZstdCompressor(level=1)
         for number in range(self._buckets):
             raw = self._stack.enter_context(bucket_path(self._folder, number).open("wb"))
+            packer = zstandard.ZstdCompressor(level=1)  # one serves one stream at a time
             self._files.append(cast("BinaryIO", self._stack.enter_context(packer.stream_writer(raw))))
         self._shared = self._stack.enter_context(SharedWriter(self._folder))
         return self

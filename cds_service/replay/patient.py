@@ -263,7 +263,7 @@ def _reference(value: Any) -> str:
 
 
 def _is_imaging(report: Report) -> bool:
-    known = report.modality is not Modality.UNKNOWN or report.region is not BodyRegion.UNKNOWN
+    known = report.modality is not Modality.UNKNOWN or report.region not in {BodyRegion.UNKNOWN, BodyRegion.OTHER}
     return known or report.reading.describes_spine
 
 

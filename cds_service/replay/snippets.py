@@ -12,12 +12,11 @@ _MONTH = "(?:jan|feb|mar|apr|ma[iy]|jun|jul|aug|sep|okt|oct|nov|noi|dez|dec|iun|
 _SPELT_DATE = re.compile(
     rf"\b(?:\d{{1,2}}(?:st|nd|rd|th|\.)?[ ])?{_MONTH}\.?[ ]\d{{1,4}}(?:,?[ ]\d{{4}})?", re.IGNORECASE
 )
+# A title, and what follows it as long as it is written like a name.
 _TITLED = re.compile(
-    r"\b(?:mr|mrs|ms|dr|prof|herrn?|frau|fr|hr|dl|dna|d-na|domnul|doamna|pacientul|pacienta|patientin|patient)\b\.?"
-    r"((?:[ ](?:dr|prof|med|von|van|de|zu)\b\.?){0,3}(?:[ ][A-ZÄÖÜĂÂÎȘȚ][\wäöüßăâîșț'-]{1,30}){1,3})",
-    re.IGNORECASE,
+    r"\b((?i:mr|mrs|ms|dr|prof|herrn?|frau|fr|hr|dl|dna|d-na|domnul|doamna|pacientul|pacienta|patientin|patient)\b\.?)"
+    r"(?:[ ](?:(?i:dr|prof|med)\b\.?|von|van|de|zu)){0,3}(?:[ ][A-ZÄÖÜĂÂÎȘȚ][\wäöüßăâîșț'-]{1,30}){1,3}"
 )
-_WRITTEN_BIG = re.compile(r"[A-ZÄÖÜĂÂÎȘȚ]")
 _CONTACT = re.compile(r"\S{1,80}@\S{1,80}|\bhttps?://\S{1,200}")
 
 
@@ -40,17 +39,9 @@ def masked(text: str, names: Iterable[str]) -> str:
     """Return ``text`` with dates, numbers of four and more signs, names, e-mail and web addresses replaced by dots."""
     for pattern in (_CONTACT, _SPELT_DATE, _LONG_NUMBER):
         text = pattern.sub("…", text)
-    text = _TITLED.sub(_without_name, text)
+    text = _TITLED.sub(r"\1 …", text)
     known = frozenset(names)
     return re.sub(r"[^\W\d_]+", lambda match: "…" if match[0].casefold() in known else match[0], text)
-
-
-def _without_name(match: re.Match[str]) -> str:
-    """Drop what follows a title when it is written like a name."""
-    following = match[1]
-    if not any(_WRITTEN_BIG.match(word) for word in following.split()):
-        return match[0]
-    return f"{match[0][: len(match[0]) - len(following)]} …"
 
 
 def _collect(value: Any, words: set[str], depth: int) -> None:

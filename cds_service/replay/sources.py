@@ -107,9 +107,36 @@ def _unpacked(raw: Any) -> BinaryIO:
     if head.startswith(_GZIP):
         return io.BufferedReader(gzip.GzipFile(fileobj=raw), _CHUNK)
     if head == _ZSTD:
-        reader = zstandard.ZstdDecompressor().stream_reader(raw, read_size=_CHUNK, read_across_frames=True)
-        return io.BufferedReader(reader, _CHUNK)
+        return io.BufferedReader(_Zstd(raw), _CHUNK)
     return io.BufferedReader(raw, _CHUNK)
+
+
+class _Zstd(io.RawIOBase):
+    """Unpacks frames after each other; unlike the library's reader it tells a file that breaks off from one that ends."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+        self._frame: Any = None
+        self._unpacked = b""
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill ``buffer``; 0 is the end. Raises EOFError in the middle of a frame."""
+        while not self._unpacked:
+            packed = (self._frame.unused_data if self._frame and self._frame.eof else b"") or self._raw.read(_CHUNK)
+            if not packed:
+                if self._frame is not None and not self._frame.eof:
+                    raise EOFError
+                return 0
+            if self._frame is None or self._frame.eof:
+                self._frame = zstandard.ZstdDecompressor().decompressobj()
+            self._unpacked = self._frame.decompress(packed)
+        size = min(len(buffer), len(self._unpacked))
+        buffer[:size], self._unpacked = self._unpacked[:size], self._unpacked[size:]
+        return size
 
 
 def _skip_line(stream: BinaryIO) -> None:

@@ -5,7 +5,9 @@ parts of a table one after the other are in the order of the local engine. The f
 the driver and all executors see, and marrow-cds must be installed on each of them.
 """
 
+import os
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict
@@ -70,19 +72,15 @@ def replay_on_spark(run: Run, progress: Progress) -> Counts:
 
 
 def _session(jobs: int) -> SparkSession:
+    """Return the session that spark-submit began, else one on this machine that runs this very Python."""
     builder = SparkSession.builder.appName("marrow-cds replay").config("spark.sql.session.timeZone", "UTC")
-    if SparkSession.getActiveSession() is None:
-        # spark-submit sets the master; without it these words stand for this machine.
-        builder = builder.config(map={"spark.ui.showConsoleProgress": "false"})
-        if "spark.master" not in _submitted():
-            builder = builder.master(f"local[{jobs}]").config("spark.ui.enabled", "false")
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        builder = builder.master(f"local[{jobs}]").config("spark.ui.enabled", "false")
+        builder = builder.config("spark.ui.showConsoleProgress", "false").config(
+            "spark.driver.bindAddress", "127.0.0.1"
+        )
     return builder.getOrCreate()
-
-
-def _submitted() -> dict[str, str]:
-    from pyspark import SparkConf  # noqa: PLC0415 - asks the running virtual machine, which is started here
-
-    return dict(SparkConf().getAll())
 
 
 def _staged(folder: Path, make: Callable[[], DataFrame], session: SparkSession) -> DataFrame:
