@@ -113,7 +113,7 @@ lock: setup
 		--python-version 3.11 --extra postgresql --extra redis --constraint requirements.lock \
 		--output-file requirements-run.lock pyproject.toml
 	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
-		--python-version 3.11 --extra supply --extra fuzz --constraint requirements.lock \
+		--python-version 3.11 --extra supply --extra fuzz --extra spark --constraint requirements.lock \
 		--output-file scripts/tools.lock pyproject.toml
 
 clean:

@@ -112,7 +112,7 @@ def _unpacked(raw: Any) -> BinaryIO:
 
 
 class _Zstd(io.RawIOBase):
-    """Unpacks frames after each other; unlike the library's reader it tells a file that breaks off from one that ends."""
+    """Unpacks frames after each other; unlike the library, it tells a file that breaks off from one that ends."""
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
