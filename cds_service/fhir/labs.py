@@ -216,7 +216,8 @@ class LabReader:
                 return found
         if expected and not text:
             node.note(GapCode.MISSING_VALUE, "value", clinical=frame.status != "registered", analyte=analyte)
-        return []
+        alone = not text and self._raised.flagged(node, analyte)
+        return [replace(blank, text="H", reported="H", positive=True)] if alone else []
 
     def _measures(self, node: Node, lab: LabEntry) -> Iterator[_Measure]:
         """Yield every number that the result states, the most exact element first; usually there is one."""

@@ -77,10 +77,10 @@ def _when(condition: bool, *drafts: LaneDraft) -> Drafts:  # noqa: FBT001 - read
 
 
 def _markers(state: LaneState, priority: Priority) -> Drafts:
-    """CRP and, where none is known yet, ESR: an ESR that is already known to be raised is not drawn again."""
+    """CRP and, where no usable one is known, ESR: an ESR that is already known to be raised is not drawn again."""
     return (
         *_when(crp_missing(state), LaneDraft(DraftKind.CRP, priority)),
-        *_when(state.labs is Labs.U, LaneDraft(DraftKind.ESR, priority)),
+        *_when(state.labs is Labs.U or state.marker_raised_unsized, LaneDraft(DraftKind.ESR, priority)),
     )
 
 
@@ -177,7 +177,8 @@ def _raised_with_edema(state: LaneState, _indicator: Indicator) -> Drafts:
     recheck = LaneDraft(DraftKind.CRP_ESR_RECHECK, due=Due.CRP_RECHECK_SOON)
     return (
         *_when(not state.culture_sets_resulted_7d, _cultures(Priority.URGENT)),
-        *(_markers(state, Priority.URGENT) if crp_missing(state) else (recheck,)),
+        *_markers(state, Priority.URGENT),
+        *_when(not crp_missing(state), recheck),
         *_contrast_mri(state, Priority.URGENT),
         *_pet(state),
     )
@@ -211,8 +212,8 @@ def _recheck_for_risk(state: LaneState, _indicator: Indicator) -> Drafts:
     return (LaneDraft(DraftKind.CRP_ESR_RECHECK, due=due),)
 
 
-def _recheck(_state: LaneState, _indicator: Indicator) -> Drafts:
-    return (LaneDraft(DraftKind.CRP_ESR_RECHECK, due=Due.CRP_RECHECK),)
+def _recheck(state: LaneState, _indicator: Indicator) -> Drafts:
+    return (*_markers(state, Priority.ROUTINE), LaneDraft(DraftKind.CRP_ESR_RECHECK, due=Due.CRP_RECHECK))
 
 
 def _staging(state: LaneState, _indicator: Indicator) -> Drafts:

@@ -157,6 +157,16 @@ def esr_raised(context: RuleContext) -> Outcome:
     return quiet(f"no current ESR above {limit:g} mm/h", *(() if esr else ("esr",)))
 
 
+@rule("LAB-ESR-UNSIZED", _LABORATORY, LAB, "R-IDSA2015", "R-MILLER1983")
+def esr_unsized(context: RuleContext) -> Outcome:
+    """Beside a measured CRP an ESR that is called raised without a usable number counts as raised."""
+    # The algorithm speaks of numbers only. By how much it is raised is unknown, so that either borderline or raised
+    # would be true; suspicion is due when one of the two markers is raised, and the card asks for the number.
+    called = [lab for lab in unsized(context) if lab.analyte is Analyte.ESR]
+    found = labs(*called) if markers(context).crp is not None else ()
+    return when(RAISED, found, "ESR is called raised without a number", "no ESR of unknown amount beside a CRP")
+
+
 @rule("LAB-CRP-BORDERLINE", _LABORATORY, LAB, "R-AISP")
 def crp_borderline(context: RuleContext) -> Outcome:
     """CRP lies between the upper limit of normal and 10 mg/L."""
@@ -243,6 +253,7 @@ RULES: tuple[Rule, ...] = (
     crp_raised,
     crp_second_rise,
     esr_raised,
+    esr_unsized,
     crp_borderline,
     esr_borderline,
     crp_normal,

@@ -112,7 +112,12 @@ def _neurology_lines(state: LaneState) -> tuple[str, ...]:
 def _marker_lines(state: LaneState) -> tuple[str, ...]:
     if state.labs is Labs.U:
         return ("crp-esr-missing", *(("marker-unsized",) if state.marker_raised_unsized else ()))
-    return ("esr-only",) if state.esr_only else ()
+    # Beside a measured CRP only the ESR can be of unknown amount.
+    return ("esr-only",) if state.esr_only else _unsized_lines(state)
+
+
+def _unsized_lines(state: LaneState) -> tuple[str, ...]:
+    return ("marker-unsized",) if state.marker_raised_unsized else ()
 
 
 def _native_lines(state: LaneState) -> tuple[str, ...]:
@@ -161,6 +166,7 @@ _LINES: Mapping[str, tuple[Callable[[LaneState], tuple[str, ...]], ...]] = Mappi
         "C11": (_marker_lines, _exposure_lines),
         "C11-E": (_marker_lines,),
         "C11-EDEMA": (_marker_lines, _exposure_lines),
+        "C16": (_unsized_lines,),
         "C14": (_native_lines, _exposure_lines),
         "C30": (_fragility_lines, _pregnancy_lines),
         "C30-P": (_pregnancy_lines,),

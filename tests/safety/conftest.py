@@ -26,6 +26,7 @@ LOINC = {
     "INR": "6301-6", "platelets": "777-3", "glucose": "2345-7", "calcium": "17861-6", "hemoglobin": "718-7",
     "WBC": "6690-2", "heart rate": "8867-4",
 }  # fmt: skip
+FLAGS = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 _LAB = re.compile(
     r"^(?P<name>LOINC \S+|[A-Za-z ]+?)(?:: (?P<text>.+?)| (?P<sign><=|>=|<|>)?(?P<value>[\d.]+) (?P<unit>.+?))"
     r"(?: @(?P<days>\d+)d)?$"
@@ -73,8 +74,15 @@ def _result(number: int, entry: str) -> dict[str, Any]:
         "resourceType": "Observation", "id": f"lab{number}", "status": "final", **SUBJECT,
         "code": {"coding": [{"system": "http://loinc.org", "code": code}]},
         "effectiveDateTime": _ago(float(lab["days"] or 0) + 0.1),
-        **({"valueString": text} if text else {"valueQuantity": quantity}),
+        **(_told(text) if text else {"valueQuantity": quantity}),
     }  # fmt: skip
+
+
+def _told(text: str) -> dict[str, Any]:
+    """A result in words, or ``flag HH``: the flag of the laboratory without any value."""
+    if not text.startswith("flag "):
+        return {"valueString": text}
+    return {"interpretation": [{"coding": [{"system": FLAGS, "code": text.removeprefix("flag ")}]}]}
 
 
 def _report(number: int, raw: Case, case: Case) -> dict[str, Any]:
