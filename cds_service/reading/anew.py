@@ -11,6 +11,7 @@ from cds_service.reading.denials import is_place
 from cds_service.reading.levels import LevelGroup
 from cds_service.reading.lexicon import Hit
 from cds_service.reading.mentions import Mention
+from cds_service.reading.sentences import LONGEST_SENTENCE
 from cds_service.reading.words import Gap, Words
 
 # red flags: where a list of denials and a new statement look alike, these count as stated
@@ -92,7 +93,7 @@ def _is_parted(words: Words, kind: str, low: int, mention: Mention) -> bool:
     if not commas:
         return False
     first, end = commas[-1], _segment_end(words, mention.first)
-    if _closes_with_or(words, first, end):
+    if _closes_with_or(words, first, mention.first):
         return False
     told = _is_new(words, first, end)
     if kind == "historical":
@@ -128,24 +129,22 @@ def is_exception(words: Words, mention: Mention) -> bool:
 
 
 def _segment_end(words: Words, index: int) -> int:
-    """Return the first word behind the commas that a word stands between."""
-    index += 1
-    while index < len(words) and words.gaps[index] == Gap.SOFT:
-        index += 1
-    return index
+    """Return the first word behind the commas that a word stands between; no statement is longer than a sentence."""
+    return min(words.following("segment", Gap.SOFT)[index], index + LONGEST_SENTENCE)
 
 
-def _closes_with_or(words: Words, first: int, end: int) -> bool:
-    """Tell whether "or" joins the words between two commas, or opens one of the next members of the list."""
-    if any(words.words[n] in _OR for n in range(first, end)):
-        return True
-    while end < len(words) and words.gaps[end] == Gap.COMMA:
-        if words.words[end] in _OR:
-            return True
-        first, end = end, _segment_end(words, end)
-        if any(words.words[n] in _OR for n in range(first, end)):
-            return True
-    return False
+def _closes_with_or(words: Words, first: int, last: int) -> bool:
+    """Tell whether "or" joins the words behind the comma at ``first``, or opens one of the next members of the list.
+
+    ``last`` is a word of that member. Both is looked up in sums over the whole text, as lists have no end of their own.
+    """
+    joining = words.counted("joining", _is_or)
+    end = words.following("list", Gap.COMMA)[last]
+    return joining[end - 1] > joining[first - 1]
+
+
+def _is_or(word: str) -> bool:
+    return word in _OR
 
 
 def _is_new(words: Words, first: int, end: int) -> bool:

@@ -23,7 +23,7 @@ _GRADES: Final = frozenset(
 _INSIDE: Final = frozenset(" -/,")
 _BULLETS: Final = "-•*–·>►▪◦"
 # nobody writes longer sentences; a text without full stops is cut here, which keeps reading linear
-_LONGEST_SENTENCE: Final = 120
+LONGEST_SENTENCE: Final = 120
 _SHORT_LINE: Final = 70
 _WIDEST_WRAPPED: Final = 132
 _SHORT_SHARE: Final = 0.6
@@ -162,15 +162,15 @@ def _starts(words: Words, held: _Held) -> list[tuple[int, bool]]:
     short = _short_line(words.text)
     for index, between in enumerate(words.signs[1:-1], 1):
         if between in _INSIDE:
-            if index - starts[-1][0] > _LONGEST_SENTENCE:
+            if index - starts[-1][0] > LONGEST_SENTENCE:
                 starts.append((index, True))
             continue
         if "\n" in between:
-            if _line_breaks(words, index, between, held, short) or index - starts[-1][0] > _LONGEST_SENTENCE:
+            if _line_breaks(words, index, between, held, short) or index - starts[-1][0] > LONGEST_SENTENCE:
                 starts.append((index, False))
         elif ";" in between:
             starts.append((index, True))
-        elif _stops(words, index, between) or index - starts[-1][0] > _LONGEST_SENTENCE:
+        elif _stops(words, index, between) or index - starts[-1][0] > LONGEST_SENTENCE:
             starts.append((index, False))
     return starts
 

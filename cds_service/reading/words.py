@@ -121,6 +121,19 @@ class Words:
                 known.append(total)
         return known
 
+    def following(self, name: str, most: int) -> list[int]:
+        """Return for each word the first word behind it that a gap wider than ``most`` parts from the one before."""
+        known = self.sums.get(name)
+        if known is None:
+            known = self.sums[name] = []
+            end = len(self.words)
+            for index in range(len(self.words) - 1, -1, -1):
+                known.append(end)
+                if self.gaps[index] > most:
+                    end = index
+            known.reverse()
+        return known
+
     def between(self, index: int) -> str:
         """Return the original characters before word ``index``, back to the word before it; at the end, the rest."""
         return self.signs[index]

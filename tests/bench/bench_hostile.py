@@ -49,6 +49,15 @@ SHAPES: Mapping[str, str] = {
     "words broken at line ends": "a-\n",
     "brackets": "(",
     "one endless word": "a",
+    "denials without end": "no edema, no fracture, ",
+    "denials without end, nothing else": "no a, no b, no c, ",
+    "denials with nor": "neither edema nor fracture nor ",
+    "nested brackets": "(L4 (edema ",
+    "levels and colons": "L4: edema: ",
+    "ranges of levels": "T1-T12 L1-S1 edema ",
+    "percentages": "50 % height loss of L1, ",
+    "corrections": "ADDENDUM: edema at L5, not L4.\n",
+    "statement and denial in one sentence": "discul L4 cu semnal lichidian, fără edem, ",
     "combining marks": "\u0301",
 }
 

@@ -38,6 +38,14 @@ SHAPES = {
     "hyphens": "a-\n",
     "brackets": "(",
     "endless word": "a",
+    "denied list": "no edema, no fracture, ",
+    "denied list, romanian": "fără edem, fără fractură, ",
+    "denied letters": "no a, no b, no c, ",
+    "denials with nor": "neither edema nor fracture nor ",
+    "open brackets": "(L4 (edema ",
+    "exceptions": "no edema except in the ",
+    "directions": "into the pelvis ",
+    "mixed statements": "discul L4 cu semnal lichidian, fără edem, ",
     "combining marks": "\u0301",
 }
 
@@ -60,6 +68,12 @@ def calls(text: str, language: Language | None) -> int:
     finally:
         sys.setprofile(None)
     return counted
+
+
+def test_denials_before_a_segment_without_end_look_no_further_than_a_sentence() -> None:
+    head, tail = "no disc, " + "edema " * 40, "word " * CHARACTERS
+    calls(head + tail, Language.EN)
+    assert calls(head + tail * TIMES, Language.EN) <= TIMES * TOLERANCE * calls(head + tail, Language.EN) + CHARACTERS
 
 
 @pytest.mark.parametrize("name", SHAPES)
