@@ -14,7 +14,7 @@ from flask import Flask
 from cards.build import CardWriter
 from cds_service.config import Settings
 from cds_service.fhir.extract import FactExtractor
-from cds_service.hooks.access import AccessPolicy
+from cds_service.hooks.access import AccessPolicy, FhirAccess
 from cds_service.hooks.answer import CardDesk, HookDesk
 from cds_service.hooks.audit import AuditDesk
 from cds_service.hooks.evaluate import Evaluator
@@ -22,6 +22,8 @@ from cds_service.hooks.prefetch import FetchLimits, PrefetchCompleter
 from cds_service.hooks.preview.desk import PreviewDesk
 from cds_service.hooks.preview.servers import ChartServers
 from cds_service.hooks.repeat import RepeatLock
+from cds_service.hooks.results.desk import ResultDesk
+from cds_service.hooks.results.records import ResultServer
 from cds_service.hooks.review.handbook import build_handbook
 from cds_service.hooks.transport import HttpTransport
 from cds_service.knowledge.load import Knowledge, load_knowledge
@@ -29,18 +31,23 @@ from cds_service.reading.read import Reader
 from cds_service.rules.engine import Engine
 from cds_service.rules.repeat import repeat_span
 from cds_service.security.clients import ClientDirectory
+from cds_service.security.outbound import Outbound
 from cds_service.security.quota import Quotas
 from cds_service.security.replay import SharedTokens
+from cds_service.security.shared_redis import RedisTokens, SharedRedis
 from cds_service.security.trust import build_trust
 from cds_service.store.assembly import open_stores
 from cds_service.store.database import load_hash_key
 from cds_service.store.records import StoreError
 from cds_service.store.repeats import RepeatStore
+from cds_service.store.tokens import MachineTokens
 from cds_service.web.backend import Backend
 from cds_service.web.site import build_site
 
 # Part of the budget of a call that fetching may use; the rest is for reading and writing the cards.
 _FETCH_SHARE = 0.8
+# A result also has its report read first and its outcome written last.
+_RESULT_FETCH_SHARE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +103,28 @@ def build_repeats(clinic: Clinic, settings: Settings, hash_key: bytes, states: R
     return RepeatLock(states, hash_key, lambda card: repeat_span(card, limits), enabled=settings.repeat_lock)
 
 
+def build_results(
+    clinic: Clinic, settings: Settings, pool: ThreadPoolExecutor, outbound: Outbound
+) -> ResultDesk | None:
+    """Return the desk that a FHIR server notifies of results, ``None`` where none is set up. Raises ConfigError."""
+    settings.check_results()
+    if not settings.results_fhir:
+        return None
+    base, token = settings.results_fhir, settings.results_token
+    reads = FhirAccess(base, token, HttpTransport(settings.max_body_bytes, outbound), lambda: False)
+    limits = FetchLimits(settings.budget_seconds * _RESULT_FETCH_SHARE, settings.max_pages, settings.max_entries)
+    return ResultDesk(
+        server=ResultServer(base, token, reads, outbound, time.monotonic),
+        completer=PrefetchCompleter(limits, pool, time.monotonic),
+        evaluator=clinic.evaluator,
+        cards=card_desk(clinic, settings),
+        kind=settings.results_as,
+        language=settings.language,
+        seconds=settings.budget_seconds,
+        clock=time.monotonic,
+    )
+
+
 def _time_of(seconds: float) -> Callable[[], bool]:
     """Begin the time of one call; the answer says whether some of it is left."""
     ends = time.monotonic() + seconds
@@ -109,7 +138,10 @@ def build_service(settings: Settings) -> tuple[Backend, ClientDirectory | None]:
     """
     clinic = build_clinic(settings.knowledge_overlay)
     stores = open_stores(settings)
-    trust = build_trust(settings, SharedTokens(stores.cards, StoreError))
+    redis = SharedRedis(settings.redis_url) if settings.redis_url else None
+    tokens = RedisTokens(redis, stores.cards) if redis is not None else stores.cards
+    spare = MachineTokens(f"sqlite:///{(settings.state_path / 'seen-tokens.sqlite').absolute()}")
+    trust = build_trust(settings, SharedTokens(tokens, StoreError, spare))
     hash_key = load_hash_key(settings.patient_hash_key, settings.state_path)
     pool = ThreadPoolExecutor(max_workers=2 * settings.threads + 8, thread_name_prefix="fhir")
     limits = FetchLimits(settings.budget_seconds * _FETCH_SHARE, settings.max_pages, settings.max_entries)
@@ -130,11 +162,12 @@ def build_service(settings: Settings) -> tuple[Backend, ClientDirectory | None]:
         previews=build_previews(clinic, settings, pool, access),
         store=stores.cards,
         verifier=trust.verifier,
-        quotas=Quotas(),
+        quotas=Quotas(redis),
         audit=AuditDesk(stores.audit, hash_key, lambda: datetime.now(UTC), clinic.knowledge.version),
         clock=lambda: datetime.now(UTC),
         knowledge_version=clinic.knowledge.version,
         handbook=build_handbook(clinic.knowledge),
+        results=build_results(clinic, settings, pool, trust.outbound),
     )
     return backend, trust.directory
 

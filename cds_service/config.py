@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -112,6 +112,13 @@ def _secret(raw: str) -> str:
     return secret
 
 
+def _notice_kind(raw: str) -> str:
+    kinds = {"task": "Task", "flag": "Flag"}
+    if raw.strip().lower() not in kinds:
+        raise ValueError("must be task or flag")
+    return kinds[raw.strip().lower()]
+
+
 def _path(raw: str) -> Path:
     return Path(_text(raw)).expanduser()
 
@@ -144,11 +151,16 @@ class Settings:
     spool_dir: Path | None = None
     spool_megabytes: int = 256
     redis_url: str = field(default="", repr=False)
+    results_fhir: str = ""
+    results_secret: str = field(default="", repr=False)
+    results_token: str = field(default="", repr=False)
+    results_as: Literal["Task", "Flag"] = "Task"
     max_body_bytes: int = 10 * MEBIBYTE
     max_depth: int = 100
     max_entries: int = 20_000
     max_pages: int = 10
     budget_seconds: float = 4.0
+    workers: int = 0
     threads: int = 8
     max_waiting: int = 64
 
@@ -187,6 +199,16 @@ class Settings:
         """Public base URL without trailing slash; what tokens name as their audience."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return self.public_url or f"http://{host}:{self.port}"
+
+    def check_results(self) -> None:
+        """Refuse notifications of results without a secret, and a server that is not listed; raises ConfigError."""
+        if self.results_fhir and not self.results_secret:
+            raise ConfigError(f"{PREFIX}RESULTS_FHIR needs {PREFIX}RESULTS_SECRET, which each notification must carry")
+        if self.results_fhir and origin_of(self.results_fhir) not in self.fhir_origins:
+            raise ConfigError(f"{PREFIX}RESULTS_FHIR: its origin must be one of {PREFIX}FHIR_ORIGINS")
+        private = self.results_fhir.startswith("https://") or is_loopback(urlsplit(self.results_fhir).hostname or "")
+        if self.results_token and not private:
+            raise ConfigError(f"{PREFIX}RESULTS_TOKEN would travel over plain http")
 
     def check_exposure(self) -> None:
         """Refuse to answer strangers: without a client registry the service stays on this machine, with one on https.
@@ -230,11 +252,16 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "spool_dir": _path,
     "spool_megabytes": _whole_number(1, 1_000_000),
     "redis_url": _text,
+    "results_fhir": _web_url,
+    "results_secret": _secret,
+    "results_token": _text,
+    "results_as": _notice_kind,
     "max_body_bytes": _whole_number(1024, 1024 * MEBIBYTE),
     "max_depth": _whole_number(10, 500),
     "max_entries": _whole_number(10, 1_000_000),
     "max_pages": _whole_number(1, 1000),
     "budget_seconds": _seconds,
+    "workers": _whole_number(0, 256),
     "threads": _whole_number(1, 256),
     "max_waiting": _whole_number(1, 10_000),
 }

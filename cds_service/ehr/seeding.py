@@ -18,7 +18,7 @@ IDENTIFIER_SYSTEM = "https://marrow-cds.example/seed"
 DEFAULT_TAG = "marrow-cds-fixtures"
 # What refers to others comes before what is referred to. Orders and plans come from accepted suggestions.
 _DEPENDENTS_FIRST = (
-    *("Task", "CarePlan", "ServiceRequest", "MedicationRequest", "MedicationStatement", "DiagnosticReport"),
+    *("Task", "Flag", "CarePlan", "ServiceRequest", "MedicationRequest", "MedicationStatement", "DiagnosticReport"),
     *("Observation", "Procedure", "Condition", "AllergyIntolerance", "Device", "Encounter", "Patient"),
 )
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,19}")

@@ -10,6 +10,7 @@ from cds_service.config import Settings
 from cds_service.hooks.answer import HookDesk
 from cds_service.hooks.audit import AuditDesk
 from cds_service.hooks.preview.desk import PreviewDesk
+from cds_service.hooks.results.desk import ResultDesk
 from cds_service.hooks.review.handbook import Handbook
 from cds_service.security.quota import Quotas
 from cds_service.security.tokens import Caller, CallerCheck
@@ -30,6 +31,7 @@ class Backend:
     clock: Callable[[], datetime]
     knowledge_version: str
     handbook: Handbook
+    results: ResultDesk | None = None
 
     def caller(self, request: Request) -> Caller:
         """Return who made the call, before anything of its body is looked at. Raises TokenRefused.

@@ -25,6 +25,7 @@ _HTTP_CODES = {
     415: ("not-supported", "Send the body as application/json."),
 }
 RETRY_SECONDS = "30"
+_UNAVAILABLE = 503
 
 
 def outcome(problems: Sequence[FieldProblem], diagnostics: str = "") -> dict[str, object]:
@@ -62,7 +63,8 @@ def _prefetch(error: PrefetchError) -> Response:
 
 
 def _request(error: RequestError) -> Response:
-    return problem_response(error.status, [FieldProblem(error.field, str(error), error.code)])
+    later = {"Retry-After": RETRY_SECONDS} if error.status == _UNAVAILABLE else {}
+    return problem_response(error.status, [FieldProblem(error.field, str(error), error.code)], headers=later)
 
 
 def _refused(error: TokenRefused) -> Response:

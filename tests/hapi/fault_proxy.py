@@ -47,6 +47,7 @@ class Exchange:
     base: str
     number: int
     released: threading.Event
+    content: bytes
     ask: Callable[[], Real]
 
     def send(self, content: bytes, kind: str = FHIR_JSON, status: int = 200, **headers: str) -> None:
@@ -280,10 +281,10 @@ class Proxy:
             headers = {name: value for name, value in handler.headers.items() if name != "Accept-Encoding"}
             where = f"{self.target.removesuffix('/fhir')}{handler.path}"
             real = requests.request(handler.command, where, headers=headers, data=content, timeout=SECONDS)
-            return Real(real.status_code, real.headers["Content-Type"], real.content)
+            return Real(real.status_code, real.headers.get("Content-Type", FHIR_JSON), real.content)
 
         spoiled = any(part in path for part in self.where)
-        call = Exchange(handler, base, next(self.numbers) if spoiled else 0, self.released, ask)
+        call = Exchange(handler, base, next(self.numbers) if spoiled else 0, self.released, content, ask)
         # The service hangs up on whoever takes too long.
         with suppress(BrokenPipeError, ConnectionResetError):
             (self.fault if spoiled else Exchange.pass_on)(call)
