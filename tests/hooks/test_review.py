@@ -143,6 +143,15 @@ def test_every_code_has_a_use_and_a_status(codes: tuple[CodeRow, ...]) -> None:
     assert {row.status for row in codes} == set(CodeStatus)
 
 
+def test_every_code_names_where_its_system_publishes_it(codes: tuple[CodeRow, ...]) -> None:
+    assert [row.code for row in codes if not row.source] == []
+    linked = [row for row in codes if row.system in {"LOINC", "SNOMED CT", "ICD-10", "RxNorm", "ATC"}]
+    assert [row.code for row in linked if row.code not in row.source.partition(";")[0]] == []
+    documents = {row.code: row.source.partition("; read in ")[2] for row in codes}
+    assert documents["30855-1"].startswith("Microsoft, Radiology Insights")
+    assert documents["363679005"] == "HL7 FHIR, value set servicerequest-category"
+
+
 def test_a_code_seen_in_public_is_used_or_never_read_on_purpose(codes: tuple[CodeRow, ...]) -> None:
     assert {row.status for row in codes if row.code in {"1988-5", "30341-2"}} == {CodeStatus.VERIFIED}
     assert {row.status for row in codes if row.code in {"43402-7", "71774-4", "71776-9"}} == {CodeStatus.NEVER_READ}

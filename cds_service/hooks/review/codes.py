@@ -44,13 +44,17 @@ class CodeStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CodeRow:
-    """One code. ``display`` is that of the code system where it is known here, ``used_in`` says by whom it is used."""
+    """One code. ``display`` is that of the code system where it is known here, ``used_in`` says by whom it is used.
+
+    ``source`` is the page where the code system publishes it, and public documents in which it was read.
+    """
 
     system: str
     code: str
     display: str
     used_in: tuple[str, ...]
     status: CodeStatus
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +130,10 @@ def _status(uses: list[_Use], sources: CodeSources) -> CodeStatus:
 
 def _own() -> Iterator[CodeRow]:
     for reason in override_reasons()[Language.EN]:
-        yield CodeRow(
-            _OWN, reason.code, reason.display, (f"override reason, {OVERRIDE_REASON_SYSTEM}",), CodeStatus.OWN
-        )
+        yield CodeRow(_OWN, reason.code, reason.display, ("override reason",), CodeStatus.OWN, OVERRIDE_REASON_SYSTEM)
     for text_id, card in wordings()[Language.EN].cards.items():
         topic = "".join(sign for sign in text_id if sign.isalnum())
-        yield CodeRow(_OWN, topic, card.title, (f"card topic, {TOPIC_SYSTEM}",), CodeStatus.OWN)
+        yield CodeRow(_OWN, topic, card.title, ("card topic",), CodeStatus.OWN, TOPIC_SYSTEM)
 
 
 def _all_uses(codes: Codes, sources: CodeSources) -> Iterator[_Use]:
@@ -159,6 +161,7 @@ def code_table(codes: Codes) -> tuple[CodeRow, ...]:
             next((use.display for use in uses if use.display), ""),
             tuple(dict.fromkeys(use.used_in + ("" if use.certain else " (additive)") for use in uses)),
             _status(uses, sources),
+            sources.source_of(system, code),
         )
         for (system, code), uses in found.items()
     ]

@@ -173,12 +173,13 @@ def _codes(review: Review) -> Iterator[str]:
     yield (
         "verified: seen with its display in a public terminology source. known: from expert knowledge, to be confirmed "
         "by a terminology server. additive: never counts without a word or another code beside it. never read: "
-        "taken out on purpose. own: of this project. ICD-10, ATC and OPS entries are prefixes.\n"
+        "taken out on purpose. own: of this project. ICD-10, ATC and OPS entries are prefixes. Source: where the code "
+        "system publishes the code, for its confirmation, and public documents in which it was read again.\n"
     )
     for system, members in groupby(review.handbook.codes, key=lambda row: row.system):
         yield f"## Codes: {system}\n"
-        rows = ((row.code, row.display or "–", "; ".join(row.used_in), row.status) for row in members)
-        yield from table(("Code", "Display", "Used in", "Status"), rows)
+        rows = ((row.code, row.display or "–", "; ".join(row.used_in), row.status, row.source) for row in members)
+        yield from table(("Code", "Display", "Used in", "Status", "Source"), rows)
 
 
 def _references(review: Review) -> Iterator[str]:
