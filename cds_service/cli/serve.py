@@ -1,6 +1,7 @@
 """``serve``: the service over HTTP, with an optional demonstration on synthetic data."""
 
 import gc
+import importlib
 import logging
 import os
 import socket
@@ -113,17 +114,23 @@ def _serve(settings: Settings, listening: socket.socket, *, demo: bool, console:
 @click.command("serve")
 @click.option("--host", help="Address to listen on (default: MARROW_HOST or 127.0.0.1).")
 @click.option("--port", help="Port to listen on, 0 for any (default: MARROW_PORT or 8000).")
+@click.option("--workers", type=click.IntRange(1), help="Processes that answer (default: MARROW_WORKERS or this one).")
 @click.option("--allow-open", is_flag=True, help="Answer anybody without token; synthetic data only.")
 @click.option("--demo", is_flag=True, help="Answer a bundled synthetic case first and print its cards.")
-def command(host: str | None, port: str | None, *, allow_open: bool, demo: bool) -> None:
+def command(host: str | None, port: str | None, workers: int | None, *, allow_open: bool, demo: bool) -> None:
     """Answer CDS Hooks calls until interrupted. Settings come from MARROW_* variables and these options."""
-    settings = read_settings(host=host, port=port, allow_open=allow_open or None)
+    settings = read_settings(host=host, port=port, allow_open=allow_open or None, workers=workers)
     settings.check_exposure()
     # Database, its journals and the key are for this user only, also in a directory that others may read.
     os.umask(0o077)
     if demo:
         settings = replace(settings, cors_origins=(*settings.cors_origins, SANDBOX_ISSUER))
     _log_to_stderr()
+    if settings.workers and not demo:
+        # Loaded only here: one process needs no server of its own kind.
+        serve_workers = importlib.import_module("cds_service.cli.workers").serve_workers
+        serve_workers(settings, settings.workers)
+        return
     with listen(settings.host, settings.port) as listening:
         bound = replace(settings, port=listening.getsockname()[1])
         _serve(bound, listening, demo=demo, console=Console())

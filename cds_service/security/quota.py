@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from limits import RateLimitItem
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from cds_service.errors import MarrowError
 from cds_service.security.clients import Client
+from cds_service.security.shared_redis import RedisGone, SharedRedis
 
 _BUSY_RETRY_SECONDS = 1
 _TOO_MANY = 429
@@ -28,10 +30,15 @@ class Throttled(MarrowError):  # noqa: N818 - the answer to an eager caller, not
 
 
 class Quotas:
-    """Counts the calls of each client in this process, where its registration sets a limit."""
+    """Counts the calls of each client where its registration sets a limit.
 
-    def __init__(self) -> None:
+    With a Redis the rate holds for all processes together; without one, or while it is gone, for each process.
+    """
+
+    def __init__(self, shared: SharedRedis | None = None) -> None:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._shared = shared
+        self._shared_limiter = MovingWindowRateLimiter(shared.counters()) if shared is not None else None
         self._running: Counter[str] = Counter()
         self._lock = threading.Lock()
 
@@ -58,6 +65,23 @@ class Quotas:
 
     def _count(self, client: Client, name: str) -> None:
         rate = client.rate
-        if rate is not None and not self._limiter.hit(rate, name):
-            resets = self._limiter.get_window_stats(rate, name).reset_time
+        if rate is None:
+            return
+        resets = self._used_up(rate, name)
+        if resets is not None:
             raise Throttled(_TOO_MANY, max(1, math.ceil(resets - time.time())))
+
+    def _used_up(self, rate: RateLimitItem, name: str) -> float | None:
+        """Count one call; when it is one too many, return the moment from which there is room again."""
+        shared, limiter = self._shared, self._shared_limiter
+        if shared is not None and limiter is not None:
+            try:
+                found: float | None = shared.ask(lambda _client: _hit(limiter, rate, name))
+            except RedisGone:
+                return _hit(self._limiter, rate, name)
+            return found
+        return _hit(self._limiter, rate, name)
+
+
+def _hit(limiter: MovingWindowRateLimiter, rate: RateLimitItem, name: str) -> float | None:
+    return None if limiter.hit(rate, name) else limiter.get_window_stats(rate, name).reset_time

@@ -36,12 +36,16 @@ class SeenTokens:
 
 
 class SharedTokens:
-    """Asks this process first, then the shared record; when that fails, this process still refuses its own repeats."""
+    """Asks this process first, then the shared record, and when that fails a record of this machine.
 
-    def __init__(self, shared: ReplayGuard, failure: type[Exception]) -> None:
+    When neither can be asked, a token is refused; without a ``spare`` this process still refuses its own repeats.
+    """
+
+    def __init__(self, shared: ReplayGuard, failure: type[Exception], spare: ReplayGuard | None = None) -> None:
         self._own = SeenTokens()
         self._shared = shared
         self._failure = failure
+        self._spare = spare
 
     def first_use(self, issuer: str, token_id: str, expires: float, now: float) -> bool:
         """Remember a token here and in the shared record; false when either knew it."""
@@ -50,5 +54,11 @@ class SharedTokens:
         try:
             return self._shared.first_use(issuer, token_id, expires, now)
         except self._failure as error:
-            _log.error("token not remembered for other processes: %s", error)
+            _log.error("token not remembered for other machines: %s", error)
+        if self._spare is None:
             return True
+        try:
+            return self._spare.first_use(issuer, token_id, expires, now)
+        except self._failure as error:
+            _log.error("token refused, because no record can tell whether it was used: %s", error)
+            return False

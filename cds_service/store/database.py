@@ -1,6 +1,5 @@
 """The store: issued cards, feedback and used tokens in a SQL database."""
 
-import hashlib
 import secrets
 import uuid
 from collections.abc import Sequence
@@ -10,17 +9,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Row, delete, select
 
 from cds_service.errors import ConfigError
 from cds_service.store import schema
 from cds_service.store.connection import Database
 from cds_service.store.keeper import Keeper
 from cds_service.store.records import Feedback, IssuedCard, LinkedFeedback, Outcome
+from cds_service.store.tokens import UsedTokens
 
 _KEY_BYTES = 32
-_SWEEP_EVERY = 200
 
 
 def load_hash_key(configured: str, state_dir: Path) -> bytes:
@@ -53,7 +51,7 @@ class SqlStore:
     def __init__(self, url: str, keeper: Keeper | None = None) -> None:
         self._keeper = keeper or Keeper(Database(url))
         self._database = self._keeper.database
-        self._remembered = 0
+        self._tokens = UsedTokens(self._database)
 
     def open(self) -> None:
         """Make or change the tables where needed. Raises StoreError, also for an unfit database of a later release."""
@@ -99,27 +97,8 @@ class SqlStore:
         return self._database.run("read a card", read)
 
     def first_use(self, issuer: str, token_id: str, expires: float, now: float) -> bool:
-        """Remember a used token for every process that shares this store; false when one of them knew it.
-
-        ``expires`` and ``now`` are seconds since 1970. Raises StoreError.
-        """
-        identity = hashlib.sha256(f"{issuer}\x1f{token_id}".encode("utf-8", "surrogatepass")).hexdigest()
-        table = schema.seen_token
-        # Sweeping now and then is enough; a row that could no longer be used is replaced at any time.
-        self._remembered += 1
-        expired = table.c.until < now
-        gone = expired if self._remembered % _SWEEP_EVERY == 1 else expired & (table.c.identity == identity)
-
-        def write(connection: Connection) -> bool:
-            connection.execute(delete(table).where(gone))
-            try:
-                with connection.begin_nested():
-                    connection.execute(insert(table).values(identity=identity, until=expires))
-            except IntegrityError:
-                return False
-            return True
-
-        return self._database.run("remember a token", write)
+        """Remember a used token; false when a process that shares this store knew it. Raises StoreError."""
+        return self._tokens.first_use(issuer, token_id, expires, now)
 
     def check(self) -> None:
         """Raise StoreError unless the database answers a trivial query."""

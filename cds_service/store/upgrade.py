@@ -1,6 +1,7 @@
 """Leads a database to the tables of this release; several processes that start at once do it one after another."""
 
 import importlib
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ def open_tables(database: Database) -> None:
     if database.reach("open", _is_ready):
         return
     # Loaded before any other process has to wait; it takes a third of a second and is needed once in a release.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     importlib.import_module("alembic.command")
     database.reach("upgrade", _upgrade)
 

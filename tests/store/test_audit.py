@@ -122,7 +122,7 @@ def test_expired_tokens_are_swept_out(url: str, engine: Engine) -> None:
     store.open()
     for number in range(5):
         store.first_use("i", str(number), expires=10.0, now=0.0)
-    store._remembered = 200
+    store._tokens._remembered = 200
     store.first_use("i", "next", expires=200.0, now=100.0)
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM seen_token")).scalar() == 1
