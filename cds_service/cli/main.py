@@ -15,6 +15,7 @@ _COMMANDS = {
     "read": "Read report texts as NDJSON and write what they state as NDJSON.",
     "invoke": "Be the EHR: look a patient up on a FHIR server, call the service, follow its cards or not.",
     "seed": "Load the synthetic patients into a FHIR server, or take them away.",
+    "subscribe": "Have a FHIR server notify the service of new reports, or no longer.",
     "clients": "Check a registry of callers: what it would accept.",
     "audit": "Export or purge the record of calls.",
     "store": "Upgrade, check, back up, restore or clean the database.",
