@@ -154,7 +154,13 @@ class Labelled:
                 "SELECT count(*) FROM judged LEFT JOIN label USING (patient, report) WHERE outcome IS NULL"
             ),
             "outcomes": self._outcomes(),
-            "lanes": [self._lane(lane, name, rank) for lane in _LANES for name, rank in _THRESHOLDS.items()],
+            "lanes": [
+                self._lane(lane, name, rank)
+                for lane in _LANES
+                for name, rank in _THRESHOLDS.items()
+                # a harmless cause is told for information; to ask for a warning would say nothing
+                if lane is not Lane.BENIGN or rank == Indicator.INFO.rank
+            ],
             "first_card": self._matrix(
                 "SELECT outcome, CASE WHEN error <> '' THEN 'failed' ELSE first END, count(*)"
                 " FROM label JOIN judged USING (patient, report) GROUP BY 1, 2"

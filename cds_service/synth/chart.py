@@ -133,8 +133,10 @@ class _Course:
         draw, values, moment = self._draw, self._values, self._case.moment
         if draw.chance(values["other_report"]):
             title, text = self._writer.unrelated()
+            earlier = moment - timedelta(days=draw.whole(20, 240))
+            visit = self._visit({self._case.language: title}, earlier)
             other = self.builder.report({self._case.language: title}, text)
-            other["issued"] = stamp(moment - timedelta(days=draw.whole(60, 700)))
+            other.update(visit, issued=stamp(earlier))
             self._label(other, Outcome.NONE)
         if draw.chance(values["laboratory_report"]):
             self.builder.laboratory_report(moment - timedelta(days=draw.whole(1, 300)))
@@ -145,19 +147,23 @@ class _Course:
             early["issued"] = stamp(moment - timedelta(hours=2))
 
     def _report(self, variant: Variant, moment: datetime) -> None:
-        case, draw, values = self._case, self._draw, self._values
-        imaging = self._words["imaging"][case.place.region]
+        draw, values = self._draw, self._values
+        imaging = self._words["imaging"][self._case.place.region]
         text = "" if draw.chance(values["report_without_text"]) else self._writer.report(variant)
-        visit = None
-        if not draw.chance(values["department_missing"]):
-            visit = self.builder.visit(case.department, case.clinician, imaging, moment)
+        visit = self._visit(imaging, moment)
         report = self.builder.report(imaging, text, attached=draw.chance(values["text_attached"]))
-        if visit:
-            report["encounter"], report["basedOn"] = {"reference": visit[0]}, [{"reference": visit[1]}]
+        report.update(visit)
         if not draw.chance(values["report_undated"]):
             report["effectiveDateTime"] = stamp(moment - timedelta(hours=1))
             report["issued"] = stamp(moment)
         self._label(report, variant.outcome)
+
+    def _visit(self, imaging: Mapping[str, str], moment: datetime) -> Resource:
+        """Write encounter and order, and return how the report names them; sometimes nobody knows who asked."""
+        if self._draw.chance(self._values["department_missing"]):
+            return {}
+        encounter, order = self.builder.visit(self._case.department, self._case.clinician, imaging, moment)
+        return {"encounter": {"reference": encounter}, "basedOn": [{"reference": order}]}
 
     def _label(self, report: Resource, outcome: Outcome) -> None:
         self.labels.append((self.builder.patient_id, report["id"], outcome))
