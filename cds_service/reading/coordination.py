@@ -42,6 +42,13 @@ _NUMBERS: Final = frozenset(
 _SHARED: Final = _LINKS | frozenset(_GRAMMAR.coordination["grading"])
 _OWNING: Final = frozenset(_GRAMMAR.coordination["owning"])
 _JOINERS: Final = frozenset(_GRAMMAR.lists["joining"])
+_EXCEPTING: Final = frozenset(
+    {
+        ("apart", "from"), ("aside", "from"), ("other", "than"), ("except", "for"), ("save", "for"), ("bis", "auf"),
+        ("ausser", "einer"), ("exception", "of"), ("in", "afara"), ("cu", "exceptia"),
+    }
+)  # fmt: skip
+_EXCEPT: Final = frozenset({"except", "besides", "ausser", "abgesehen", "exceptand"})
 _PARTING: Final = frozenset({"and", "with", "but", "und", "mit", "si", "cu"})
 _ARTICLES: Final = frozenset({"the", "left", "right", "posterior", "anterior"})
 _DENYING: Final = frozenset({"kein", "keine", "keinen", "no", "fara", "ohne", "without"})
@@ -148,6 +155,16 @@ def is_direction(words: Words, anatomy: Hit) -> bool:
         return False
     article = words.words[anatomy.first - 1] in _ARTICLES
     return words.words[anatomy.first - (2 if article else 1)] == "into"
+
+
+def is_excepted(words: Words, hit: Hit, used: Sequence[Hit]) -> bool:
+    """Tell "normal apart from degeneration of the L5/S1 disc": what is excepted is not normal."""
+    return any(
+        words.words[n : n + 2] in _EXCEPTING or words.words[n] in _EXCEPT
+        for anatomy in used
+        if anatomy.name not in {LEVEL, SEGMENT}
+        for n in range(hit.last + 1, anatomy.first)
+    )
 
 
 def is_parted(words: Words, hit: Hit, anatomy: Sequence[Hit]) -> bool:

@@ -15,6 +15,7 @@ from cds_service.reading.coordination import (
     distance_between,
     is_attribute,
     is_direction,
+    is_excepted,
     is_extent,
     is_parted,
     linked,
@@ -47,7 +48,6 @@ _SIGNALS: Final = frozenset({"high", "low", "signal_change"})
 # processes that a longer term uses up: the compression of "compression fracture" compresses nothing
 _SWALLOWED: Final = frozenset({"collapse"})
 _USED_UP: Final = frozenset({"narrow", "stenosis", "compress", "contact", "mass", "tissue", "inflamed", "lesion"})
-# adjectives that belong to the finding named after them, with how far they reach
 _FINDINGS: Final = {finding.value: finding for finding in FindingId}
 _GENERIC: Final = {FindingId.DEGENERATIVE_CHANGE: 2}
 
@@ -114,6 +114,7 @@ class Composer:
     ) -> list[Mention]:
         """Return all mentions of a sentence in reading order; the hits given are those of the sentence."""
         standing = self._standing(literal)
+        process = [p for p in process if p.name not in _SWALLOWED or not _is_used_up(p, standing)]
         process = [*process, *graded(words, anatomy, process)]
         anatomy = [
             a for a in anatomy if not (self._is_yardstick(words, a) or is_direction(words, a) or is_extent(words, a))
@@ -227,7 +228,8 @@ class Composer:
             reach = composition.reach
             if reach is not None and used and min(distance_between(words, hit, anchor) for anchor in anchors) > reach:
                 continue
-            found.append(_mention(hit, composition, used))
+            if not is_excepted(words, hit, used):
+                found.append(_mention(hit, composition, used))
         return found
 
     def _anchors(self, words: Words, hit: Hit, anatomy: Sequence[Hit], process: Sequence[Hit]) -> list[Hit] | None:

@@ -11,7 +11,7 @@ from cds_service.reading.level_words import NAMED_WORDS
 from cds_service.reading.levels import LevelGroup
 from cds_service.reading.lexicon import Hit
 from cds_service.reading.mentions import Mention
-from cds_service.reading.pointed import one_of_two, pointed_at
+from cds_service.reading.pointed import one_of_two, pointed_at, slipped_on
 from cds_service.reading.regions import is_beside_next, is_left_out, is_regional
 from cds_service.reading.words import Gap, Words
 
@@ -65,6 +65,7 @@ _CURVES: Final = frozenset({FindingId.DEFORMITY, FindingId.KYPHOSIS})
 _WHOLE: Final = frozenset({*_CURVES, FindingId.DEGENERATIVE_CHANGE, FindingId.SPONDYLOSIS})
 _MARROW: Final = frozenset({FindingId.EDEMA, FindingId.MARROW_SIGNAL})
 _DISCS: Final = frozenset({FindingId.DISC_FLUID, FindingId.DISC_ENHANCEMENT, FindingId.DISC_DEGENERATION})
+_BODIES: Final = ("bod", "vertebra", "wirbel", "corp")
 _DISC_ALONE: Final = 4
 _DISC: Final = frozenset({"disc", "disk", "bandscheibe", "discul", "discului"})
 _GRAMMAR: Final = load_grammar().levels
@@ -242,8 +243,9 @@ def fitting(
         or _is_contrasted(words, mention, levels, named.groups, bounds)
     ):
         return ()
-    segment = _segment_of(levels)
-    if segment and (mention.finding in _DISCS or _intervenes(words, mention)):
+    slipped = slipped_on(words, levels, named.groups) if mention.finding is FindingId.SPONDYLOLISTHESIS else ()
+    segment = slipped or _segment_of(levels)
+    if segment and (slipped or mention.finding in _DISCS or _intervenes(words, mention)):
         return segment
     if _is_beyond_another(words, mention, levels, named):
         return ()
@@ -282,6 +284,8 @@ def _segment_of(levels: tuple[str, ...]) -> tuple[str, ...]:
 def _intervenes(words: Words, mention: Mention) -> bool:
     """Tell "the intervening disc", "the opposing endplates" and an enhancing disc of the two vertebrae named before."""
     around = words.words[max(mention.from_ - 2, 0) : mention.to + 1]
+    if mention.finding is FindingId.ENHANCEMENT and any(word.startswith(_BODIES) for word in around):
+        return False
     said = words.words[mention.from_ : mention.to + 1]
     if mention.finding is FindingId.ENHANCEMENT and not _DISC.isdisjoint(said) and len(said) <= _DISC_ALONE:
         return True

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from cds_service.reading.level_items import item_at
+from cds_service.reading.level_names import INDEX, ORDER
 from cds_service.reading.levels import LevelGroup
 from cds_service.reading.mentions import Mention
 from cds_service.reading.words import Gap, Words
@@ -15,6 +16,7 @@ _FILLING: Final = frozenset(
 )
 _AHEAD: Final = 5
 _BEHIND: Final = 4
+_ON: Final = frozenset({"on", "over", "upon", "auf", "uber", "pe", "gegen", "gegenuber"})
 _LINKING: Final = frozenset({"and", "or", "with", "und", "oder", "mit", "si", "sau", "cu", "is", "are", "at", "in"})
 _POINTERS: Final = {"former": 0, "first": 0, "latter": -1, "last": -1}
 _POINTER_REACH: Final = 6
@@ -96,3 +98,11 @@ def _stands_between(words: Words, group: LevelGroup, mentions: Sequence[Mention]
         for m in mentions
     )
     return before and after
+
+
+def slipped_on(words: Words, levels: tuple[str, ...], groups: Sequence[LevelGroup]) -> tuple[str, ...]:
+    """Return the segment of "L5 pars defects with anterolisthesis on S1": a vertebra slips on the one below it."""
+    if len(levels) != 1 or "-" in levels[0] or INDEX[levels[0]] == 0:
+        return ()
+    under = any(g.levels == levels and g.first > 0 and words.words[g.first - 1] in _ON for g in groups)
+    return (f"{ORDER[INDEX[levels[0]] - 1]}-{levels[0]}",) if under else ()

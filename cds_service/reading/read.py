@@ -23,6 +23,7 @@ from cds_service.reading.mentions import Mention, Surroundings
 from cds_service.reading.one_place import placed
 from cds_service.reading.outside import extraspinal, is_spinal
 from cds_service.reading.placing import topic_of
+from cds_service.reading.plain_film import on_plain_film
 from cds_service.reading.reference import inherited_levels
 from cds_service.reading.refine import refine
 from cds_service.reading.sections import by_content
@@ -213,6 +214,7 @@ class Reader:
                 last_levels = next((g.levels for g in reversed(here.levels) if not g.root), last_levels)
             anatomy = own or anatomy
         stating = [h for s, h in zip(text.sentences, every, strict=True) if s.section in _STATING]
+        found = on_plain_film(found, text.words)
         return placed(with_change(text.words, text.sentences, text.hits.trend, found), stating, text.words)
 
 

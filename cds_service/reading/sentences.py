@@ -126,9 +126,10 @@ class _Described:
         stating += [hit.first for hit in hits.process if hit.name in lexicon.compositions]
         return cls(sorted(stating), [mark.first for mark in hits.mark if mark.name == "words"])
 
-    def begins(self, sentence: Sentence, words: Words) -> bool:
+    def begins(self, sentence: Sentence, words: Words, title: tuple[str, ...]) -> bool:
         """Tell the first sentence of the description in a text whose headings end on one line: "History: pain. ..."."""
-        if sentence.asked or not _any_within(self.stating, sentence) or _any_within(self.told, sentence):
+        told = _any_within(self.told, sentence) and title != ("procedure",)
+        if sentence.asked or not _any_within(self.stating, sentence) or told:
             return False
         return not any(words.words[n].startswith(_ACQUIRED) for n in range(sentence.first, sentence.end))
 
@@ -189,7 +190,7 @@ def _stops(words: Words, index: int, between: str) -> bool:
         return True
     if before in _ABBREVIATIONS or (len(before) == 1 and before.isalpha()):
         return ")" in between
-    if not before.isdigit():
+    if not before.isdigit() or "%" in between:
         return before not in _SHORTENED or not raw[0].islower()
     # "1. Mild" opens a list item, "12. BWK" is a level; a number that ends a sentence follows a word
     ends = index == 1 or words.gaps[index - 1] == Gap.SOFT or len(before) > _LIST_DIGITS
@@ -266,6 +267,7 @@ def _with_sections(sentences: list[Sentence], words: Words, lexicon: Lexicon, hi
     named = frozenset(hit.first for hit in hits.anatomy)
     found: list[Sentence] = []
     section, one_line, rivals, concluded = Section.BODY, False, False, False
+    title: tuple[str, ...] = ()
     headings = [_heading(s, words, lexicon) for s in sentences]
     following = _following_sections(headings)
     for number, sentence in enumerate(sentences):
@@ -282,7 +284,7 @@ def _with_sections(sentences: list[Sentence], words: Words, lexicon: Lexicon, hi
             rivals = title[0].startswith(_RIVALS)
         elif one_line and section in _SECTIONS_OF_ONE_LINE and not sentence.continued:
             broken = "\n" in words.between(first) and following[number] is not Section.FINDINGS
-            if broken or (following[number] not in _INTRODUCING and described.begins(sentence, words)):
+            if broken or (following[number] not in _INTRODUCING and described.begins(sentence, words, title)):
                 section = Section.BODY
         elif _blank_line(words, first) and section in _SECTIONS_OF_ONE_LINE and following[number] is None:
             section = Section.BODY
