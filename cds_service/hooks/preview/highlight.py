@@ -106,7 +106,7 @@ class Used:
 
 
 def cue_span(text: str, finding: TextFinding) -> Range | None:
-    """Place of the word that decided the status: the last before the finding in its sentence, else the first after it."""
+    """Place of the word that decided the status: the last before the finding in its sentence, else the first after."""
     if not finding.cue:
         return None
     pattern = r"\s+".join(map(re.escape, finding.cue.split()))

@@ -106,7 +106,10 @@ class Picks:
         group = self._drug_orders.get(kind)
         if group is not None:
             return resources.drug_order(identity, _text(self._codes.drugs[group].terms))
-        return resources.order(identity, _text(self._codes.orders[kind].terms))
+        words = _text(self._codes.orders[kind].terms)
+        # "with contrast" alone may as well be a CT
+        named = f"MRI {words}" if kind is OrderKind.MRI_CONTRAST else words
+        return resources.order(identity, named)
 
 
 def resource_of(pick: Pick, identity: str, on: str, today: str) -> Resource:
