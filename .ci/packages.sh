@@ -7,6 +7,7 @@ needed=(
 	"java openjdk-17-jdk-headless"
 	"mvn maven"
 	"chromium chromium"
+	"docker-compose docker-compose"
 	"redis-server redis-server"
 	"/usr/lib/postgresql/*/bin/initdb postgresql"
 )
