@@ -17,6 +17,8 @@ _COMMANDS = {
     "seed": "Load the synthetic patients into a FHIR server, or take them away.",
     "subscribe": "Have a FHIR server notify the service of new reports, or no longer.",
     "clients": "Check a registry of callers: what it would accept.",
+    "synth": "Write synthetic charts and reports whose truth is known, as a FHIR Bulk Data export.",
+    "replay": "Tell for the reports of a FHIR Bulk Data export what would have been shown.",
     "audit": "Export or purge the record of calls.",
     "store": "Upgrade, check, back up, restore or clean the database.",
     "assertion": "Tell for any phrase of a sentence whether it is denied, past or somebody else's, as NDJSON.",
