@@ -17,8 +17,12 @@ SETTING = re.compile(r"^ *(MARROW_[A-Z_]+): (.+)$", re.MULTILINE)
 
 def client() -> list[str]:
     """The command of the compose client: the plug-in of docker, or the program of its own."""
-    if shutil.which("docker") and subprocess.run(["docker", "compose", "version"], capture_output=True).returncode == 0:
-        return ["docker", "compose"]
+    plug_in = ["docker", "compose"]
+    if (
+        shutil.which("docker")
+        and not subprocess.run([*plug_in, "version"], capture_output=True, check=False).returncode
+    ):
+        return plug_in
     if shutil.which("docker-compose"):
         return ["docker-compose"]
     reason = "no compose client was found (Debian: docker-compose)"
