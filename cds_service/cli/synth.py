@@ -41,7 +41,7 @@ def command(
     files: int,
     parameters: bool,
 ) -> None:
-    """Write synthetic patients in Bulk Data form, with labels.ndjson: what each finished report is of."""
+    """Write synthetic patients: OUT/fhir in Bulk Data form, OUT/labels.ndjson with what each finished report is of."""
     chosen = values(changes)
     if parameters:
         for line in lines(chosen):

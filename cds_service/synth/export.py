@@ -1,4 +1,7 @@
-"""Writes synthetic patients as a FHIR Bulk Data export: NDJSON by resource type, in one file each or in several."""
+"""Writes synthetic patients as a FHIR Bulk Data export: NDJSON by resource type, in one file each or in several.
+
+The resources stand in a folder of their own, ``fhir``, so that it can be given to a replay as it is; labels beside it.
+"""
 
 import gzip
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +16,8 @@ from cds_service.errors import RequestError
 from cds_service.synth.chart import Charts, label
 from cds_service.synth.resources import house
 
+_RESOURCES: Final = "fhir"
+_LABELS: Final = "labels.ndjson"
 _FLUSH_AT: Final = 1 << 20  # bytes gathered for a file before they are written
 
 
@@ -30,7 +35,7 @@ class Export:
     def __init__(self, folder: Path, *, compression: Compression, parts: int) -> None:
         if folder.exists() and any(folder.iterdir()):
             raise RequestError(f"--out {folder}: the folder is not empty")
-        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _RESOURCES).mkdir(parents=True)
         self._folder = folder
         self._parts = parts
         self._ending, self._pack = _packing(compression)
@@ -49,7 +54,7 @@ class Export:
                 for resource in patient.resources:
                     self._take(resource, number % self._parts)
                 for told in patient.labels:
-                    self._line("labels.ndjson", label(told))
+                    self._line(_LABELS, label(told))
                 yield number + 1
             for name in self._waiting:
                 self._flush(name)
@@ -60,7 +65,7 @@ class Export:
         kind = resource["resourceType"]
         self.counts[kind] = self.counts.get(kind, 0) + 1
         numbered = f".{part:03d}" if self._parts > 1 else ""
-        self._line(f"{kind}{numbered}.ndjson{self._ending}", resource)
+        self._line(f"{_RESOURCES}/{kind}{numbered}.ndjson{self._ending}", resource)
 
     def _line(self, name: str, content: Mapping[str, Any]) -> None:
         waiting = self._waiting.setdefault(name, bytearray())
@@ -71,7 +76,7 @@ class Export:
     def _flush(self, name: str) -> None:
         if name not in self._files:
             raw = self._stack.enter_context((self._folder / name).open("wb"))
-            packed = self._pack(raw) if name.endswith(self._ending) else None
+            packed = None if name == _LABELS else self._pack(raw)
             self._files[name] = self._stack.enter_context(packed) if packed else raw
         self._files[name].write(self._waiting[name])
         self._waiting[name].clear()

@@ -34,7 +34,7 @@ def _write(folder: Path, patients: int, seed: int = 5, *, packing: str = "none",
 def _lines(folder: Path) -> dict[str, list[bytes]]:
     """Return the lines by type of resource, of all parts, unpacked."""
     found: dict[str, list[bytes]] = {}
-    for path in sorted(folder.glob("*.ndjson*")):
+    for path in sorted(folder.rglob("*.ndjson*")):
         content = path.read_bytes()
         if path.suffix == ".gz":
             content = gzip.decompress(content)
@@ -60,7 +60,11 @@ def test_fewer_patients_are_the_beginning_of_more(tmp_path: Path) -> None:
 
 def test_the_same_seed_gives_the_same_bytes_and_another_one_others(tmp_path: Path) -> None:
     first, again, other = (
-        {path.name: path.read_bytes() for path in _write(tmp_path / name, 30, seed, packing="gzip").iterdir()}
+        {
+            path.name: path.read_bytes()
+            for path in _write(tmp_path / name, 30, seed, packing="gzip").rglob("*")
+            if path.is_file()
+        }
         for name, seed in (("first", 5), ("again", 5), ("other", 6))
     )
     assert first == again
@@ -74,7 +78,7 @@ def test_packing_and_parts_change_no_line(tmp_path: Path, packing: str) -> None:
     assert {kind: sorted(lines) for kind, lines in _lines(packed).items()} == {
         kind: sorted(lines) for kind, lines in plain.items()
     }
-    assert len(list(packed.glob("Patient.*"))) == 3
+    assert len(list(packed.glob("fhir/Patient.*"))) == 3
 
 
 def test_every_resource_is_valid_and_says_that_it_is_synthetic(
