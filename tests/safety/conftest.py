@@ -28,7 +28,7 @@ LOINC = {
 }  # fmt: skip
 FLAGS = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 _LAB = re.compile(
-    r"^(?P<name>LOINC \S+|[A-Za-z ]+?)(?:: (?P<text>.+?)| (?P<sign><=|>=|<|>)?(?P<value>[\d.]+) (?P<unit>.+?))"
+    r"^(?P<name>LOINC \S+|[A-Za-z ]+?)(?:: (?P<text>.+?)| (?P<sign><=|>=|<|>)?(?P<value>-?[\d.]+) (?P<unit>.+?))"
     r"(?: @(?P<days>\d+)d)?$"
 )
 _DATED = re.compile(r"^(?P<text>.+?)(?: @(?P<days>\d+)d)?$")
