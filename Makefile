@@ -4,6 +4,7 @@
 
 HOST ?= 127.0.0.1
 PORT ?= 8000
+HAPI_PORT ?= 8080
 WORKERS ?= 2
 CORPUS ?= ../shared/corpus
 COVERAGE_FLOOR ?= 97
@@ -11,7 +12,7 @@ FUZZ_SECONDS ?= 60
 PYTHON_FILES := cds_service cards fhir_fixtures scripts tests
 IN_VENV := .venv/bin/python -m
 
-.PHONY: run setup test lint format types imports unit full conformance compiled test-compiled bench accuracy compare hooks knowledge-docs lock sbom audit fuzz tools hapi clean
+.PHONY: run setup test lint format types imports unit full conformance compiled test-compiled bench accuracy compare hooks knowledge-docs lock sbom audit fuzz tools hapi stack clean
 
 run: setup
 	@exec $(IN_VENV) cds_service serve --demo --host "$(HOST)" --port "$(PORT)"
@@ -97,6 +98,10 @@ tools: setup
 hapi: PORT := $(if $(filter command% environment,$(origin PORT)),$(PORT),8080)
 hapi: setup
 	@exec $(IN_VENV) tests.hapi.server "$(PORT)"
+
+# Service with two workers, PostgreSQL, Redis and HAPI FHIR together, from the packages of the system; HAPI at HAPI_PORT.
+stack: setup
+	@exec $(IN_VENV) tests.servers.stack "$(PORT)" "$(HAPI_PORT)"
 
 hooks: setup
 	.venv/bin/python scripts/write_hooks.py

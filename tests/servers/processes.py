@@ -7,11 +7,11 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-START_SECONDS = 60
+START_SECONDS = 180
 
 
 class MissingError(Exception):
@@ -21,18 +21,32 @@ class MissingError(Exception):
 class Server:
     """A running process with its log; it can be stopped, frozen and started again at the same place."""
 
-    def __init__(self, command: Sequence[str], log: Path, answers: Callable[[], bool], user: str | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Path,
+        answers: Callable[[], bool],
+        user: str | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._command = list(command)
         self._log = log
         self._answers = answers
         self._user = user
+        self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it and wait until it answers."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, user=self._user
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                user=self._user,
+                env=self._environment,
             )
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until and self._process.poll() is None:
@@ -41,6 +55,12 @@ class Server:
             time.sleep(0.05)
         self.stop(signal.SIGKILL)
         raise RuntimeError(f"{self._command[0]} did not start: {self._log.read_text()[-2000:]}")
+
+    @property
+    def process_id(self) -> int:
+        """Its process id while it runs."""
+        assert self._process is not None
+        return self._process.pid
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """End it and wait for it; nothing when it has ended."""

@@ -1,0 +1,29 @@
+"""The service as it is served, but for its clock, which is hours ahead as a file says."""
+
+import os
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cds_service.cli import workers
+from cds_service.cli.main import run
+from cds_service.config import Settings
+
+AHEAD = "TESTS_CLOCK_AHEAD"
+
+
+def main() -> None:
+    """Serve with the clock of the file that the environment names."""
+    file, build = Path(os.environ[AHEAD]), workers.build_service
+
+    def moved(settings: Settings) -> Any:
+        backend, directory = build(settings)
+        return replace(backend, clock=lambda: datetime.now(UTC) + timedelta(hours=float(file.read_text()))), directory
+
+    workers.build_service = moved
+    run()
+
+
+if __name__ == "__main__":
+    main()
