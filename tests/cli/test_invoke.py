@@ -1,6 +1,7 @@
 """``invoke`` and ``seed`` as commands, between a FHIR server in memory and the real service with a registry."""
 
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import StringIO
@@ -295,3 +296,51 @@ def test_words_of_a_strange_service_cannot_command_the_terminal() -> None:
     written = page.getvalue()
     assert "a[2Jb" in written
     assert not {"\x1b", "\x9b", "\x07"} & set(written)
+
+
+@pytest.fixture
+def closed() -> str:
+    """A FHIR address of this machine where nothing listens."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{held.getsockname()[1]}/fhir"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("invoke", "--patient", "p"),
+        ("invoke", "--list-patients"),
+        ("seed",),
+        ("seed", "--remove"),
+        ("subscribe", "--secret", "a-secret-for-this-test"),
+        ("subscribe", "--remove"),
+    ],
+    ids=" ".join,
+)
+def test_a_server_that_is_down_is_said_in_one_line(
+    closed: str, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cds_service.ehr.calls._FIRST_PAUSE", 0.001)
+    result = run(*command, "--fhir", closed)
+    assert result.exit_code != 0
+    assert f"FHIR server {closed}" in message(result)
+    assert "is it running?" in message(result)
+    assert "\n" not in message(result)
+
+
+def test_a_subscription_needs_the_secret(site: Site) -> None:
+    assert "--secret" in message(run("subscribe", "--fhir", site.fhir))
+
+
+def test_a_subscription_is_made_renewed_and_taken_away(site: Site, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("a-secret-for-this-test\n")
+    where = ("subscribe", "--fhir", site.fhir, "--service", "https://cds.example.org/")
+    for _ in range(2):
+        assert "notifies https://cds.example.org/results" in run(*where, "--secret", f"@{secret}").output
+    (made,) = [one for one in site.stub.held.values() if one["resourceType"] == "Subscription"]
+    assert made["channel"]["header"] == ["Authorization: Bearer a-secret-for-this-test"]
+    assert made["channel"]["endpoint"] == "https://cds.example.org/results"
+    assert run(*where, "--remove").output == f"Deleted Subscription/{made['id']}\n"
+    assert run(*where, "--remove").output == "No Subscription notifies that service.\n"
