@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-from cds_service.cli import workers
+from cds_service.app import build_service
 from cds_service.cli.main import run
 from cds_service.config import Settings
 
@@ -15,14 +16,14 @@ AHEAD = "TESTS_CLOCK_AHEAD"
 
 def main() -> None:
     """Serve with the clock of the file that the environment names."""
-    file, build = Path(os.environ[AHEAD]), workers.build_service
+    file = Path(os.environ[AHEAD])
 
     def moved(settings: Settings) -> Any:
-        backend, directory = build(settings)
+        backend, directory = build_service(settings)
         return replace(backend, clock=lambda: datetime.now(UTC) + timedelta(hours=float(file.read_text()))), directory
 
-    workers.build_service = moved
-    run()
+    with patch("cds_service.cli.workers.build_service", moved):
+        run()
 
 
 if __name__ == "__main__":

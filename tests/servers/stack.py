@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -20,10 +20,10 @@ from tests.servers.service import Service
 
 @contextmanager
 def service_with_stores(
-    state: Path, postgresql: PostgreSQL, redis: Redis, port: int | None = None, **settings: str
+    state: Path, postgresql: PostgreSQL, redis: Redis, settings: Mapping[str, str], port: int | None = None
 ) -> Iterator[Service]:
     """Start the service over a new database; further settings as in the environment, without their prefix."""
-    given = {"DATABASE_URL": postgresql.new_database(), "REDIS_URL": redis.url} | settings
+    given = {"DATABASE_URL": postgresql.new_database(), "REDIS_URL": redis.url} | dict(settings)
     service = Service(state, given, port)
     service.server.start()
     try:
@@ -47,7 +47,7 @@ def stack(port: int, hapi_port: int) -> Iterator[str]:
         hapi.ready(process, hapi.address(hapi_port))
         fhir = hapi.address(hapi_port)
         origins = {"FHIR_ORIGINS": fhir.removesuffix("/fhir")}
-        service = running.enter_context(service_with_stores(state, postgresql, redis, port, **origins))
+        service = running.enter_context(service_with_stores(state, postgresql, redis, origins, port))
         yield f"service {service.url}\nFHIR server {fhir}\nPostgreSQL {postgresql.port}, Redis {redis.port}"
 
 

@@ -17,5 +17,5 @@ __all__ = ["hapi"]
 @pytest.fixture
 def service(tmp_path: Path, own_postgresql: PostgreSQL, own_redis: Redis) -> Iterator[Service]:
     """Two workers with nothing to fetch; with time for a machine that is busy with other tests."""
-    with service_with_stores(tmp_path, own_postgresql, own_redis, BUDGET_SECONDS="60") as started:
+    with service_with_stores(tmp_path, own_postgresql, own_redis, {"BUDGET_SECONDS": "60"}) as started:
         yield started

@@ -40,7 +40,7 @@ def at(hapi: str, tmp_path: Path, postgresql: PostgreSQL, own_redis: Redis) -> I
     database = postgresql.new_database()
     settings = {"DATABASE_URL": database, "CLIENTS": str(clients), "PUBLIC_URL": PUBLIC, "BUDGET_SECONDS": "60"}
     settings |= {"FHIR_ORIGINS": hapi.removesuffix("/fhir")}
-    with service_with_stores(tmp_path, postgresql, own_redis, **settings) as service:
+    with service_with_stores(tmp_path, postgresql, own_redis, settings) as service:
         store = SqlStore(database)
         ward = StackWard(hapi, service.url, key, store)
         ward.clock = service.clock
