@@ -61,6 +61,7 @@ test-compiled: compiled
 
 bench: setup compiled
 	.venv/bin/python scripts/bench.py
+	.venv/bin/python scripts/bench_preview.py
 	.venv/bin/python tests/bench/bench_reader.py
 	PYTHONPATH=build/compiled .venv/bin/python tests/bench/bench_reader.py --plot build/reader-time-compiled.svg
 	.venv/bin/python tests/bench/bench_hostile.py

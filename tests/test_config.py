@@ -64,6 +64,8 @@ def test_variables_and_arguments() -> None:
         ("PRIVATE_NETWORKS", "intranet"),
         ("AUDIT_DAYS", "-1"),
         ("PREVIEW", "perhaps"),
+        ("PREVIEW_SECRET", "short"),
+        ("PREVIEW_SECRET", "sixteen letters ä"),
         ("HOST", " "),
         ("CLIENTS", ""),
         ("NO_SUCH_THING", "1"),
@@ -137,6 +139,9 @@ def test_trial_and_preview_end_with_a_registry() -> None:
     assert (Settings(clients=registry).trial, Settings(clients=registry).preview_open) == (False, False)
     assert Settings(host="192.168.1.5", allow_open=True).trial is False
     assert Settings(clients=registry, preview=True).preview_open is True
+    assert Settings(host="192.168.1.5", allow_open=True).preview_open is False
+    assert Settings(host="192.168.1.5", allow_open=True, preview_secret="x" * 16).preview_open is True
+    assert Settings(preview=False, preview_secret="x" * 16).preview_open is False
     assert Settings().audit_database == Settings().database
 
 
