@@ -35,11 +35,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A bar or column of one or several pieces. ``note`` is written behind it instead of the sum."""
+    """A bar or column of one or several pieces; ``pale`` where it rests on too few cases to say much."""
 
     label: str
     parts: Sequence[Part]
-    note: str = ""
+    pale: bool = False
 
     @property
     def total(self) -> float:
@@ -89,9 +89,9 @@ def bars(rows: Sequence[Bar], title: str, unit: str) -> Markup:
             width = part.value * scale
             if part.value > 0:
                 told = f"{row.label}, {part.name}: {number(part.value)} {unit}"
-                out.append(_block(left, top, max(width, 1), _BAR, part.kind, told))
+                out.append(_block(left, top, max(width, 1), _BAR, _kind(part, row), told))
             left += width
-        out.append(_text(left + 6, top + _BAR * 0.75, row.note or number(row.total), "value", "start"))
+        out.append(_text(left + 6, top + _BAR * 0.75, number(row.total), "value", "start"))
     return _drawing(height, out, title, _told(rows, unit))
 
 
@@ -109,7 +109,7 @@ def columns(rows: Sequence[Bar], title: str, unit: str) -> Markup:
             if part.value > 0:
                 top -= part.value * scale
                 told = f"{row.label}, {part.name}: {number(part.value)} {unit}"
-                out.append(_block(left, top, min(room * 0.7, 60), part.value * scale, part.kind, told))
+                out.append(_block(left, top, min(room * 0.7, 60), part.value * scale, _kind(part, row), told))
         if index % every == 0:
             middle = min(left + min(room * 0.7, 60) / 2, _WIDTH - _NARROWEST_LABEL / 2)
             out.append(_text(middle, bottom + 17, row.label, "tick", "middle"))
@@ -155,6 +155,10 @@ def _told(rows: Sequence[Bar], unit: str) -> str:
         parts = ", ".join(f"{part.name} {number(part.value)}" for part in row.parts if part.value > 0)
         said.append(f"{row.label} {number(row.total)}{f' ({parts})' if several and parts else ''}")
     return f"{'; '.join(said) or 'nothing'} {unit}"
+
+
+def _kind(part: Part, row: Bar) -> str:
+    return f"{part.kind} pale" if row.pale else part.kind
 
 
 def _short(label: str) -> str:

@@ -27,6 +27,7 @@ LANE_NAMES: Final[Mapping[str, str]] = {
 }
 _URGENT_FIRST: Final = (Indicator.CRITICAL, Indicator.WARNING, Indicator.INFO)
 _SHOWN: Final = 15  # entries of a long list in a chart or table; the tables of the replay hold all
+_FEW: Final = 20  # reports below which a rate is shown as a hint only
 _NOT_STATED: Final = "not stated"
 _RATES: Final = ("sensitivity", "specificity", "ppv")
 _RATE_NAMES: Final = {"sensitivity": "Sensitivity", "specificity": "Specificity", "ppv": "Positive predictive value"}
@@ -141,7 +142,7 @@ def _months(summary: Mapping[str, Any]) -> Figure:
     months = summary["months"]
     return Figure(
         "Cards per 100 reports, by month",
-        "Of months with few reports the columns jump by chance; the table says how many there were.",
+        f"Pale columns rest on fewer than {_FEW} reports and jump by chance.",
         columns(
             [_bar(one["month"], _over_lanes(one["cards"]), one["reports"]) for one in months],
             "Cards per 100 reports by month",
@@ -157,7 +158,8 @@ def _departments(summary: Mapping[str, Any]) -> Figure:
     departments, weeks = summary["departments"], summary["load"]["weeks"]
     return Figure(
         "Cards per 100 reports, by ordering department",
-        f"The {_SHOWN} departments with most reports." if len(departments) > _SHOWN else "",
+        (f"The {_SHOWN} departments with most reports. " if len(departments) > _SHOWN else "")
+        + f"Pale bars rest on fewer than {_FEW} reports.",
         bars(
             [
                 _bar(one["department"] or _NOT_STATED, _over_lanes(one["cards"]), one["reports"])
@@ -330,7 +332,7 @@ def _interval(rate: Mapping[str, Any]) -> str:
 def _bar(label: str, cards: Mapping[str, int], reports: int) -> Bar:
     """Return cards by indicator as a bar per 100 reports, the most urgent first."""
     parts = [Part(one.value, one.value, _rate(cards.get(one.value, 0), reports)) for one in _URGENT_FIRST]
-    return Bar(label, parts)
+    return Bar(label, parts, pale=reports < _FEW)
 
 
 def _over_lanes(cards: Mapping[str, Mapping[str, int]]) -> Counter[str]:
