@@ -47,11 +47,20 @@ class ResultsUnavailable(RequestError):  # noqa: N818 - an outcome of the other 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one report: a word for the log, and the call and its answer for the record of calls."""
+    """What came of one report: a word for the log, and the call and its answer for the record of calls.
+
+    ``lost`` are the prefetch keys that could not be had; with them the outcome could have been a more serious one.
+    """
 
     word: str
     request: HookRequest | None = None
     answer: Answer | None = None
+    lost: tuple[str, ...] = ()
+
+    def require_whole(self) -> None:
+        """Raise ResultsUnavailable when something was lost."""
+        if self.lost:
+            raise ResultsUnavailable(f"not everything could be read: {', '.join(self.lost)}")
 
 
 class ResultDesk:
@@ -84,7 +93,9 @@ class ResultDesk:
         """Evaluate the reports with these ids one after the other. Raises ResultsUnavailable at the first failure."""
         deadline = self._clock() + self._seconds
         for name in names:
-            yield self._evaluated(self._fetched(name, deadline), as_of, deadline)
+            outcome = self._evaluated(self._fetched(name, deadline), as_of, deadline)
+            yield outcome
+            outcome.require_whole()
 
     def recent(self, as_of: datetime) -> Iterator[Outcome]:
         """Evaluate what was filed or changed of late, as an empty notification asks for; raises like ``reports``.
@@ -98,7 +109,9 @@ class ResultDesk:
                 known = version[1] != "" and version in self._done
             if known:
                 continue
-            yield self._evaluated(report, as_of, deadline)
+            outcome = self._evaluated(report, as_of, deadline)
+            yield outcome
+            outcome.require_whole()
             with self._lock:
                 self._done[version] = None
                 while len(self._done) > _REMEMBERED:
@@ -146,16 +159,13 @@ class ResultDesk:
             chart = self._completer.complete(request, _Within(self.server, deadline))
             evaluation = self._evaluation(patient, chart, report, as_of, deadline)
             if not _bears_on(report, evaluation.facts, self.server.base):
-                return Outcome("not about the spine", request)
+                return Outcome("not about the spine", request, lost=chart.missing)
             written = self._serious(evaluation, patient)
             new = bool(written) and self._write(written, evaluation, report, patient, as_of, deadline)
         except (FetchFailed, PrefetchError) as failure:
             raise ResultsUnavailable(getattr(failure, "reason", "") or "required data missing") from None
-        if chart.missing:
-            # What was lost could have made the outcome a serious one.
-            raise ResultsUnavailable(f"not everything could be read: {', '.join(chart.missing)}")
         word = ("written" if new else "known") if written else "nothing serious"
-        return Outcome(word, request, Answer(written, evaluation, chart))
+        return Outcome(word, request, Answer(written, evaluation, chart), chart.missing)
 
     def _evaluation(
         self, patient: str, chart: Chart, report: Mapping[str, Any], as_of: datetime, deadline: float
