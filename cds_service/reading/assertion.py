@@ -218,6 +218,8 @@ def _acts(words: Words, bounds: tuple[int, int], mention: Mention, cue: Cue, cue
         return False
     if _answers(words, bounds, mention, cue) or _is_compound(mention, cue):
         return True
+    if _heads_list(words, mention, cue):
+        cue = Cue(cue.kind, hit, forward=True)
     if cue.forward:
         if hit.last >= mention.first:
             return hit.first < mention.first
@@ -228,6 +230,12 @@ def _acts(words: Words, bounds: tuple[int, int], mention: Mention, cue: Cue, cue
             return False
         return hit.first >= bounds[0] and _reaches(words, cue, hit.last, mention.first, cues)
     return _acts_back(words, mention, cue, cues)
+
+
+def _heads_list(words: Words, mention: Mention, cue: Cue) -> bool:
+    """Tell "Not demonstrated: fracture, abscess or ...": words that deny what precedes them head a list by a colon."""
+    heads = cue.kind in _OUTRIGHT and not cue.forward and mention.first > cue.hit.last
+    return heads and ":" in words.between(cue.hit.last + 1)
 
 
 def _is_compound(mention: Mention, cue: Cue) -> bool:
@@ -287,7 +295,7 @@ def _is_predicate(words: Words, mention: Mention, cue: Cue) -> bool:
     after = cue.hit.last + 1
     closes = after == len(words) or words.gaps[after] != Gap.SOFT
     return closes and not any(
-        words.gaps[index] != Gap.SOFT or words.words[index] in _AND
+        words.gaps[index] != Gap.SOFT or (words.words[index] in _AND and words.words[index + 1] != "joint")
         for index in range(mention.last + 1, cue.hit.first + 1)
     )
 
