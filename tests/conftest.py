@@ -10,6 +10,7 @@ from tests.servers.fixtures import own_postgresql, own_redis, postgresql  # noqa
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", default=False, help="enumerate every state instead of a sample")
+    parser.addoption("--screenshots", action="store_true", default=False, help="write docs/images/preview-*.png anew")
 
 
 def _note_requirements(item: pytest.Item) -> None:

@@ -2,8 +2,8 @@
 (() => {
   const root = document.documentElement;
   const show = (/** @type {string} */ theme) => {
-    if (theme === "light" || theme === "dark") root.dataset.theme = theme;
-    else delete root.dataset.theme;
+    if (theme === "light" || theme === "dark") root.dataset["theme"] = theme;
+    else delete root.dataset["theme"];
   };
   root.classList.add("js");
   let kept = "";
@@ -16,7 +16,7 @@
   document.addEventListener("DOMContentLoaded", () => {
     const choice = /** @type {HTMLSelectElement | null} */ (document.getElementById("theme"));
     if (!choice) return;
-    choice.value = root.dataset.theme ?? "";
+    choice.value = root.dataset["theme"] ?? "";
     choice.addEventListener("change", () => {
       show(choice.value);
       try {

@@ -55,8 +55,10 @@ async function evaluate() {
     if (stacked()) byId("cards-heading").scrollIntoView();
   } catch (error) {
     if (mine.signal.aborted) return;
-    if (error instanceof Refused && error.fragment) byId("result").innerHTML = error.fragment;
-    else if (!(error instanceof Unready || error instanceof Refused)) throw error;
+    if (error instanceof Refused && error.fragment) {
+      reasonsFor(null);
+      result.innerHTML = error.fragment;
+    } else if (!(error instanceof Unready || error instanceof Refused)) throw error;
     state(error.message, "bad");
   } finally {
     if (mine === running) result.setAttribute("aria-busy", "false");
@@ -104,7 +106,7 @@ function listen() {
     const button = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest("[data-act], [data-add]"));
     if (!button) return;
     const { act, add } = button.dataset;
-    if (add) addRow(add).querySelector("input, textarea")?.focus();
+    if (add) /** @type {HTMLElement | null} */ (addRow(add).querySelector("input, textarea"))?.focus();
     else if (act) void perform(act, button);
   });
   byId("input").addEventListener("submit", (/** @type {Event} */ event) => {
