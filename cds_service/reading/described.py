@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Final, final
 
 from cds_service.domain.facts import Span, TextFinding
-from cds_service.domain.vocabulary import FindingId, Language, Section, Status
+from cds_service.domain.vocabulary import Certainty, FindingId, Language, Section, Status
 from cds_service.reading.assertion import Assertion, assertion, live_cues
+from cds_service.reading.denials import is_place
 from cds_service.reading.details import millimetres_of, percent_of, qualifiers_of, trend_of
-from cds_service.reading.ellipsis import aged_in_brackets, elided, parted
+from cds_service.reading.ellipsis import aged_before, aged_in_brackets, elided, parted, with_ones
 from cds_service.reading.history import in_history
 from cds_service.reading.levels import LevelGroup
 from cds_service.reading.lexicon import Hit, Hits
@@ -40,6 +41,9 @@ _DENIED_AT_LARGE: Final = frozenset(
 _OF_SEGMENTS: Final = frozenset(
     {FindingId.CANAL_STENOSIS, FindingId.FORAMINAL_STENOSIS, FindingId.DISC_HERNIATION, FindingId.DISC_BULGE}
 )
+
+
+_PREFERRING: Final = frozenset({"than"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,17 +139,23 @@ def described(
     gap = elided(text.words, (sentence.first, sentence.end), here.levels)
     groups = [group for group in here.levels if gap is None or group is not gap.group]
     groups = parted_at_noun(text.words, groups, mentions)
+    mentions = with_ones(
+        text.words, (sentence.first, sentence.end), _without_narrowed_discs(text.words, mentions), groups
+    )
     if gap is not None:
         cues = [cue for cue in cues if not gap.first <= cue.hit.first <= gap.group.last]
     denials = [cue.hit for cue in cues if cue.kind == "negated" and cue.forward]
-    old = aged_in_brackets(text.words, groups, cues)
+    old = {**aged_in_brackets(text.words, groups, cues), **aged_before(text.words, groups, cues)}
     told = _Said(text, sentence, mentions, here, groups, inherited, language)
     found: list[TextFinding] = []
     denied: tuple[int, TextFinding] | None = None
     for mention in mentions:
         said = assertion(text.words, told.bounds, mention, cues, sentence.section, asked=sentence.asked)
         if said.status is Status.ABSENT and _denies_cause_only(mention, mentions):
-            continue
+            if said.cue is None or text.words.words[said.cue.last] not in _PREFERRING:
+                continue
+            # "osteoporotic rather than pathological fracture": there is one
+            said = Assertion(Status.PRESENT, Certainty.CERTAIN)
         levels = told.levels(mention, said.status, found)
         kept = in_history(sentence, mention.finding, said, levels)
         if kept is None:
@@ -157,6 +167,20 @@ def described(
     if denied is not None:
         found.append(denied[1])
     return found
+
+
+def _without_narrowed_discs(words: Words, mentions: list[Mention]) -> list[Mention]:
+    """Leave out the canal of "disc heights are kept except at L5-S1, which is narrowed": the sentence names discs."""
+    discs = {(m.first, m.last) for m in mentions if m.finding is FindingId.DISC_DEGENERATION}
+    return [
+        m
+        for m in mentions
+        if not (
+            m.finding is FindingId.CANAL_STENOSIS
+            and (m.first, m.last) in discs
+            and all(is_place(words, first) for first, _ in m.anchors)
+        )
+    ]
 
 
 def _denies_cause_only(mention: Mention, mentions: Sequence[Mention]) -> bool:

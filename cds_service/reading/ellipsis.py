@@ -7,6 +7,7 @@ from typing import Final
 from cds_service.domain.vocabulary import FindingId, Status
 from cds_service.reading.assertion import Assertion, Cue
 from cds_service.reading.levels import LevelGroup
+from cds_service.reading.mentions import Mention
 from cds_service.reading.words import Gap, Words
 
 _DENIALS: Final = frozenset(
@@ -20,6 +21,17 @@ _LONGEST: Final = 3
 _PAST: Final = frozenset({"historical", "aged"})
 _AGEING: Final = frozenset({FindingId.FRACTURE, FindingId.HEIGHT_LOSS})
 _LONGEST_REMARK: Final = 6
+_FRESH: Final = frozenset({"acute", "recent", "new", "subacute", "fresh"})
+_ONES: Final = frozenset({"one", "ones"})
+_AMOUNTS: Final = frozenset({"the", "this", "that", "no", "which", "grade", "type", "level", "least"})
+_ONE_REACH: Final = 12
+# what is counted
+_COUNTED: Final = frozenset(
+    {
+        FindingId.FRACTURE, FindingId.DISC_HERNIATION, FindingId.DISC_BULGE, FindingId.HEMANGIOMA, FindingId.SCHMORL,
+        FindingId.METASTASIS,
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +88,30 @@ def parted(
         (said.of(Status.PRESENT), tuple(level for level in levels if level not in old)),
     )
     return [half for half in halves if half[1]]
+
+
+def aged_before(words: Words, groups: Sequence[LevelGroup], cues: Sequence[Cue]) -> Mapping[int, tuple[str, ...]]:
+    """Return the levels that a list calls old right before them: "the acute T11 and chronic L1 fractures".
+
+    The key is the first word of the age. Without a fresh level beside it, an age before a level needs no parting.
+    """
+    places = {group.first: group for group in groups if not group.root}
+    fresh = any(first > 0 and words.words[first - 1] in _FRESH for first in places)
+    past = [cue.hit for cue in cues if cue.kind in _PAST and cue.hit.last + 1 in places]
+    return {hit.first: places[hit.last + 1].levels for hit in past} if fresh else {}
+
+
+def with_ones(
+    words: Words, bounds: tuple[int, int], mentions: list[Mention], groups: Sequence[LevelGroup]
+) -> list[Mention]:
+    """Return the findings with those that "one" stands for: "a fracture at T9 and a new one at T12"."""
+    placed = {group.first for group in groups if not group.root}
+    ones: list[Mention] = []
+    for index in range(bounds[0] + 1, bounds[1] - 2):
+        if words.words[index] not in _ONES or index + 2 not in placed or words.words[index + 1] not in _PLACING:
+            continue
+        before = [m for m in mentions if m.last < index and index - m.last <= _ONE_REACH and m.finding in _COUNTED]
+        if before and words.words[index - 1] not in _AMOUNTS:
+            of = before[-1]
+            ones.append(Mention(of.finding, index, index, index, index, qualifiers=of.qualifiers))
+    return [*mentions, *ones]

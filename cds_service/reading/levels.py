@@ -40,6 +40,8 @@ _RANGE_WORDS: Final = frozenset({"to", "through", "thru", "bis", "pana", "la", "
 _WAYS: Final = frozenset({"down", "up", "all", "inferiorly", "superiorly", "caudally", "cranially", "distally", "as"})
 _TO_WORDS: Final = frozenset({"la", "de", "of", "the", "level"})
 _TO_LEVEL: Final = 3
+_TO: Final = frozenset({"to", "through", "until", "till"})
+_ENDS: Final = frozenset({"conus", "cauda", "filum"})
 _FROM: Final = frozenset({"von", "ab"})
 # "T2: hyperintense disc" tells of a sequence
 _SIGNALS: Final = ("hyperint", "hypoint", "isoint", "bright", "dark", "high", "low", "signal", "hell", "dunkel")
@@ -146,7 +148,12 @@ def _group(words: Words, index: int, language: Language) -> LevelGroup | None:
 
 def _is_open(words: Words, first: int, end: int) -> bool:
     """Tell a stretch with one named end only, "von Th4 bis zum Konus", which cannot be written out."""
-    if first == 0 or words.words[first - 1] not in _FROM or end >= len(words) or words.words[end] != "bis":
+    if end >= len(words) or words.gaps[end] != Gap.SOFT:
+        return False
+    if words.words[end] in _TO and any(word in _ENDS for word in words.words[end + 1 : end + 3]):
+        # "cord edema from T6 to the conus"
+        return True
+    if first == 0 or words.words[first - 1] not in _FROM or words.words[end] != "bis":
         return False
     return any(word.startswith(_OPEN_ENDS) for word in words.words[end + 1 : end + 1 + _TO_LEVEL])
 

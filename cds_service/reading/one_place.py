@@ -1,8 +1,9 @@
 """Gives a finding without a level the place of the one lesion that a text speaks of."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 from cds_service.domain.facts import TextFinding
@@ -75,7 +76,7 @@ def placed(findings: Sequence[TextFinding], described: Sequence[Hits], words: Wo
             continue
         levels = broken if finding.finding is FindingId.RETROPULSION and len(broken) == 1 else place
         fits = bool(levels) and _may_be_there(finding, levels)
-        fits = fits and not (finding.finding in _SPREADING and any(map(_tells_many, words.words)))
+        fits = fits and not (finding.finding in _SPREADING and any(map(_tells_many, _without_names(words.words))))
         found.append(replace(finding, levels=levels) if fits else finding)
     return found
 
@@ -113,6 +114,11 @@ def _may_be_there(finding: TextFinding, levels: tuple[str, ...]) -> bool:
     named = [word for word in words if word.startswith(_STEMS)]
     regions = {region for word in named for stem, region in _REGIONS.items() if word.startswith(stem)}
     return not any(map(_tells_many, words)) and (not regions or any(level[0] in regions for level in levels))
+
+
+def _without_names(words: Sequence[str]) -> Iterator[str]:
+    """Leave out the "diffuse" of "diffuse large B-cell lymphoma", which is a name."""
+    return (one for one, two in pairwise((*words, "")) if two != "large")
 
 
 @lru_cache(maxsize=8192)

@@ -11,7 +11,7 @@ from cds_service.reading.level_words import NAMED_WORDS
 from cds_service.reading.levels import LevelGroup
 from cds_service.reading.lexicon import Hit
 from cds_service.reading.mentions import Mention
-from cds_service.reading.pointed import one_of_two, pointed_at, slipped_on
+from cds_service.reading.pointed import is_other, one_of_two, pointed_at, slipped_on
 from cds_service.reading.regions import is_beside_next, is_left_out, is_regional
 from cds_service.reading.words import Gap, Words
 
@@ -240,6 +240,7 @@ def fitting(
         _is_conus(words, mention, named.groups)
         or not levels
         or is_regional(words, mention, named.groups)
+        or is_other(words, mention, named.groups)
         or _is_contrasted(words, mention, levels, named.groups, bounds)
     ):
         return ()

@@ -16,6 +16,7 @@ _FILLING: Final = frozenset(
 )
 _AHEAD: Final = 5
 _BEHIND: Final = 4
+_OTHER: Final = frozenset({"other", "further", "additional"})
 _ON: Final = frozenset({"on", "over", "upon", "auf", "uber", "pe", "gegen", "gegenuber"})
 _LINKING: Final = frozenset({"and", "or", "with", "und", "oder", "mit", "si", "sau", "cu", "is", "are", "at", "in"})
 _POINTERS: Final = {"former": 0, "first": 0, "latter": -1, "last": -1}
@@ -98,6 +99,16 @@ def _stands_between(words: Words, group: LevelGroup, mentions: Sequence[Mention]
         for m in mentions
     )
     return before and after
+
+
+def is_other(words: Words, mention: Mention, groups: Sequence[LevelGroup]) -> bool:
+    """Tell "narrowing at C4-5 and other degenerative changes": what is other lies not at the level named before it."""
+    first = mention.from_
+    while first > 0 and words.gaps[first] == Gap.SOFT and mention.from_ - first < _BEHIND:
+        first -= 1
+        if words.words[first] in _OTHER:
+            return all(group.last < first for group in groups if not group.root)
+    return False
 
 
 def slipped_on(words: Words, levels: tuple[str, ...], groups: Sequence[LevelGroup]) -> tuple[str, ...]:

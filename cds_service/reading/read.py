@@ -24,7 +24,7 @@ from cds_service.reading.one_place import placed
 from cds_service.reading.outside import extraspinal, is_spinal
 from cds_service.reading.placing import topic_of
 from cds_service.reading.plain_film import on_plain_film
-from cds_service.reading.reference import inherited_levels
+from cds_service.reading.reference import Named, inherited_levels
 from cds_service.reading.refine import refine
 from cds_service.reading.sections import by_content
 from cds_service.reading.sentences import Sentence, split
@@ -178,7 +178,7 @@ class Reader:
         found: list[TextFinding] = []
         anatomy: frozenset[str] = frozenset()
         topic: tuple[str, ...] = ()
-        last_levels: tuple[str, ...] = ()
+        named = Named()
         every = text.hits.parted([(s.first, s.end) for s in text.sentences], len(text.words))
         previous: Sentence | None = None
         for sentence, here in zip(text.sentences, every, strict=True):
@@ -203,15 +203,15 @@ class Reader:
                 mentions = known.composer.mentions(text.words, here.anatomy, here.process, here.literal, around)
                 mentions += extraspinal(here, known.lexicon)
                 if mentions:
-                    inherited = inherited_levels(text.words, sentence, topic, last_levels)
+                    inherited = inherited_levels(text.words, sentence, topic, named)
                     found += described(text, sentence, mentions, here, inherited, language)
             if sentence.section in _STATING and spinal is not False and (parts := unseen(here, mentions)):
-                inherited = inherited_levels(text.words, sentence, topic, last_levels)
+                inherited = inherited_levels(text.words, sentence, topic, named)
                 dim = described(text, sentence, parts, here, inherited, language)
                 found += (f for f in dim if f.status is Status.UNKNOWN)
             if here.levels:
                 topic = topic_of(text.words, here.levels, (sentence.first, sentence.end))
-                last_levels = next((g.levels for g in reversed(here.levels) if not g.root), last_levels)
+                named.follow(here.levels)
             anatomy = own or anatomy
         stating = [h for s, h in zip(text.sentences, every, strict=True) if s.section in _STATING]
         found = on_plain_film(found, text.words)

@@ -1,23 +1,51 @@
 """Tells which levels a sentence without any speaks of: those of its list head or of the sentence before it."""
 
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Final, final
 
 from cds_service.knowledge.findings import load_grammar
+from cds_service.reading.levels import LevelGroup
 from cds_service.reading.sentences import Sentence
 from cds_service.reading.words import Words
 
 _REFERENCE: Final = load_grammar().reference
 _POINTING: Final = frozenset(_REFERENCE["pointing"])
+_BOTH: Final = frozenset({"both", "these", "those", "beiden", "beide", "ambele"})
+_LEVELS: Final = ("levels", "segments", "segmente", "etagen", "nivele", "nivelur", "etaje", "discs", "disks")
+_DISCAL: Final = ("disc", "disk", "hernia", "protru", "extru", "bulg", "fragment")
 _PRONOUNS: Final = frozenset(_REFERENCE["pronouns"])
 # a sentence with one of these words leaves the level that the sentence before opened with
 _ELSEWHERE: Final = _REFERENCE["elsewhere"]
 
 
-def inherited_levels(
-    words: Words, sentence: Sentence, topic: tuple[str, ...], last_levels: tuple[str, ...]
-) -> tuple[str, ...]:
+@final
+class Named:
+    """The levels named before a sentence: the last ones, the last segment, and all of the last sentence with any."""
+
+    __slots__ = ("every", "last", "segment")
+
+    def __init__(self) -> None:
+        self.last: tuple[str, ...] = ()
+        self.segment: tuple[str, ...] = ()
+        self.every: tuple[str, ...] = ()
+
+    def follow(self, groups: Sequence[LevelGroup]) -> None:
+        """Go on behind a sentence that names levels."""
+        named = [group.levels for group in groups if not group.root]
+        if not named:
+            return
+        self.last = named[-1]
+        self.every = tuple(dict.fromkeys(level for levels in named for level in levels))
+        segments = [levels for levels in named if all("-" in level for level in levels)]
+        self.segment = segments[-1] if segments else self.segment
+
+
+def inherited_levels(words: Words, sentence: Sentence, topic: tuple[str, ...], named: Named) -> tuple[str, ...]:
     """Return the levels that a sentence takes from its list head or from the sentence before it."""
+    if len(named.every) > 1 and _all_levels(words, sentence):
+        return named.every
+    last_levels = named.segment if named.segment and _of_disc(words, sentence) else named.last
     inherited = sentence.head or (topic if topic and _looks_back(words, sentence) else ())
     if not inherited and last_levels and (words.words[sentence.first] in _PRONOUNS or _same_level(words, sentence)):
         return last_levels
@@ -37,3 +65,15 @@ def _same_level(words: Words, sentence: Sentence) -> bool:
     return not _POINTING.isdisjoint(here) and any(
         one in _POINTING and two.startswith(_REFERENCE["places"]) for one, two in pairwise(here)
     )
+
+
+def _all_levels(words: Words, sentence: Sentence) -> bool:
+    """Tell "bulky facets at both levels"."""
+    here = words.words[sentence.first : sentence.end]
+    return any(one in _BOTH and two.startswith(_LEVELS) for one, two in pairwise(here))
+
+
+def _of_disc(words: Words, sentence: Sentence) -> bool:
+    """Tell "This disc compresses ...", which is that of the segment, not of the vertebra it reaches to."""
+    opening = words.words[sentence.first : sentence.first + 2]
+    return len(opening) > 1 and opening[0] in _PRONOUNS and opening[1].startswith(_DISCAL)

@@ -194,14 +194,15 @@ def _stops(words: Words, index: int, between: str) -> bool:
         return before not in _SHORTENED or not raw[0].islower()
     # "1. Mild" opens a list item, "12. BWK" is a level; a number that ends a sentence follows a word
     ends = index == 1 or words.gaps[index - 1] == Gap.SOFT or len(before) > _LIST_DIGITS
-    return raw.isupper() and ends and words.words[index] not in _ORDINAL_NOUNS
+    pair = index > 1 and words.signs[index - 1] == "/" and words.words[index - 2].isdigit()
+    return (raw.isupper() or pair) and ends and words.words[index] not in _ORDINAL_NOUNS
 
 
 def _queried(words: Words, index: int) -> bool:
-    """Tell the mark before a word that asks for it: "?fracture"."""
+    """Tell the mark before a word that asks for it: "?fracture", at the beginning also "? fracture"."""
     between = words.between(index)
-    if between[-2:] == "? " and (index == 0 or between[-3:-2] in {" ", "\n", "("}):
-        # "? discitis L1/2" at its beginning; behind a word the mark ends a question
+    mark = between.rstrip(" ")
+    if mark != between and mark[-1:] == "?" and (index == 0 or mark[-2:-1] in {" ", "\n", "("}):
         return True
     return between[-1:] == "?" and (index == 0 or between[:1] in " ,;.:(\n/-")
 
