@@ -402,6 +402,7 @@ class DrugGroup(Word):
     """Drug classes that rules read (ATC prefixes, RxNorm ingredients and names stand in ``knowledge/drugs.toml``)."""
 
     NSAID = "NSAID"
+    SALICYLATE = "SALICYLATE"
     OPIOID = "OPIOID"
     TRAMADOL_TAPENTADOL = "TRAMADOL_TAPENTADOL"
     MORPHINE = "MORPHINE"

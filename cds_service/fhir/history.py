@@ -1,6 +1,7 @@
 """Procedures, allergies, devices and demographics of the patient."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from cds_service.domain.facts import (
@@ -86,6 +87,10 @@ def _performed(node: Node, concept: Concept, born: date | None) -> date | None:
     return day
 
 
+# The word for a severe reaction in the three languages, unless the word before denies it.
+_ANAPHYLAXIS = re.compile(r"(?<!\bno )(?<!\bnot )(?<!\bkeine )(?<!\bohne )(?<!\bfără )\bana(?:ph|f)[yi]la")
+
+
 class AllergyReader:
     """Reads AllergyIntolerances for the drug groups that rules ask for."""
 
@@ -112,16 +117,20 @@ class AllergyReader:
             groups |= {match.group for text in found.words for match in self._drugs.terms.find(text)}
         label = next(found.label for found in concepts)
         return AllergyFact(
-            frozenset(DrugGroup(name) for name in groups), label, _severe(node, reactions), node.provenance("code")
+            frozenset(DrugGroup(name) for name in groups),
+            label,
+            _severe(node, reactions, (*concept.words, node.notes_text())),
+            node.provenance("code"),
         )
 
 
-def _severe(node: Node, reactions: list[Node]) -> bool | None:
-    """Tell whether a reaction was or can be severe; nothing said is unknown."""
+def _severe(node: Node, reactions: list[Node], told: Sequence[str]) -> bool | None:
+    """Tell whether a reaction was or can be severe, from its fields or the entry's own words; else it is unknown."""
     severities = {reaction.code("severity").lower() for reaction in reactions}
-    words = " ".join(concept.label for reaction in reactions for concept in reaction.concepts("manifestation")).lower()
+    shown = (concept.label for reaction in reactions for concept in reaction.concepts("manifestation"))
+    words = " ".join((*shown, *told)).lower()
     criticality = node.code("criticality").lower()
-    if "severe" in severities or criticality == "high" or "anaphyla" in words or "anafila" in words:
+    if "severe" in severities or criticality == "high" or _ANAPHYLAXIS.search(words):
         return True
     return False if criticality == "low" or severities & {"mild", "moderate"} else None
 

@@ -23,6 +23,7 @@ COMPRESSIONS = (FindingId.CORD, FindingId.CORD_SIGNAL, FindingId.CAUDA)
 _CANAL_CONTENT = frozenset({*COMPRESSIONS, FindingId.CAUDA_MILD, FindingId.CANAL_STENOSIS})
 # Words of an examination that did not show it, in the three languages, beside the words of a question.
 _NOT_ASSESSED = re.compile(r"assess|evalu|judg|diagnostic|beurteil|bewert|aprec", re.IGNORECASE)
+_SAC = re.compile(r"thecal|thekal|dural|tecal", re.IGNORECASE)
 DEFICITS = (
     ConditionGroup.CAUDA_EQUINA_SYNDROME,
     ConditionGroup.SADDLE_ANESTHESIA,
@@ -214,10 +215,21 @@ def bladder_with_lesion(context: RuleContext) -> Outcome:
     return when(NEURO, found, "both are known", "not both are known")
 
 
+def _sac_narrowed_by_tumor(context: RuleContext) -> tuple[FindingCause, ...]:
+    """A sac narrowed or compressed by a tumour counts under whichever name the report gives it."""
+    narrowed = without(context.stated(FindingId.CANAL_STENOSIS), Qualifier.MILD, Qualifier.OLD)
+    return tuple(
+        f
+        for f in narrowed
+        if has(f, Qualifier.BY_LESION) and has(f, Qualifier.MALIGNANT) and _SAC.search(f.finding.sentence)
+    )
+
+
 @rule("NEURO-SAC", _EMERGENCY, EMERG, "R-NG234")
 def thecal_sac(context: RuleContext) -> Outcome:
     """The thecal sac is compressed without a stated grade; with a new deficit this counts in full."""
-    found = without(context.stated(FindingId.CAUDA_MILD), Qualifier.WITHOUT_COMPRESSION, Qualifier.CONTACT_ONLY)
+    named = (*context.stated(FindingId.CAUDA_MILD), *_sac_narrowed_by_tumor(context))
+    found = without(named, Qualifier.WITHOUT_COMPRESSION, Qualifier.CONTACT_ONLY)
     found = tuple(f for f in found if not by_degeneration(context, f))
     deficits = items(new_deficits(context))
     if found and deficits:

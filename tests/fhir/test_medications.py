@@ -46,7 +46,7 @@ def only(facts: PatientFacts) -> Medication:
         ("Apixaban 5 mg", {D.ANTICOAGULANT}),
         ("Sintrom", {D.ANTICOAGULANT}),
         ("Clopidogrel 75 mg", {D.ANTIPLATELET, D.P2Y12}),
-        ("ASS 100", {D.ANTIPLATELET}),
+        ("ASS 100", {D.ANTIPLATELET, D.SALICYLATE}),
         ("Tramadol 100 mg", {D.OPIOID, D.TRAMADOL_TAPENTADOL}),
         ("Morphin 10 mg", {D.OPIOID, D.MORPHINE}),
         ("Novalgin Tropfen", {D.METAMIZOLE}),

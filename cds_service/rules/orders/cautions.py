@@ -80,8 +80,8 @@ def native_mri_only(facts: PatientFacts) -> bool:
 
 
 def nsaid_allergy(facts: PatientFacts) -> Caution | None:
-    """Allergy or intolerance to NSAID."""
-    causes = allergy(facts, DrugGroup.NSAID)
+    """Allergy or intolerance to NSAID, aspirin included, which stands for all of them."""
+    causes = allergy(facts, DrugGroup.NSAID, DrugGroup.SALICYLATE)
     return Caution("nsaid-allergy", Indicator.CRITICAL, {}, causes) if causes else None
 
 
@@ -185,10 +185,12 @@ def anticoagulation(facts: PatientFacts) -> tuple[Cause, ...]:
     return (*taking(facts, DrugGroup.ANTICOAGULANT), *charted(facts, ConditionGroup.ANTICOAGULATED))
 
 
-def allergy(facts: PatientFacts, group: DrugGroup) -> tuple[ChartCause, ...]:
-    """Allergies to a drug group."""
+def allergy(facts: PatientFacts, *groups: DrugGroup) -> tuple[ChartCause, ...]:
+    """Allergies to drug groups."""
     return tuple(
-        ChartCause("allergy", entry.text, None, entry.provenance) for entry in facts.allergies if group in entry.groups
+        ChartCause("allergy", entry.text, None, entry.provenance)
+        for entry in facts.allergies
+        if not entry.groups.isdisjoint(groups)
     )
 
 
