@@ -10,6 +10,7 @@ from cds_service.errors import KnowledgeError
 from cds_service.hooks.preview import words as module
 from cds_service.hooks.preview.desk import PreviewDesk
 from cds_service.hooks.preview.words import preview_words
+from cds_service.rules.catalogue import catalogue
 from cds_service.rules.supposed import suppositions
 from tests.preview.conftest import GERMAN, NOW
 
@@ -21,8 +22,16 @@ def test_every_fixture_has_a_title_in_each_language() -> None:
 
 def test_every_group_has_a_name_in_each_language() -> None:
     for words in preview_words().values():
-        for group in (*ConditionGroup, *DrugGroup, *ProcedureGroup, *DeviceGroup):
-            assert words.group(group)
+        assert set(DrugGroup) <= set(words.names["drugs"])
+        assert set(ProcedureGroup) <= set(words.names["procedures"])
+        assert set(DeviceGroup) <= set(words.names["devices"])
+        assert all(words.group(group) for group in (*ConditionGroup, *DrugGroup, *ProcedureGroup, *DeviceGroup))
+
+
+def test_every_entry_of_the_catalogue_has_its_sentence_in_each_language() -> None:
+    for language, words in preview_words().items():
+        assert [entry.id for entry in catalogue() if words.sentence(entry.id)[1] is not language] == []
+        assert set(words.sentences) <= {entry.id for entry in catalogue()}
 
 
 def test_every_supposed_fact_has_words(desk: PreviewDesk) -> None:

@@ -67,9 +67,6 @@ _SECTIONS: Mapping[str, frozenset[str]] = MappingProxyType(
         "indicators": frozenset(Indicator),
         "sexes": frozenset(Sex),
         "fields": frozenset(Pathway),
-        "drugs": frozenset(DrugGroup),
-        "procedures": frozenset(ProcedureGroup),
-        "devices": frozenset(DeviceGroup),
     }
 )
 
