@@ -10,6 +10,10 @@ _BODIES: Final = frozenset({"lwk", "bwk", "hwk", "swk", "th", "l", "c", "s", "se
 _REGION_LETTERS: Final = frozenset("ctdls")
 _OR: Final = frozenset({"or", "nor", "oder", "noch", "sau", "nici"})
 _OR_REACH: Final = 6
+_MEMBERS_REACH: Final = 20
+_ARTICLES: Final = frozenset(
+    {"a", "an", "any", "ein", "eine", "einer", "eines", "einem", "einen", "un", "o", "unei", "unui"}
+)
 # words that lead from a denied list to what is there
 _JOINING: Final = frozenset({"and", "with", "but", "und", "mit", "aber", "si", "cu", "dar"})
 _PLACE_REACH: Final = 5
@@ -75,16 +79,18 @@ def is_repeated(words: Words, scope: tuple[int, int], denials: Sequence[Hit]) ->
 def or_follows(words: Words, high: int) -> bool:
     """Tell "no sign of A, degenerative B or C": an "or" among the next words keeps all of them in one denied list.
 
-    The "or" may also stand before the words that lead to the last member: "A, B or a large C".
+    The "or" may also stand before the words that lead to the last member, "A, B or a large C", and further members with
+    an article may come before it: "A, a B, a C or a D".
     """
     for index in range(high - 1, max(0, high - _OR_REACH), -1):
         if words.words[index] in _OR:
             return True
         if words.gaps[index] != Gap.SOFT or words.words[index] in _JOINING:
             break
-    for index in range(high, min(high + _OR_REACH, len(words))):
-        if index > high and words.gaps[index] != Gap.SOFT:
-            return False
-        if words.words[index] in _OR:
+    for index in range(high, min(high + _MEMBERS_REACH, len(words))):
+        word, gap = words.words[index], words.gaps[index]
+        if word in _OR and (index == high or gap <= Gap.COMMA):
             return True
+        if index > high and (word in _JOINING or gap > Gap.COMMA or (gap == Gap.COMMA and word not in _ARTICLES)):
+            return False
     return False
