@@ -28,6 +28,15 @@ def _check(secret: str) -> None:
         raise TokenRefused("the secret of the subscription is missing or wrong")
 
 
+def _answered(reports: int, written: int) -> Response:
+    """Answer in FHIR: a server that sends the report as if to another server takes any other content for a failure."""
+    told = f"reports: {reports}, written: {written}"
+    issue = {"severity": "information", "code": "informational", "diagnostics": told}
+    response = json_response({"resourceType": "OperationOutcome", "issue": [issue]})
+    response.mimetype = "application/fhir+json"
+    return response
+
+
 def results_blueprint(backend: Backend) -> Blueprint:
     """Answer ``/results`` (ping, or content with ids) and ``/results/DiagnosticReport/{id}``.
 
@@ -48,7 +57,7 @@ def results_blueprint(backend: Backend) -> Blueprint:
                 audited.request, audited.answer = outcome.request, outcome.answer
                 audited.hook_instance = outcome.request.hook_instance
                 backend.audit.record(audited, 200)
-        return json_response({"reports": len(words), "written": words.count("written")})
+        return _answered(len(words), words.count("written"))
 
     @blueprint.route("/results", methods=["POST", "PUT"])
     def notified() -> Response:
