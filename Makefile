@@ -12,7 +12,7 @@ FUZZ_SECONDS ?= 60
 PYTHON_FILES := cds_service cards fhir_fixtures scripts tests
 IN_VENV := .venv/bin/python -m
 
-.PHONY: run setup test lint format types imports unit full conformance compiled test-compiled bench accuracy compare hooks knowledge-docs lock sbom audit fuzz tools hapi stack clean
+.PHONY: bench-replay run setup test lint format types imports unit full conformance compiled test-compiled bench accuracy compare hooks knowledge-docs screenshots lock sbom audit fuzz tools hapi stack clean
 
 run: setup
 	@exec $(IN_VENV) cds_service serve --demo --host "$(HOST)" --port "$(PORT)"
@@ -66,6 +66,10 @@ bench: setup compiled
 	PYTHONPATH=build/compiled .venv/bin/python tests/bench/bench_reader.py --plot build/reader-time-compiled.svg
 	.venv/bin/python tests/bench/bench_hostile.py
 
+# Replay synthetic cohorts of growing size; WITH=--spark measures Spark in local mode as well.
+bench-replay: setup
+	.venv/bin/python tests/bench/bench_replay.py $(WITH)
+
 # Score the reading against annotated reports; the corpus is not part of this repository.
 accuracy: setup
 	@mkdir -p build
@@ -110,6 +114,10 @@ hooks: setup
 # Write the documents on the knowledge that are kept in the repository.
 knowledge-docs: setup
 	.venv/bin/marrow-cds knowledge --write docs/clinical
+
+# The pictures of the pages in docs/images, taken by the browser tests.
+screenshots: setup
+	$(IN_VENV) pytest -q tests/browser/test_screenshots.py --screenshots
 
 lock: setup
 	$(IN_VENV) pip install --quiet 'uv>=0.8'
