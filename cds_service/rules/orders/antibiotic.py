@@ -86,10 +86,11 @@ def modic_pain(context: OrderContext) -> Answer:
     )
     if not (state.degenerative_certain and quiet):
         return Silence("no certain degenerative pattern, or infection is open")
+    # The reason stands in its own field or in the words of the order.
+    if mentions(f"{order.text} {order.reason_text}", BACK_PAIN):
+        return Advice(Indicator.WARNING, "antibiotic for back pain with Modic change", causes=context.causes(DEG))
     if not order.reason_text:
         return Silence("the order states no reason", ("indication",))
-    if mentions(order.reason_text, BACK_PAIN):
-        return Advice(Indicator.WARNING, "antibiotic for back pain with Modic change", causes=context.causes(DEG))
     return Silence("the order states another reason")
 
 
