@@ -39,8 +39,13 @@ class Charts:
         course = _Course(f"s{self._seed}p{number}", case, draw, self._values)
         course.before()
         course.first()
-        if case.variant.follow and draw.chance(self._values["follow_up"]):
-            course.later(self._cases.variants[case.variant.follow])
+        again = case.variant.follow and draw.chance(self._values["follow_up"])
+        if again and course.unnamed:
+            course.becomes_known(course.later(self._cases.variants[case.variant.follow]))
+        else:
+            course.becomes_known(case.moment)
+            if again:
+                course.later(self._cases.variants[case.variant.follow])
         return Patient(course.builder.made, course.labels)
 
 
@@ -55,8 +60,9 @@ class _Course:
         self._values = values
         self._writer = Writer(case, draw, values)
         self._words = chart_words()
-        # The outcome of a report that has no second one may still be an infection that nobody has named yet.
         self._infected = case.variant.infected
+        # An infection whose first report is unspecific is only found by the second, if there is one.
+        self.unnamed = case.variant.name == "early_infection"
 
     def before(self) -> None:
         """Write what was there before the illness: the person, old history, drugs, reports of other parts."""
@@ -82,7 +88,7 @@ class _Course:
         self._other_reports()
 
     def first(self) -> None:
-        """Write the first report of the illness with its results, and what only became known later."""
+        """Write the first report of the illness with the results that were there."""
         case, draw, builder = self._case, self._draw, self.builder
         pain = self._words["diagnoses"]["normal"][case.language]
         started = case.moment - timedelta(weeks=case.weeks)
@@ -97,22 +103,24 @@ class _Course:
             self._result("PLATELETS", routine, draw.whole(150, 390), "10*9/L")
         if self._infected or draw.chance(0.3):
             self._temperature(case.moment - timedelta(hours=draw.whole(3, 20)))
+
+    def becomes_known(self, moment: datetime) -> None:
+        """Write what only became known after the report of ``moment``: what proved an infection, and the diagnosis."""
+        case, draw = self._case, self._draw
         if self._infected:
-            self._infection_proved()
-        if case.variant.icd10 and draw.chance(self._values["diagnosis_coded"]):
+            self._infection_proved(moment)
+        if draw.chance(self._values["diagnosis_coded"]):
             name = self._words["diagnoses"][case.variant.name][case.language]
-            recorded = case.moment + timedelta(days=draw.whole(2, 15))
-            builder.condition(case.variant.icd10, name, onset=started, recorded=recorded)
+            onset, recorded = case.moment - timedelta(weeks=case.weeks), moment + timedelta(days=draw.whole(2, 15))
+            self.builder.condition(case.variant.icd10, name, onset=onset, recorded=recorded)
 
-    def later(self, variant: Variant) -> None:
-        """Write a second report of the same place, weeks later, with a further CRP."""
-        again = self._case.moment + timedelta(days=self._draw.whole(*((9, 21) if self._is_early() else (40, 110))))
-        falling = self._infected and not self._is_early()
-        self._crp(again - timedelta(hours=30), self._draw.spread(2, 30) if falling else self._crp_value())
+    def later(self, variant: Variant) -> datetime:
+        """Write a second report of the same place, weeks later, with a further CRP; return when it was issued."""
+        again = self._case.moment + timedelta(days=self._draw.whole(*((9, 21) if self.unnamed else (40, 110))))
+        treated = self._infected and not self.unnamed
+        self._crp(again - timedelta(hours=30), self._draw.spread(2, 30) if treated else self._crp_value())
         self._report(variant, again)
-
-    def _is_early(self) -> bool:
-        return self._case.variant.follow == "spondylodiscitis"
+        return again
 
     def _past(self, nearest: int, farthest: int) -> datetime | None:
         """Return a day before the report, or none where the entry has no date."""
@@ -212,9 +220,9 @@ class _Course:
         value = self._draw.between(38.3, 39.8) if fever else self._draw.between(36.0, 37.4)
         self._result("TEMPERATURE", moment, round(value, 1), "Cel")
 
-    def _infection_proved(self) -> None:
-        """Write what is known after the report only: cultures, biopsy, antibiotic, the course of the CRP."""
-        draw, moment = self._draw, self._case.moment
+    def _infection_proved(self, moment: datetime) -> None:
+        """Write cultures, biopsy, antibiotic and the course of the CRP after the report that showed the infection."""
+        draw = self._draw
         organism = {"valueString": draw.pick(self._words["results"]["organisms"])}
         sterile = {"valueString": self._words["results"]["sterile"][self._case.language]}
         after = moment + timedelta(days=draw.whole(2, 5))
