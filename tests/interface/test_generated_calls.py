@@ -21,10 +21,22 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 # Calls of each seed, and how many seeds: in parts, so that several processes share the work.
 RICH = {f"/cds-services/{service.id}": 60 for service in SERVICES} | {"/preview": 60}
 RICH |= {f"/cds-services/{service.id}/feedback": 60 for service in SERVICES}
+RICH |= {"/preview/export": 15, "/preview/patients": 15, "/preview/compare": 5, "/preview/changes": 5}
 SEEDS = range(5)
 FEWEST = 2000
 PARTS = [(path, part) for path in RICH for part in SEEDS]
-PLAIN = ["/", "/cds-services", "/about", "/about/knowledge", "/livez", "/readyz", "/health", "/openapi.json"]
+PLAIN = [
+    "/",
+    "/cds-services",
+    "/preview",
+    "/preview/catalogue",
+    "/about",
+    "/about/knowledge",
+    "/livez",
+    "/readyz",
+    "/health",
+    "/openapi.json",
+]
 
 
 @pytest.fixture(scope="module")

@@ -73,6 +73,8 @@ def test_further_reports_stand_beside_the_first(desk: PreviewDesk) -> None:
         ({"text": TEXT, "history": [{"group": "CANCER", "on": "soon"}]}, ["history[0].on"]),
         ({"text": TEXT, "orders": [{"kind": "X"}], "orderHook": "sign"}, ["orders[0]", "orderHook"]),
         ({"text": TEXT, "labs": [{"analyte": "X", "value": 1}]}, ["labs[0].analyte"]),
+        ({"text": TEXT, "labs": [{"analyte": ["CRP"], "value": 1}]}, ["labs[0].analyte"]),
+        ({"text": TEXT, "orders": [{"resourceType": [1]}, {"kind": {}}]}, ["orders[0]", "orders[1]"]),
         ({"text": TEXT, "labs": [{"name": "CRP", "value": 1}] * 201}, ["labs"]),
         ({"text": TEXT, "conditions": ["x" * 2001]}, ["conditions[0]"]),
         ({"text": "x" * 2_000_001}, ["text"]),

@@ -29,14 +29,12 @@ _LAB_MEMBERS = frozenset({"name", "code", "analyte", "value", "unit", "date"})
 _PICK_MEMBERS = frozenset({"group", "kind", "on"})
 _REPORT_MEMBERS = frozenset({"text", "language", "title", "date"})
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
-_VITAL_SIGNS = frozenset(
-    {
-        Analyte.TEMPERATURE,
-        Analyte.HEART_RATE,
-        Analyte.RESPIRATORY_RATE,
-        Analyte.SYSTOLIC_PRESSURE,
-        Analyte.PAIN_SCORE,
-    }
+_VITAL_SIGNS = (
+    Analyte.TEMPERATURE,
+    Analyte.HEART_RATE,
+    Analyte.RESPIRATORY_RATE,
+    Analyte.SYSTOLIC_PRESSURE,
+    Analyte.PAIN_SCORE,
 )
 
 
@@ -244,7 +242,7 @@ class Form:
             if isinstance(given, str):
                 if given.strip():
                     yield resources.order(identity, self._words(given, path).strip())
-            elif isinstance(given, dict) and given.get("resourceType") in ORDER_TYPES:
+            elif isinstance(given, dict) and given.get("resourceType") in tuple(ORDER_TYPES):
                 yield {**given, "id": str(given.get("id") or identity)}
             elif isinstance(given, dict) and given.get("kind") in tuple(self._picks.orders()):
                 self.refuse_unknown(given, frozenset({"kind"}), f"{path}.")
