@@ -1,7 +1,7 @@
 """Places of reports, results and thresholds in the drawing of the course: time to the right, values upward."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,6 +14,8 @@ _LEAST_DAYS = 14
 _TICKS = 4
 _LABELLED = 6
 _HEADROOM = 1.2
+# Lines of text below each other need as much room.
+_LINE = 11.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Mark:
     text: str
     leading: bool = False
     anchor: str = "middle"
+    text_y: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,18 @@ def _panel(series: Mapping[str, Any], index: int, days: _Days) -> Panel:
         top=top,
         bottom=bottom,
         points=points,
-        thresholds=tuple(Mark(_LEFT, y(float(one["value"])), f"{one['label']} {one['shown']}") for one in thresholds),
+        thresholds=_apart(
+            [Mark(_LEFT, y(float(one["value"])), f"{one['label']} {one['shown']}") for one in thresholds]
+        ),
         path=" ".join(f"{'L' if number else 'M'}{mark.x} {mark.y}" for number, mark in enumerate(points)),
         highest=f"{highest:g}",
     )
+
+
+def _apart(marks: Sequence[Mark]) -> tuple[Mark, ...]:
+    """Write each threshold above its line, and above the words of the next lower one where both would meet."""
+    placed: list[Mark] = []
+    for mark in sorted(marks, key=lambda one: -one.y):
+        above = placed[-1].text_y - _LINE if placed else mark.y
+        placed.append(replace(mark, text_y=round(min(mark.y - 3, above), 1)))
+    return tuple(placed)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-WIDTH = 290.0
+WIDTH = 298.0
 _TOP = 10.0
 _GAP = 3.0
 _MIDDLE = 96.0

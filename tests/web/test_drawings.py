@@ -1,5 +1,6 @@
 """Drawings of spine and course: everything stands inside, in order, and what is missing is not invented."""
 
+from itertools import pairwise
 from typing import Any
 
 from cds_service.web.course_drawing import WIDTH, draw_course
@@ -40,7 +41,7 @@ def timeline(**changes: Any) -> dict[str, Any]:
 def test_vertebrae_stand_below_each_other_without_touching() -> None:
     drawing = draw_spine(spine())
     assert [one.row["level"] for one in drawing.vertebrae] == LEVELS
-    for above, below in zip(drawing.vertebrae, drawing.vertebrae[1:], strict=False):
+    for above, below in pairwise(drawing.vertebrae):
         assert above.y + above.height < below.y
     assert all(
         one.x > 0 and one.right < drawing.width and one.y + one.height < drawing.height for one in drawing.vertebrae
@@ -86,6 +87,16 @@ def test_course_places_days_from_left_to_right_and_values_upward() -> None:
     assert panel.top < high.y < panel.thresholds[0].y < low.y < panel.bottom
     assert panel.path == f"M{low.x} {low.y} L{high.x} {high.y}"
     assert (low.text, panel.highest) == ("4 mg/L", "48")
+
+
+def test_words_of_thresholds_close_together_stand_above_each_other() -> None:
+    crp = series(("2026-03-15", 118.0))
+    crp["thresholds"] += [{"name": f"t{value}", "value": value, "label": "from", "shown": "x"} for value in (5.0, 30.0)]
+    drawing = draw_course(timeline(series=[crp]))
+    assert drawing is not None
+    heights = [mark.text_y for mark in drawing.panels[0].thresholds]
+    assert all(lower - upper > 11 for lower, upper in pairwise(heights))
+    assert all(mark.text_y < mark.y for mark in drawing.panels[0].thresholds)
 
 
 def test_one_day_alone_stands_at_the_right_and_words_stay_inside() -> None:

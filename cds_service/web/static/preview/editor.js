@@ -14,7 +14,7 @@ export function fault(text) {
     const message = String(/** @type {Error} */ (error).message);
     const at = place(text);
     const before = text.slice(0, at).split("\n");
-    return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1, text: message.split(" in JSON")[0] ?? message };
+    return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1, text: /^Unexpected token '[^]'/.exec(message)?.[0] ?? message.split(/ in JSON| \(line/)[0] ?? message };
   }
 }
 
