@@ -28,7 +28,7 @@ _OR: Final = frozenset({"or", "nor", "oder", "noch", "sau", "nici", "bzw"})
 _NEW: Final = frozenset(
     {
         "new", "newly", "neu", "neue", "neuer", "neues", "neuem", "neuen", "nou", "noua", "noi", "nachweis", "present",
-        "now", "jetzt", "aktuell", "acum", "actual", "prezent", "prezenta", "vorliegend",
+        "now", "prominent", "jetzt", "aktuell", "acum", "actual", "prezent", "prezenta", "vorliegend",
     }
 )  # fmt: skip
 _FRESH: Final = ("frisch", "akut", "acut", "recent", "rezent", "proaspat")

@@ -41,6 +41,9 @@ _EXPLAINING: Final = frozenset({FindingId.MODIC1, FindingId.MODIC2, FindingId.MO
 _SIGNALS: Final = frozenset({FindingId.MARROW_SIGNAL, FindingId.T1_LOW})
 _SWOLLEN: Final = ("edem", "odem")
 _JOINTS: Final = ("facet", "iliit", "ileit", "ilitis", "sacroil", "sakroil", "iliosa")
+_BREAKS: Final = ("fractur", "fraktur")
+_NORMAL: Final = ("normal", "unremark", "unauff", "regelrecht")
+_NAMING: Final = ("iliit", "ileit", "arthrit", "artrit", "inflam", "ilit")
 _COMPLICATIONS: Final = (
     "loosen", "fail", "complic", "migrat", "malposit", "broken", "locker", "bruch", "dislok", "fehllag", "kompli",
     "mobiliz", "ruptur", "deteriorare", "deplas",
@@ -122,7 +125,7 @@ class CorpusReader:
             return ["epidural_abscess"]
         if finding.finding is FindingId.CAUDA and _is_of_sac(finding):
             return ["spinal_canal_stenosis"]
-        return self._by_finding.get(finding.finding, [])
+        return ["vertebral_fracture"] if _denies_break(finding) else self._by_finding.get(finding.finding, [])
 
     def _denied(self, finding: TextFinding) -> list[str]:
         """Return the labels that a finding denies; discs that are "not involved" have no inflammatory signal."""
@@ -132,6 +135,14 @@ class CorpusReader:
         if finding.finding is FindingId.DISC_NORMAL and any(word in said for word in _SPARED):
             return ["disc_inflammatory_signal"]
         return names
+
+
+def _denies_break(finding: TextFinding) -> bool:
+    """Tell "no pathologic fracture", which names none; "osteoporotic rather than pathologic" names one."""
+    if finding.finding is not FindingId.MALIGNANCY_STATED or finding.status is not Status.ABSENT:
+        return False
+    preferring = finding.cue is not None and finding.cue.lower().endswith("than")
+    return not preferring and any(word in _said(finding) for word in _BREAKS)
 
 
 def _names_edema(finding: TextFinding) -> bool:
@@ -173,7 +184,12 @@ def _is_unnamed(finding: TextFinding) -> bool:
         return True
     if finding.finding is FindingId.INFECTION_STATED:
         return finding.language is Language.RO and said.startswith("infec") and " " not in said
-    return finding.finding is FindingId.SACROILIAC and any(word in said for word in (*_SWOLLEN, "unscharf"))
+    if finding.finding is not FindingId.SACROILIAC:
+        return False
+    # "no erosion" denies a sign of sacroiliitis, not the disease, unless the joints are called normal
+    judged = any(word in said for word in _NAMING) or any(word in finding.sentence.lower() for word in _NORMAL)
+    sign = finding.status is Status.ABSENT and "erosi" in said and not judged
+    return sign or any(word in said for word in (*_SWOLLEN, "unscharf"))
 
 
 def _fills_canal(finding: TextFinding) -> bool:
