@@ -16,6 +16,9 @@ ELLIPSIS = "…"
 
 def one_line(text: str) -> str:
     """``text`` on one line without control, bidirectional, invisible, private-use or unpaired surrogate characters."""
+    if text.isprintable():
+        # the ordinary case: of all spaces only the blank is printable, and no control character is
+        return " ".join(text.split())
     spaced = _SPACES.sub(" ", text)
     return _SPACES.sub(" ", "".join(c for c in spaced if not unicodedata.category(c).startswith("C"))).strip()
 

@@ -14,6 +14,7 @@ from flask import Flask
 from cards.build import CardWriter
 from cds_service.config import Settings
 from cds_service.fhir.extract import FactExtractor
+from cds_service.fhir.remembered import RememberedReadings
 from cds_service.hooks.access import AccessPolicy, FhirAccess
 from cds_service.hooks.answer import CardDesk, HookDesk
 from cds_service.hooks.audit import AuditDesk
@@ -67,10 +68,11 @@ def build_clinic(overlay: Path | None = None) -> Clinic:
     """Load all knowledge and words, once in a process. Raises KnowledgeError naming file and key."""
     knowledge = load_knowledge(overlay)
     reader = Reader(knowledge.findings, knowledge.languages, knowledge.codes.conditions)
+    remembered = RememberedReadings(reader, knowledge.version)
     return Clinic(
         knowledge=knowledge,
         reader=reader,
-        evaluator=Evaluator(FactExtractor(knowledge, reader), Engine(knowledge)),
+        evaluator=Evaluator(FactExtractor(knowledge, remembered), Engine(knowledge)),
         writer=CardWriter(),
     )
 

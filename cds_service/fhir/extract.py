@@ -141,7 +141,7 @@ class FactExtractor:
             else:
                 item.node(intake).note(GapCode.RESOURCE_UNREADABLE, "", clinical=True, reason="time")
         drafts = [item for item in receive(draft_orders, intake) if check.is_own(item, intake)]
-        links = ReferenceIndex([*own, *drafts], intake)
+        links = ReferenceIndex([*own, *drafts], intake) if drafts else index
         orders = self._orders.read_all(
             (
                 (item, item.node(intake), links.around(item, intake))

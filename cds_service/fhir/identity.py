@@ -61,9 +61,12 @@ class ReferenceIndex:
                 self._nodes.setdefault(f"{item.kind}/{item.id}", node)
             if item.full_url:
                 self._nodes.setdefault(item.full_url, node)
+        self._alone = Links(self._nodes, {})
 
     def around(self, item: ReceivedResource, intake: Intake) -> "Links":
         """Return the references as they read from inside one resource."""
+        if "contained" not in item.body:
+            return self._alone
         contained = {f"#{node.text('id').removeprefix('#')}": node for node in item.contained(intake) if node.has("id")}
         return Links(self._nodes, contained)
 

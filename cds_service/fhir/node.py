@@ -56,9 +56,12 @@ class Intake:
         return zone
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Node:
-    """One JSON object at ``path`` of the resource ``reference``."""
+    """One JSON object at ``path`` of the resource ``reference``. Nobody changes it once it is made.
+
+    It is not frozen, because a request makes thousands of them and freezing each member takes longer than reading it.
+    """
 
     body: Mapping[str, Any]
     reference: str
@@ -85,11 +88,13 @@ class Node:
     def text(self, name: str) -> str:
         """Return a string member without surrounding blanks; a number is taken as its digits."""
         value = self.body.get(name)
+        if value is None:
+            return ""
         if isinstance(value, str):
             if len(value) > _LONGEST_TEXT:
                 self.note(GapCode.REPORT_TRUNCATED, name, clinical=True)
             return value[:_LONGEST_TEXT].strip()
-        if value is None or value == []:
+        if value == []:
             return ""
         if isinstance(value, list) and isinstance(value[0], str):
             self.note(GapCode.INVALID_TYPE, name)
@@ -100,7 +105,7 @@ class Node:
     def code(self, name: str) -> str:
         """Code member: its text, or the first code of a CodeableConcept or Coding put in its place."""
         value = self.body.get(name)
-        if isinstance(value, Mapping):
+        if value is not None and not isinstance(value, str) and isinstance(value, Mapping):
             self.note(GapCode.INVALID_TYPE, name)
             concept = Node(value, self.reference, self.intake, self.place(name)).as_concept()
             return next((coding.code for coding in concept.codings), concept.text).strip()
@@ -117,26 +122,28 @@ class Node:
 
     def _one(self, name: str) -> "Node | None":
         value = self.body.get(name)
-        if isinstance(value, Mapping):
+        if value is None:
+            return None
+        if isinstance(value, (dict, Mapping)):
             return Node(value, self.reference, self.intake, self.place(name))
-        if value not in (None, ""):
+        if value != "":
             self.note(GapCode.INVALID_TYPE, name)
         return None
 
     def children(self, name: str) -> Iterator["Node"]:
         """Objects of an array member; a single object counts as an array of one."""
         value = self.body.get(name)
-        if isinstance(value, Mapping):
-            yield Node(value, self.reference, self.intake, self.place(name))
-            return
-        if value in (None, ""):
+        if value is None or value == "":
             return
         if not isinstance(value, list):
-            self.note(GapCode.INVALID_TYPE, name)
+            if isinstance(value, Mapping):
+                yield Node(value, self.reference, self.intake, self.place(name))
+            else:
+                self.note(GapCode.INVALID_TYPE, name)
             return
         for index, item in enumerate(value):
             place = f"{self.place(name)}[{index}]"
-            if isinstance(item, Mapping):
+            if isinstance(item, (dict, Mapping)):
                 yield Node(item, self.reference, self.intake, place)
             elif item is not None:
                 self.intake.log.add(GapCode.INVALID_TYPE, self.reference, place)
@@ -185,7 +192,7 @@ class Node:
 
     def as_concept(self) -> Concept:
         """Read this object as a CodeableConcept."""
-        if isinstance(self.body.get("concept"), Mapping):
+        if "concept" in self.body and isinstance(self.body["concept"], Mapping):
             return self.concept("concept")
         if "coding" not in self.body and "code" in self.body:
             return Concept("", (self._coding(),))

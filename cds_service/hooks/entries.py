@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 Resource: TypeAlias = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
-    """One resource with its ``fullUrl``, empty when it has none."""
+    """One resource with its ``fullUrl``, empty when it has none. Nobody changes it once it is made."""
 
     resource: Resource
     full_url: str = ""
@@ -54,8 +54,9 @@ def without_repeats(entries: Iterable[Entry]) -> list[Entry]:
     seen: set[tuple[str, str]] = set()
     kept = []
     for entry in entries:
-        if entry.identity is None or entry.identity not in seen:
+        identity = entry.identity
+        if identity is None or identity not in seen:
             kept.append(entry)
-        if entry.identity is not None:
-            seen.add(entry.identity)
+        if identity is not None:
+            seen.add(identity)
     return kept

@@ -139,13 +139,14 @@ def _read_bundle(key: PrefetchKey, bundle: Resource) -> _Answer:
     wanted = {key.resource_type} | _COMPANIONS.get(key.resource_type, frozenset())
     entries, answer.broken = entries_of(bundle)
     for entry in entries:
-        if entry.kind in wanted:
+        kind = entry.kind
+        if kind in wanted:
             answer.entries.append(entry)
-            answer.matches += entry.kind == key.resource_type
-        elif entry.kind == "OperationOutcome":
+            answer.matches += kind == key.resource_type
+        elif kind == "OperationOutcome":
             answer.error_outcome = answer.error_outcome or _is_failure(entry.resource)
         else:
-            answer.skipped.add(entry.kind if entry.kind.isalpha() else "unknown")
+            answer.skipped.add(kind if kind.isalpha() else "unknown")
     answer.usable = bool(answer.entries) or not answer.error_outcome
     return answer
 

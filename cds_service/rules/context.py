@@ -305,13 +305,9 @@ class RuleContext:
         """Signals of a variable that was decided before."""
         return self.signals.get(variable, ())
 
-    def with_variable(self, name: str, value: str, signals: tuple[Signal, ...]) -> "RuleContext":
-        """The same facts with one more variable decided."""
-        return replace(
-            self,
-            values=MappingProxyType({**self.values, name: value}),
-            signals=MappingProxyType({**self.signals, name: signals}),
-        )
+    def deciding(self, values: dict[str, str], signals: dict[str, tuple[Signal, ...]]) -> "RuleContext":
+        """The same facts with a view of what the caller decides, one variable after the other."""
+        return replace(self, values=MappingProxyType(values), signals=MappingProxyType(signals))
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,21 +133,22 @@ def derive(context: RuleContext, rules: Iterable[Rule]) -> Derived:
         by_variable.setdefault(each.variable, []).append(each)
     results: list[RuleResult] = []
     decided: list[StateVariable] = []
+    values: dict[str, str] = {}
+    signals: dict[str, tuple[Signal, ...]] = {}
+    context = context.deciding(values, signals)
     for variable in VARIABLES:
-        context, new_results, value = _decide(context, variable, by_variable.get(variable.name, ()))
+        new_results, state = _decide(context, variable, by_variable.get(variable.name, ()))
         results.extend(new_results)
-        decided.append(value)
+        decided.append(state)
+        values[variable.name], signals[variable.name] = state.value, state.signals
     return Derived(context, tuple(results), tuple(decided), lane_state(context))
 
 
-def _decide(
-    context: RuleContext, variable: Variable, rules: Sequence[Rule]
-) -> tuple[RuleContext, list[RuleResult], StateVariable]:
+def _decide(context: RuleContext, variable: Variable, rules: Sequence[Rule]) -> tuple[list[RuleResult], StateVariable]:
     outcomes = [each.apply(context) for each in rules]
     signals = tuple(signal for _, found in outcomes for signal in found)
     value, chosen = variable.combine(context, signals)
-    decided = StateVariable(variable.name, value, chosen)
-    return context.with_variable(variable.name, value, chosen), [result for result, _ in outcomes], decided
+    return [result for result, _ in outcomes], StateVariable(variable.name, value, chosen)
 
 
 _FRACTURES: Mapping[str, Fracture] = MappingProxyType(

@@ -70,7 +70,7 @@ class Rule:
         """
         outcome = self.function(context)
         signals = tuple(Signal(self.id, self.variable, found.value, found.causes) for found in outcome.found)
-        causes = tuple(dict.fromkeys(cause for found in outcome.found for cause in found.causes))
+        causes = tuple(dict.fromkeys(cause for found in outcome.found for cause in found.causes)) if signals else ()
         result = RuleResult(self.id, bool(signals), outcome.why, outcome.missing, causes)
         return result, signals
 

@@ -9,6 +9,8 @@ from werkzeug.exceptions import UnsupportedMediaType
 from cds_service.errors import RequestError
 
 _IDENTITY = {"", "identity"}
+# what the parser makes of objects and arrays, exactly
+_CONTAINERS = frozenset({dict, list})
 
 
 class NotJson(RequestError):  # noqa: N818 - named for what it is; the family name is in the base
@@ -34,21 +36,21 @@ def is_json(request: Request) -> bool:
 
 def _check_shape(body: Any, max_depth: int, max_entries: int) -> None:
     """Refuse nesting and lists that no chart has, level by level, without recursion of our own."""
-    level = [body] if isinstance(body, dict | list) else []
+    level = [body] if type(body) in _CONTAINERS else []
     depth = resources = 0
     while level:
         depth += 1
         if depth > max_depth:
             raise RequestError(f"is nested deeper than {max_depth} levels", field="body", code="structure")
-        if any(len(one) > max_entries for one in level):
+        if max(map(len, level)) > max_entries:
             raise RequestError(
                 f"has a list of more than {max_entries} entries", field="body", status=413, code="too-long"
             )
-        resources += sum("resourceType" in one for one in level if isinstance(one, dict))
+        resources += sum([type(one) is dict and "resourceType" in one for one in level])
         if resources > max_entries:
             raise RequestError(f"holds more than {max_entries} resources", field="body", status=413, code="too-long")
-        children = [one.values() if isinstance(one, dict) else one for one in level]
-        level = [child for group in children for child in group if isinstance(child, dict | list)]
+        children = [one.values() if type(one) is dict else one for one in level]
+        level = [child for group in children for child in group if type(child) in _CONTAINERS]
 
 
 def read_json(request: Request, *, max_depth: int, max_entries: int) -> Any:

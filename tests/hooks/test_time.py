@@ -105,8 +105,9 @@ def test_red_flag_that_was_read_in_time_stays(clinic: Clinic) -> None:
 
 def test_no_calm_advice_on_a_report_that_was_not_read_to_its_end(clinic: Clinic) -> None:
     modic = "Modic type 2 change of the endplates L4-L5. Degenerative disc disease. "
-    whole = evaluate(clinic, report(conclusion=modic + CALM * 400), Clock(10_000))
+    # in this order: a text that was read to its end once is known as a whole, however little time there is
     part = evaluate(clinic, report(conclusion=modic + CALM * 400), Clock(60))
+    whole = evaluate(clinic, report(conclusion=modic + CALM * 400), Clock(10_000))
     assert late(whole.facts) == []
     assert "C92" not in ids(whole)
     assert "C92" in ids(part)

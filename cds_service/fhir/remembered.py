@@ -1,0 +1,65 @@
+"""Remembers what was read in the last report texts: a chart is opened more often than its reports change."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+
+from cds_service.domain.facts import Reading, ReportText
+from cds_service.domain.vocabulary import Language
+from cds_service.fhir.reports import TextReader
+
+# A reading of an ordinary report takes some 20 kB; what is long is rare and read anew.
+_MOST_READINGS = 512
+_LONGEST = 40_000
+
+
+class RememberedReadings:
+    """A reader with a bounded memory, in this process only and shared by its threads.
+
+    The key is a digest of the texts and of the version of the knowledge; neither key nor value names a patient, but
+    the sentences of findings are kept with them, until as many other reports were read.
+    """
+
+    def __init__(self, reader: TextReader, version: str, most: int = _MOST_READINGS) -> None:
+        self._reader = reader
+        self._version = version
+        self._most = most
+        self._known: OrderedDict[bytes, Reading] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def read(
+        self,
+        texts: Sequence[ReportText],
+        *,
+        title: str = "",
+        declared: Language | None = None,
+        in_time: Callable[[], bool] = lambda: True,
+    ) -> Reading:
+        """Return what the texts of one report say; a reading that the time cut short is never kept."""
+        if sum(len(text.text) for text in texts) > _LONGEST or not in_time():
+            return self._reader.read(texts, title=title, declared=declared, in_time=in_time)
+        key = self._key(texts, title, declared)
+        with self._lock:
+            known = self._known.get(key)
+            if known is not None:
+                self._known.move_to_end(key)
+                return known
+        reading = self._reader.read(texts, title=title, declared=declared, in_time=in_time)
+        if not reading.unfinished:
+            with self._lock:
+                self._known[key] = reading
+                while len(self._known) > self._most:
+                    self._known.popitem(last=False)
+        return reading
+
+    def _key(self, texts: Sequence[ReportText], title: str, declared: Language | None) -> bytes:
+        digest = blake2b(digest_size=32)
+        parts = [self._version, title, declared.value if declared else ""]
+        for text in texts:
+            parts += [text.text, text.element, text.language or ""]
+        for part in parts:
+            # with its length, so that no two lists of parts look alike
+            data = part.encode("utf-8", "surrogatepass")
+            digest.update(len(data).to_bytes(8, "big") + data)
+        return digest.digest()
