@@ -65,6 +65,7 @@ bench: setup compiled
 	.venv/bin/python tests/bench/bench_reader.py
 	PYTHONPATH=build/compiled .venv/bin/python tests/bench/bench_reader.py --plot build/reader-time-compiled.svg
 	.venv/bin/python tests/bench/bench_hostile.py
+	$(IN_VENV) tests.bench.bench_page
 	.venv/bin/python tests/bench/bench_service.py
 
 # Replay synthetic cohorts of growing size; WITH=--spark measures Spark in local mode as well.

@@ -1,27 +1,20 @@
 """Text from outside as it is shown on a page: what would act on the page without being seen is named instead."""
 
-import unicodedata
+import re
 
 import orjson
 
-_HARMLESS = "\n\t"
+# Control characters but line break and tab, characters of direction and of no width, private use, surrogates, tags.
 # Joiners and the soft hyphen belong to words of some scripts and move nothing.
-_KEPT = {"\u00ad", "\u200c", "\u200d"}
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b\u200e\u200f\u2028-\u202e"
+    "\u2060-\u206f\ud800-\udfff\ue000-\uf8ff\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff\U000f0000-\U0010ffff]"
+)
 
 
 def visible(text: object) -> str:
     """Return ``text`` with control and direction characters written out, such as ``[U+202E]``."""
-    written = str(text)
-    if written.isascii() and written.isprintable():
-        return written
-    return "".join(_named(character) for character in written)
-
-
-def _named(character: str) -> str:
-    if character in _HARMLESS or character in _KEPT or character == "\r":
-        return character
-    hidden = unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co"}
-    return f"[U+{ord(character):04X}]" if hidden else character
+    return _HIDDEN.sub(lambda match: f"[U+{ord(match[0]):04X}]", str(text))
 
 
 def pretty_json(value: object) -> str:
