@@ -46,6 +46,7 @@ CREATE TABLE shown (patient BLOB, report BLOB, lane TEXT, rank INTEGER, PRIMARY 
   WITHOUT ROWID;
 """
 _OUTCOMES: Final = tuple(Outcome)
+_BY_NAME: Final = {outcome.value: outcome for outcome in Outcome}
 _RANKS: Final = {indicator.value: indicator.rank for indicator in Indicator}
 _INDICATORS: Final = {indicator.rank: indicator.value for indicator in Indicator}
 
@@ -298,10 +299,10 @@ def _label(row: Mapping[str, Any], hash_key: bytes) -> Label | str:
     patient, report = (_identity(row.get(name)) for name in ("patient", "report"))
     if not patient or not report:
         return "no patient or report"
-    outcome = str(row.get("outcome") or "").strip().lower()
-    if outcome not in set(Outcome):
+    outcome = _BY_NAME.get(str(row.get("outcome") or "").strip().lower())
+    if outcome is None:
         return "unknown outcome"
-    return Label(keyed(hash_key, "Patient", patient), keyed(hash_key, "DiagnosticReport", report), Outcome(outcome))
+    return Label(keyed(hash_key, "Patient", patient), keyed(hash_key, "DiagnosticReport", report), outcome)
 
 
 def _identity(value: Any) -> str:
