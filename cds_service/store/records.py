@@ -73,7 +73,7 @@ class Feedback:
             self.reason_code,
             self.comment,
         )
-        return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+        return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,4 +106,4 @@ class Store(Protocol):
 
 def patient_hash(key: bytes, patient_id: str) -> str:
     """Return the keyed hash that stands for a patient, so that the store alone does not tell who it was."""
-    return hmac.new(key, patient_id.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(key, patient_id.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()

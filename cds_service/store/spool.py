@@ -6,6 +6,7 @@ database row would hold and nothing else; directory and files are for this user 
 """
 
 import fcntl
+import json
 import os
 import threading
 import time
@@ -13,11 +14,10 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
-
-import orjson
 
 from cds_service.store.records import StoreError
 
@@ -45,8 +45,15 @@ class _Segment:
     size: int = 0
 
 
+def _moment(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(type(value).__name__)
+
+
 def _encode(line: Line) -> bytes:
-    body = orjson.dumps({"table": line.table, "row": line.row}, option=orjson.OPT_NAIVE_UTC)
+    # Plain JSON: it also holds halves of surrogate pairs, which callers may send.
+    body = json.dumps({"table": line.table, "row": dict(line.row)}, default=_moment, separators=(",", ":")).encode()
     # Behind a checksum, so that a line that was half written when the power went is known as such.
     return b"%08x %s\n" % (zlib.crc32(body), body)
 
@@ -56,7 +63,7 @@ def _decode(raw: bytes) -> Line | None:
     try:
         if int(checksum, 16) != zlib.crc32(body):
             return None
-        found = orjson.loads(body)
+        found = json.loads(body)
         return Line(found["table"], found["row"])
     except (ValueError, KeyError, TypeError):
         return None

@@ -5,6 +5,7 @@ import threading
 
 from sqlalchemy import Connection, delete, insert
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.schema import CreateTable
 
 from cds_service.store import schema
 from cds_service.store.connection import Database
@@ -56,6 +57,7 @@ class MachineTokens:
         with self._lock:
             if self._tokens is None:
                 database = Database(self._url)
-                database.run("open", lambda connection: schema.seen_token.create(connection, checkfirst=True))
+                made = CreateTable(schema.seen_token, if_not_exists=True)
+                database.run("open", lambda connection: connection.execute(made))
                 self._tokens = UsedTokens(database)
         return self._tokens.first_use(issuer, token_id, expires, now)

@@ -1,0 +1,246 @@
+"""The spool: nothing that was confirmed is lost or stored twice, whatever happens between two steps."""
+
+import errno
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from cds_service.store.audit import AuditStore
+from cds_service.store.backup import counts
+from cds_service.store.connection import Database
+from cds_service.store.database import SqlStore
+from cds_service.store.keeper import Keeper
+from cds_service.store.records import StoreAway, StoreError
+from cds_service.store.spool import Line, Spool, SpoolError, read_lines
+from tests.servers.postgresql import PostgreSQL
+from tests.store.test_audit import BARE
+from tests.store.test_store import ACCEPTED, CARD
+
+MEBIBYTE = 1024 * 1024
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    return Spool(tmp_path / "spool", MEBIBYTE)
+
+
+def lines(*numbers: int) -> list[Line]:
+    return [Line("shown_card", {"card": f"c-{number}", "state": "s"}) for number in numbers]
+
+
+def left(spool: Spool) -> list[Line]:
+    with spool.taken() as paths:
+        return [line for path in paths or () for line in read_lines(path)[0]]
+
+
+def test_lines_come_back_in_order_and_are_private(spool: Spool, tmp_path: Path) -> None:
+    for number in range(5):
+        spool.append(lines(number))
+    assert left(spool) == lines(0, 1, 2, 3, 4)
+    modes = {path.stat().st_mode & 0o077 for path in (tmp_path / "spool").rglob("*")}
+    assert modes == {0}
+    assert (tmp_path / "spool").stat().st_mode & 0o077 == 0
+
+
+def test_files_of_a_process_that_still_writes_are_left_to_it(spool: Spool, tmp_path: Path) -> None:
+    spool.append(lines(1))
+    other = Spool(tmp_path / "spool", MEBIBYTE)
+    assert left(other) == []
+    spool.close()
+    assert left(other) == lines(1)
+
+
+def test_only_one_carries_over_at_a_time(spool: Spool, tmp_path: Path) -> None:
+    with spool.taken(), Spool(tmp_path / "spool", MEBIBYTE).taken() as paths:
+        assert paths is None
+
+
+def test_full_spool_refuses_and_keeps_what_it_has(tmp_path: Path) -> None:
+    small = Spool(tmp_path / "spool", 150)
+    small.append(lines(1))
+    with pytest.raises(SpoolError, match="full"):
+        small.append(lines(*range(10)))
+    assert left(small) == lines(1)
+
+
+def test_line_that_a_full_disk_cut_off_is_taken_back(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool.append(lines(1))
+    whole = os.write
+
+    def half(descriptor: int, data: bytes) -> int:
+        if len(data) > 20:
+            return whole(descriptor, data[:20])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", half)
+    with pytest.raises(SpoolError, match="No space left"):
+        spool.append(lines(2))
+    monkeypatch.undo()
+    spool.append(lines(3))
+    assert left(spool) == lines(1, 3)
+
+
+def test_place_that_cannot_be_written_is_a_named_failure(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    nowhere = Spool(tmp_path / "file" / "spool", MEBIBYTE)
+    assert not nowhere.room()
+    with pytest.raises(SpoolError, match="Not a directory"):
+        nowhere.append(lines(1))
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda raw: raw[:-20], lambda raw: raw.replace(b"c-2", b"c-9"), lambda raw: raw + b"x"]
+)
+def test_damaged_lines_are_known_and_the_others_kept(spool: Spool, tmp_path: Path, damage: Any) -> None:
+    spool.append(lines(1, 2))
+    spool.close()
+    (path,) = (tmp_path / "spool").glob("*.rows")
+    path.write_bytes(damage(path.read_bytes()))
+    found, damaged = read_lines(path)
+    assert found[0] == lines(1)[0]
+    assert damaged == 1
+    spool.forget(path, whole=False)
+    assert path.with_suffix(".damaged").exists()
+
+
+class Broken(Database):
+    """A database that can be away."""
+
+    away = False
+
+    def _ask(self, operation: str, work: Any) -> Any:
+        if self.away:
+            raise StoreAway(f"{operation}: away")
+        return super()._ask(operation, work)
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Broken]:
+    opened = Broken(url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def keeper(database: Broken, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> Iterator[Keeper]:
+    """Carries over when told, not by itself."""
+    monkeypatch.setattr(Keeper, "_replay_soon", lambda _: True)
+    opened = Keeper(database, spool)
+    opened.open()
+    yield opened
+    opened.close()
+
+
+def test_rows_of_every_kind_wait_and_are_stored_once(url: str, database: Broken, keeper: Keeper) -> None:
+    store, audit = SqlStore(url, keeper), AuditStore(url, keeper)
+    database.away = True
+    store.record_issued([CARD])
+    store.record_feedback([ACCEPTED])
+    store.record_feedback([ACCEPTED])
+    audit.record(BARE)
+    assert store.can_write()
+    with pytest.raises(StoreAway):
+        keeper.replay()
+    database.away = False
+    assert keeper.replay() == 1
+    assert keeper.replay() == 0
+    (kept,) = store.feedback()
+    assert (kept.card, kept.feedback, kept.repeats) == (CARD, ACCEPTED, 1)
+    assert list(audit.records()) == [BARE]
+
+
+def test_file_that_outlives_a_crash_is_not_stored_twice(
+    url: str, database: Broken, keeper: Keeper, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    store = SqlStore(url, keeper)
+    database.away = True
+    store.record_feedback([ACCEPTED])
+    store.record_feedback([ACCEPTED])
+    database.away = False
+
+    def crash(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Spool, "forget", crash)
+        with pytest.raises(KeyboardInterrupt):
+            keeper.replay()
+    assert list((tmp_path / "spool").glob("*.rows"))
+    assert keeper.replay() == 1
+    assert [kept.repeats for kept in store.feedback()] == [1]
+    assert list((tmp_path / "spool").glob("*.rows")) == []
+
+
+def test_row_that_was_stored_although_the_answer_got_lost_is_not_stored_again(
+    url: str, keeper: Keeper, spool: Spool, engine: Engine
+) -> None:
+    store, audit = SqlStore(url, keeper), AuditStore(url, keeper)
+    store.record_issued([CARD])
+    store.record_feedback([ACCEPTED])
+    audit.record(BARE)
+    with engine.connect() as connection:
+        written = connection.execute(text("SELECT last_write FROM feedback")).scalar_one()
+        entry = connection.execute(text("SELECT entry FROM audit_event")).scalar_one()
+    spool.append([Line("issued_card", {"uuid": CARD.uuid})])
+    row = {name: getattr(ACCEPTED, name) for name in ACCEPTED.__slots__} | {"identity": ACCEPTED.identity, "repeats": 0}
+    spool.append([Line("feedback", row | {"last_write": written}), Line("audit_event", {"entry": entry})])
+    keeper.replay()
+    assert [kept.repeats for kept in store.feedback()] == [0]
+    assert keeper.database.run("count", counts)["audit_event"] == 1
+
+
+def test_row_that_the_database_never_takes_is_put_aside(keeper: Keeper, spool: Spool, tmp_path: Path) -> None:
+    spool.append([Line("issued_card", {"uuid": "c-9"}), *lines(1), Line("no_table", {})])
+    keeper.replay()
+    (aside,) = (tmp_path / "spool").glob("*.refused")
+    assert [line.table for line in read_lines(aside)[0]] == ["issued_card", "no_table"]
+    assert keeper.database.run("count", counts)["shown_card"] == 1
+
+
+def test_without_a_spool_the_failure_is_told(url: str, database: Broken) -> None:
+    store = SqlStore(url, Keeper(database))
+    database.away = True
+    with pytest.raises(StoreError):
+        store.record_issued([CARD])
+    assert not store.can_write()
+
+
+def test_what_was_left_is_carried_over_at_the_next_start(database: Broken, spool: Spool) -> None:
+    Keeper(database).open()
+    spool.append(lines(1))
+    spool.close()
+    keeper = Keeper(database, spool)
+    keeper.open()
+    while keeper.waiting()[0]:
+        assert keeper.can_write()
+    keeper.close()
+    assert database.run("count", counts)["shown_card"] == 1
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_odd_characters_lose_no_record(url: str, database: Broken, keeper: Keeper, *, away: bool) -> None:
+    store = SqlStore(url, keeper)
+    database.away = away
+    store.record_feedback([replace(ACCEPTED, comment="a\0b\ud800c", reason_display="x" * 5000)])
+    database.away = False
+    keeper.replay()
+    assert store.feedback()[0].feedback.comment == "a\ufffdb?c"
+
+
+def test_silent_postgresql_is_given_up_and_then_left_alone(own_postgresql: PostgreSQL) -> None:
+    database = Database(own_postgresql.new_database())
+    database.check()
+    own_postgresql.server.freeze()
+    with pytest.raises(StoreAway, match="OperationalError"):
+        database.check()
+    with pytest.raises(StoreAway, match="is away"):
+        database.check()
+    own_postgresql.server.thaw()
+    database.reach("look", lambda connection: connection.execute(text("SELECT 1")))
+    database.check()
+    database.close()
