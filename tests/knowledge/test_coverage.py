@@ -10,7 +10,10 @@ from cds_service.domain.assessment import DraftKind
 from cds_service.domain.vocabulary import Language
 from cds_service.errors import KnowledgeError
 from cds_service.hooks.review.cases import CaseIndex, load_cases
+from cds_service.hooks.review.handbook import build_handbook
+from cds_service.hooks.review.sections import Review, document
 from cds_service.knowledge.coverage import CoverageRow, load_coverage, parse_coverage
+from cds_service.knowledge.load import load_knowledge
 from cds_service.knowledge.statements import load_statements
 from cds_service.rules.catalogue import catalogue
 
@@ -89,3 +92,10 @@ def test_a_flawed_row_is_named(broken: str, message: str) -> None:
     assert parse_coverage(GOOD).rows[0].homes == ()
     with pytest.raises(KnowledgeError, match=re.escape(message)):
         parse_coverage(broken)
+
+
+def test_every_file_of_safety_cases_stands_in_the_review() -> None:
+    folder = Path(__file__).parents[1]
+    written = document(Review(build_handbook(load_knowledge()), load_cases(folder)), ("safety",))
+    names = [path.stem for path in sorted((folder / "safety" / "cases").glob("*.toml"))]
+    assert [name for name in names if f"| {name}/" not in written] == []

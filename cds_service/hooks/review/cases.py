@@ -113,14 +113,16 @@ def _request_case(stem: str, raw: Raw) -> ReviewCase:
 
 def _report_case(stem: str, raw: Raw) -> ReviewCase:
     cards = tuple(raw["cards"])
-    texts = frozenset(card.split()[0] for card in cards)
+    texts = {card.split()[0] for card in cards}
+    added = {f"extra:{named.split()[1]}" for named in raw.get("lines", ())}
+    drafts = {f"draft:{named.split()[1]}" for named in raw.get("drafts", ())}
     return ReviewCase(
         f"{stem}/{raw['id']}",
         raw["situation"],
         cards,
         frozenset(raw.get("fires", ())),
         frozenset(raw.get("silent", ())),
-        texts,
+        frozenset(texts | added | drafts),
     )
 
 
