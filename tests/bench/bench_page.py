@@ -14,7 +14,7 @@ import fhir_fixtures
 from cds_service.app import build_backend
 from cds_service.config import Settings
 from cds_service.web.site import build_site
-from tests.browser.chromium import browser
+from tests.browser.chromium import MissingBrowserError, browser, executable
 
 ROUNDS = 15
 LIMITS = {"weight_kb": 150, "first_picture_ms": 300, "evaluation_ms": 50}
@@ -65,6 +65,11 @@ def _measure(chromium: Browser, address: str) -> dict[str, float]:
 
 def main() -> int:
     """Print what was measured beside what is wanted."""
+    try:
+        executable()
+    except MissingBrowserError as reason:
+        sys.stdout.write(f"The page was not measured: {reason}\n")
+        return 0
     with (
         tempfile.TemporaryDirectory() as state,
         make_server("127.0.0.1", 0, lambda _e, _s: [], threaded=True) as server,
