@@ -1,7 +1,5 @@
 """The paths of the preview in the OpenAPI document, with an example of each form of input."""
 
-from typing import Any
-
 from cds_service.domain.vocabulary import Language
 from cds_service.hooks.services import SERVICES
 from cds_service.web.interface_forms import listed, ref
@@ -128,20 +126,8 @@ def input_schema() -> Part:
     return {"anyOf": [ref("TypedReport"), ref("FixtureInput"), ref("ServerInput"), bundle, *_any_call()]}
 
 
-def preview_paths() -> dict[str, Any]:
-    """Return the paths of the preview."""
-    searched = body(ref("PatientQuery"))
+def _evaluated() -> dict[str, Part]:
     return {
-        "/preview": {
-            "get": _page(),
-            "post": _answered(
-                "preview",
-                "Evaluate a report, a Bundle, a call, a synthetic patient or one of a FHIR server; nothing is kept",
-                _input("application/x-www-form-urlencoded", "multipart/form-data"),
-                "Preview",
-                "Cards with the whole chain of reasons behind them.",
-            ),
-        },
         "/preview/changes": {
             "post": _answered(
                 "preview-changes",
@@ -170,15 +156,29 @@ def preview_paths() -> dict[str, Any]:
                 html=False,
             )
         },
-        "/preview/patients": {
-            "post": _answered(
-                "preview-patients",
-                "Patients of a FHIR server that may be asked, who have reports of spine imaging",
-                searched,
-                "PreviewPatients",
-                "The patients, the newest report first.",
-                html=False,
-            )
-        },
+    }
+
+
+def preview_paths() -> dict[str, Part]:
+    """Return the paths of the preview."""
+    evaluated = _answered(
+        "preview",
+        "Evaluate a report, a Bundle, a call, a synthetic patient or one of a FHIR server; nothing is kept",
+        _input("application/x-www-form-urlencoded", "multipart/form-data"),
+        "Preview",
+        "Cards with the whole chain of reasons behind them.",
+    )
+    patients = _answered(
+        "preview-patients",
+        "Patients of a FHIR server that may be asked, who have reports of spine imaging",
+        body(ref("PatientQuery")),
+        "PreviewPatients",
+        "The patients, the newest report first.",
+        html=False,
+    )
+    return {
+        "/preview": {"get": _page(), "post": evaluated},
+        **_evaluated(),
+        "/preview/patients": {"post": patients},
         "/preview/catalogue": {"get": _catalogue()},
     }

@@ -13,6 +13,7 @@ _LABELS: Schema = record({language.value: TEXT for language in Language})
 _DAY: Schema = or_null({"type": "string", "format": "date"})
 _INDICATOR: Schema = {"enum": [indicator.value for indicator in Indicator]}
 _KIND: Schema = {"enum": ["present", "possible", "absent", "historical", "other"]}
+_OF_REPORT = ("language", "title", "date")
 _MISSING: Schema = listed(record({"id": TEXT, "label": TEXT}))
 
 
@@ -21,7 +22,9 @@ def _open(*names: str) -> Schema:
     return {"type": "object", "required": list(names)}
 
 
-def _inputs() -> dict[str, Schema]:
+def _typed() -> Schema:
+    """Members of a typed report."""
+    day: Schema = {"type": "string", "format": "date"}
     result = record(
         {
             "analyte": {"enum": [analyte.value for analyte in Analyte]},
@@ -33,30 +36,17 @@ def _inputs() -> dict[str, Schema]:
         },
         optional=("analyte", "name", "code", "unit", "date"),
     )
-    patient = {
-        "age": {"type": "integer", "minimum": 0, "maximum": 130},
-        "sex": {"enum": ["female", "male"]},
-        "pregnant": _FLAG,
-        "onset": {"type": "string", "format": "date"},
-    }
-    pick = record(
-        {
-            "group": TEXT,
-            "kind": {"enum": [kind.value for kind in PickKind]},
-            "on": {"type": "string", "format": "date"},
-        },
-        optional=("kind", "on"),
-    )
+    years = {"type": "integer", "minimum": 0, "maximum": 130}
+    patient = {"age": years, "sex": {"enum": ["female", "male"]}, "pregnant": _FLAG, "onset": day}
+    kinds = {"enum": [kind.value for kind in PickKind]}
+    pick = record({"group": TEXT, "kind": kinds, "on": day}, optional=("kind", "on"))
     order = {"enum": [kind.value for kind in OrderKind if kind is not OrderKind.OTHER]}
-    report = record(
-        {"text": TEXT, "language": _LANGUAGE, "title": TEXT, "date": {"type": "string", "format": "date"}},
-        optional=("language", "title", "date"),
-    )
-    typed: Schema = {
+    report = record({"text": TEXT, "language": _LANGUAGE, "title": TEXT, "date": day}, optional=_OF_REPORT)
+    return {
         "text": TEXT,
         "language": _LANGUAGE,
         "title": TEXT,
-        "reportDate": {"type": "string", "format": "date"},
+        "reportDate": day,
         "patient": record(patient, optional=tuple(patient)),
         "labs": listed(result),
         "conditions": listed(TEXT),
@@ -67,6 +57,10 @@ def _inputs() -> dict[str, Schema]:
         "reports": listed(report),
         "overlay": {"type": "string", "description": "TOML text of site values"},
     }
+
+
+def _inputs() -> dict[str, Schema]:
+    typed = _typed()
     texts = ("text", "language", "title", "labs", "conditions", "medications", "orders")
     fields: Schema = dict.fromkeys((*texts, "age", "sex", "pregnant", "onset", "cards", "fixture"), WORDS)
     server = {"server": {"type": "string", "format": "uri"}, "patient": TEXT, "report": TEXT, "overlay": WORDS}

@@ -202,7 +202,7 @@ def preview_blueprint(backend: Backend) -> Blueprint:
 
     @blueprint.post("/preview/export")
     def export() -> Response:
-        return desk.answered("", lambda language: exported(desk.body(), desk.preview, language))
+        return desk.answered("", lambda language: exported(desk.body(), desk.preview, language, backend.clock().date()))
 
     @blueprint.post("/preview/patients")
     def patients() -> Response:
