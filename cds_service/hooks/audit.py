@@ -74,7 +74,7 @@ class AuditDesk:
             hook_instance=note.hook_instance,
             issuer=note.caller.client.issuer,
             tenant=note.caller.tenant,
-            user=self._user(note.caller, request.user_id) if request else "",
+            user=self._user(note.caller, request.user_id) if request and request.user_id else "",
             patient=patient_hash(self._hash_key, request.patient_id) if request else "",
             knowledge_version=self._knowledge_version,
             language=note.language,

@@ -365,7 +365,7 @@ def test_each_evaluation_is_on_record_and_nobody_is_in_the_log(at: Site) -> None
     record.open()
     (kept,) = record.records()
     record.close()
-    assert (kept.action, kept.issuer) == ("result", "subscription")
+    assert (kept.action, kept.issuer, kept.user) == ("result", "subscription", "")
     assert kept.cards
     assert name not in repr(kept)
 
