@@ -19,8 +19,8 @@ from cds_service.web.interface import interface_blueprint
 from cds_service.web.knowledge import knowledge_blueprint
 from cds_service.web.preview import preview_blueprint
 from cds_service.web.problems import register_problems
-from cds_service.web.spine_drawing import draw_spine
 from cds_service.web.results import results_blueprint
+from cds_service.web.spine_drawing import draw_spine
 from cds_service.web.tls import register_tls
 from cds_service.web.visible import pretty_json, visible
 from cds_service.web.words import words
@@ -43,6 +43,7 @@ def build_site(backend: Backend) -> Flask:
     app.config["MAX_FORM_MEMORY_SIZE"] = backend.settings.max_body_bytes
     app.jinja_env.filters |= {"markdown": _rendered, "visible": visible, "pretty_json": pretty_json}
     app.jinja_env.globals |= {"words": words, "draw_spine": draw_spine, "draw_course": draw_course}
+    app.jinja_env.globals["preview_open"] = backend.settings.preview_open
     # Answers are logged last, so this is registered first: Flask runs these in reverse order.
     register_access_log(app)
     register_admission(app, backend)

@@ -1,6 +1,7 @@
 """Preview, knowledge and health pages: readable for people, JSON for programs, nothing loaded from elsewhere."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -175,3 +176,10 @@ def test_not_ready_without_store(world: Any) -> None:
     assert answer.headers["Retry-After"] == "30"
     assert client.get("/health").json["status"] == "degraded"
     assert client.get("/livez").status_code == 200
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_pages_lead_to_the_preview_where_it_answers(world: Any, *, is_open: bool) -> None:
+    client = world.client(settings=replace(world.backend.settings, preview=is_open))
+    assert ('href="/preview"' in client.get("/about/knowledge").text) is is_open
+    assert (client.get("/preview").status_code == 200) is is_open
