@@ -3,6 +3,7 @@
 import gzip
 import importlib
 import io
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,18 @@ def test_packing_and_parts_change_no_line(tmp_path: Path, packing: str) -> None:
         kind: sorted(lines) for kind, lines in plain.items()
     }
     assert len(list(packed.glob("fhir/Patient.*"))) == 3
+
+
+def test_writing_in_small_pieces_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = _lines(_write(tmp_path / "whole", 25, packing="gzip"))
+    monkeypatch.setattr("cds_service.synth.export._FLUSH_AT", 2000)
+    assert _lines(_write(tmp_path / "pieces", 25, packing="gzip")) == whole
+
+
+def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    with pytest.raises(RequestError, match="extra replay"):
+        Export(tmp_path / "new", compression=Compression.ZSTD, parts=1)
 
 
 def test_every_resource_is_valid_and_says_that_it_is_synthetic(
