@@ -16,12 +16,17 @@ RUN HATCH_BUILD_HOOK_ENABLE_CUSTOM=1 /build/bin/python -m hatchling build --targ
  && /opt/marrow-cds/bin/python -m pip install --quiet --no-deps --no-index /wheels/*.whl
 
 FROM python:3.12-slim
-RUN useradd --system --create-home --uid 10001 marrow && install -d -o marrow /var/lib/marrow-cds
+RUN useradd --system --create-home --uid 10001 marrow && install -d -m 0700 -o marrow /var/lib/marrow-cds
 COPY --from=build /opt/marrow-cds /opt/marrow-cds
-USER marrow
-ENV MARROW_HOST=0.0.0.0 MARROW_PORT=8000 MARROW_STATE_DIR=/var/lib/marrow-cds
+USER 10001
+# Nothing is written outside the volume, which holds the spool and the key of the patient hash: the rest may be read-only.
+ENV MARROW_HOST=0.0.0.0 MARROW_PORT=8000 MARROW_STATE_DIR=/var/lib/marrow-cds MARROW_WORKERS=2 \
+    PYTHONDONTWRITEBYTECODE=1
 VOLUME /var/lib/marrow-cds
 EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["/opt/marrow-cds/bin/python", "-c", \
+    "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]
+STOPSIGNAL SIGTERM
 # Refuses to start on 0.0.0.0 until MARROW_CLIENTS or MARROW_ALLOW_OPEN says who may ask.
 ENTRYPOINT ["/opt/marrow-cds/bin/python", "-m", "cds_service"]
 CMD ["serve"]

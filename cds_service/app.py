@@ -36,13 +36,11 @@ from cds_service.security.outbound import Outbound
 from cds_service.security.quota import Quotas
 from cds_service.security.replay import SharedTokens
 from cds_service.security.shared_redis import RedisTokens, SharedRedis
-from cds_service.security.shared_redis import RedisTokens, SharedRedis
 from cds_service.security.trust import build_trust
 from cds_service.store.assembly import open_stores
 from cds_service.store.database import load_hash_key
 from cds_service.store.records import StoreError
 from cds_service.store.repeats import RepeatStore
-from cds_service.store.tokens import MachineTokens
 from cds_service.store.tokens import MachineTokens
 from cds_service.web.backend import Backend
 from cds_service.web.site import build_site

@@ -161,7 +161,6 @@ class Settings:
     max_pages: int = 10
     budget_seconds: float = 4.0
     workers: int = 0
-    workers: int = 0
     threads: int = 8
     max_waiting: int = 64
 
@@ -262,7 +261,6 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "max_entries": _whole_number(10, 1_000_000),
     "max_pages": _whole_number(1, 1000),
     "budget_seconds": _seconds,
-    "workers": _whole_number(0, 256),
     "workers": _whole_number(0, 256),
     "threads": _whole_number(1, 256),
     "max_waiting": _whole_number(1, 10_000),

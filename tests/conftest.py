@@ -32,12 +32,29 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(skip)
 
 
+def _show_faults(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print ``record_property("fault", line)`` of all tests as one table."""
+    rows = [
+        str(line)
+        for report in terminalreporter.getreports("passed")
+        for name, line in report.user_properties
+        if name == "fault"
+    ]
+    if rows:
+        terminalreporter.section("faults")
+        terminalreporter.write_line("| fault | calls sent | answered | refused | broken | rows expected | found |")
+        terminalreporter.write_line("| --- | --- | --- | --- | --- | --- | --- |")
+        for row in rows:
+            terminalreporter.write_line(row)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what tests counted and tabled.
 
     Counted is the sum of ``record_property("counted", (what, number))`` of all of them, tabled is each
     ``record_property("tabled", (case, outcome))``.
     """
+    _show_faults(terminalreporter)
     counts: Counter[str] = Counter()
     outcomes: dict[str, str] = {}
     for report in terminalreporter.getreports("passed"):

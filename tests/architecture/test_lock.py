@@ -24,7 +24,9 @@ def asked_for(extras: tuple[str, ...]) -> list[Requirement]:
     return [Requirement(r) for r in listed]
 
 
-@pytest.mark.parametrize(("lock", "extras"), [("requirements.lock", ("dev",)), ("requirements-run.lock", ("postgresql", "redis"))])
+@pytest.mark.parametrize(
+    ("lock", "extras"), [("requirements.lock", ("dev",)), ("requirements-run.lock", ("postgresql", "redis"))]
+)
 def test_lock_satisfies_the_project(lock: str, extras: tuple[str, ...]) -> None:
     pinned = pins(lock)
     unsatisfied = [

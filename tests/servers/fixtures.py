@@ -13,7 +13,7 @@ from tests.servers.redis import Redis
 _Made = TypeVar("_Made")
 
 
-def _made_or_skipped(make: Callable[[], _Made]) -> _Made:
+def made_or_skipped(make: Callable[[], _Made]) -> _Made:
     """Skip what needs a missing program; where all of them must be there, its absence is a failure."""
     try:
         return make()
@@ -30,7 +30,7 @@ def _give_up(reason: str) -> NoReturn:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSQL]:
     """A cluster that all tests share; whoever stops it takes ``own_postgresql``."""
-    cluster = _made_or_skipped(PostgreSQL)
+    cluster = made_or_skipped(PostgreSQL)
     cluster.server.start()
     yield cluster
     cluster.remove()
@@ -39,7 +39,7 @@ def postgresql() -> Iterator[PostgreSQL]:
 @pytest.fixture
 def own_postgresql() -> Iterator[PostgreSQL]:
     """A cluster of this test alone."""
-    cluster = _made_or_skipped(PostgreSQL)
+    cluster = made_or_skipped(PostgreSQL)
     cluster.server.start()
     yield cluster
     cluster.remove()
@@ -48,7 +48,7 @@ def own_postgresql() -> Iterator[PostgreSQL]:
 @pytest.fixture
 def own_redis() -> Iterator[Redis]:
     """A Redis of this test alone, empty."""
-    server = _made_or_skipped(Redis)
+    server = made_or_skipped(Redis)
     server.server.start()
     yield server
     server.remove()

@@ -64,10 +64,21 @@ class PostgreSQL:
         self.execute(f"CREATE DATABASE {name}")
         return self.url(name)
 
+    def read_only(self, *, on: bool) -> None:
+        """Refuse writes, as a server does that was replaced by its stand-by."""
+        self.execute(f"ALTER SYSTEM SET default_transaction_read_only = {'on' if on else 'off'}")
+        self.execute("SELECT pg_reload_conf()")
+
     def execute(self, statement: str) -> None:
         """Run a statement as the owner of everything."""
         with psycopg.connect(
-            host="127.0.0.1", port=self.port, user=_USER, dbname="postgres", autocommit=True, connect_timeout=5
+            host="127.0.0.1",
+            port=self.port,
+            user=_USER,
+            dbname="postgres",
+            autocommit=True,
+            connect_timeout=5,
+            options="-c default_transaction_read_only=off",
         ) as connection:
             connection.execute(statement.encode())
 

@@ -56,6 +56,13 @@ class Server:
         self.stop(signal.SIGKILL)
         raise RuntimeError(f"{self._command[0]} did not start: {self._log.read_text()[-2000:]}")
 
+    def heal(self) -> None:
+        """Let it run, whether it is stopped, frozen or was never started."""
+        if self._process is None:
+            self.start()
+        else:
+            self.thaw()
+
     @property
     def process_id(self) -> int:
         """Its process id while it runs."""

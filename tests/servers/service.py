@@ -52,6 +52,10 @@ class Service:
         """End one worker as the kernel would when memory is short."""
         os.kill(self.workers()[-1], signal.SIGKILL)
 
+    def reload(self) -> None:
+        """Replace the workers one by one."""
+        os.kill(self.server.process_id, signal.SIGHUP)
+
     def stop(self) -> None:
         """Let running calls end, then end."""
         self.server.stop(signal.SIGTERM)

@@ -57,7 +57,8 @@ def _interrupted(*_: object) -> None:
 
 def main() -> int:
     """Serve until interrupted."""
-    signal.signal(signal.SIGTERM, _interrupted)
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, _interrupted)
     try:
         with stack(*map(int, sys.argv[1:3])) as words:
             sys.stdout.write(f"{words}\nSynthetic data only; interrupt to end.\n")

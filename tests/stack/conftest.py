@@ -1,21 +1,41 @@
-"""The whole stack for one test each: nothing of it is replaced but the clock, which a test may move."""
+"""Servers that the tests of the stack stop, freeze and start; each test leaves them as it found them."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.hapi.conftest import hapi
+from tests.servers.fixtures import made_or_skipped
 from tests.servers.postgresql import PostgreSQL
 from tests.servers.redis import Redis
-from tests.servers.service import Service
-from tests.servers.stack import service_with_stores
 
 __all__ = ["hapi"]
 
 
+@pytest.fixture(scope="module")
+def _cluster() -> Iterator[PostgreSQL]:
+    cluster = made_or_skipped(PostgreSQL)
+    yield cluster
+    cluster.remove()
+
+
+@pytest.fixture(scope="module")
+def _redis() -> Iterator[Redis]:
+    server = made_or_skipped(Redis)
+    yield server
+    server.remove()
+
+
 @pytest.fixture
-def service(tmp_path: Path, own_postgresql: PostgreSQL, own_redis: Redis) -> Iterator[Service]:
-    """Two workers with nothing to fetch; with time for a machine that is busy with other tests."""
-    with service_with_stores(tmp_path, own_postgresql, own_redis, {"BUDGET_SECONDS": "60"}) as started:
-        yield started
+def own_postgresql(_cluster: PostgreSQL) -> PostgreSQL:
+    """A cluster that no test of another module uses; running and writable, whatever the test before did to it."""
+    _cluster.server.heal()
+    _cluster.read_only(on=False)
+    return _cluster
+
+
+@pytest.fixture
+def own_redis(_redis: Redis) -> Redis:
+    """A Redis that no test of another module uses."""
+    _redis.server.heal()
+    return _redis
