@@ -66,8 +66,8 @@ _WHOLE: Final = frozenset({*_CURVES, FindingId.DEGENERATIVE_CHANGE, FindingId.SP
 _MARROW: Final = frozenset({FindingId.EDEMA, FindingId.MARROW_SIGNAL})
 _DISCS: Final = frozenset({FindingId.DISC_FLUID, FindingId.DISC_ENHANCEMENT, FindingId.DISC_DEGENERATION})
 _BODIES: Final = ("bod", "vertebra", "wirbel", "corp")
-_DISC_ALONE: Final = 4
 _DISC: Final = frozenset({"disc", "disk", "bandscheibe", "discul", "discului"})
+_JOINING: Final = frozenset({"with", "and", "mit", "und", "cu", "si", "without", "causing"})
 _GRAMMAR: Final = load_grammar().levels
 _WORD_COST: Final = {
     **dict.fromkeys(_GRAMMAR["breaking"], 3),
@@ -288,7 +288,7 @@ def _intervenes(words: Words, mention: Mention) -> bool:
     if mention.finding is FindingId.ENHANCEMENT and any(word.startswith(_BODIES) for word in around):
         return False
     said = words.words[mention.from_ : mention.to + 1]
-    if mention.finding is FindingId.ENHANCEMENT and not _DISC.isdisjoint(said) and len(said) <= _DISC_ALONE:
+    if mention.finding is FindingId.ENHANCEMENT and not _DISC.isdisjoint(said) and len(said) <= 4:  # noqa: PLR2004
         return True
     return any(word.startswith(_INTERVENING) for word in around)
 
@@ -380,7 +380,9 @@ def _same_list(words: Words, one: LevelGroup, two: LevelGroup, mentions: Sequenc
     if any(m.first <= high.first and m.last > low.last for m in mentions):
         return False
     # "a bulge at L3-4 and severe L4-5 stenosis", but "mild L2-3 and severe L4-5 stenosis"
-    named_next = any(m.first - high.last in {1, 2} and words.gaps[m.first] == Gap.SOFT for m in mentions)
+    named_next = words.words[min(high.last + 1, len(words) - 1)] not in _JOINING and any(
+        m.first - high.last in {1, 2} and words.gaps[m.first] == Gap.SOFT for m in mentions
+    )
     if named_next and len(between) != 1 and any(m.last < low.first for m in mentions):
         return False
     return all(words.words[index] in _LISTING for index in _outside_brackets(words, between)) and not any(
