@@ -31,7 +31,7 @@ from cds_service.knowledge.thresholds import Thresholds
 from cds_service.rules.measured import above, standing
 
 UNKNOWN, YES, NO = "unknown", "yes", "no"
-_SUPPOSED = Provenance("Supposed")
+SUPPOSED = Provenance("Supposed")
 _DAYS_PER_WEEK = 7
 _YOUNG, _OLD = 35, 70
 _MIDDLE = 50
@@ -41,7 +41,7 @@ Namer = Callable[[ConditionGroup | DrugGroup | DeviceGroup], str]
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One value that a fact could have: the facts with it, and numbers for its words."""
+    """One value that a fact could have: the facts with it, and numbers for its words where no result tells them."""
 
     id: str
     facts: PatientFacts
@@ -70,12 +70,8 @@ class _Level:
     begins: float
 
 
-def _number(value: float) -> str:
-    return f"{value:g}"
-
-
 def _lab(facts: PatientFacts, analyte: Analyte, unit: str, value: float) -> PatientFacts:
-    supposed = LabValue(analyte, value, unit, facts.as_of, _SUPPOSED)
+    supposed = LabValue(analyte, value, unit, facts.as_of, SUPPOSED)
     return replace(facts, labs=(*_others(facts, analyte), supposed))
 
 
@@ -109,17 +105,13 @@ def _measured(
     for level in levels:
         if known is not None and above(known, level.begins):
             state = level.name
-    options = [
-        Option(level.name, _lab(facts, analyte, unit, level.value), {"value": _number(level.value)})
-        for level in levels
-        if level.name != state
-    ]
+    options = [Option(level.name, _lab(facts, analyte, unit, level.value)) for level in levels if level.name != state]
     if known is not None:
         options.append(Option(UNKNOWN, replace(facts, labs=_others(facts, analyte, within))))
     return Supposed(name, state, tuple(options), known)
 
 
-def _below_everything(levels: Iterable[tuple[str, float, float]]) -> tuple[_Level, ...]:
+def _levels(levels: Iterable[tuple[str, float, float]]) -> tuple[_Level, ...]:
     return tuple(_Level(*level) for level in levels)
 
 
@@ -132,7 +124,7 @@ def _results(facts: PatientFacts, limits: Thresholds) -> Iterator[Supposed]:
         "crp",
         Analyte.CRP,
         "mg/L",
-        _below_everything(
+        _levels(
             (
                 ("normal", crp / 2, lowest),
                 ("borderline", (crp + raised) / 2, crp),
@@ -148,7 +140,7 @@ def _results(facts: PatientFacts, limits: Thresholds) -> Iterator[Supposed]:
         "esr",
         Analyte.ESR,
         "mm/h",
-        _below_everything(
+        _levels(
             (
                 ("normal", limits.esr_reassuring.value / 2, lowest),
                 ("raised", high - 5, limits.esr_reassuring.value),
@@ -157,15 +149,29 @@ def _results(facts: PatientFacts, limits: Thresholds) -> Iterator[Supposed]:
         ),
         window,
     )
+    yield _both_markers(facts, limits)
     fever = limits.fever_temperature.value
     yield _measured(
         facts,
         "temperature",
         Analyte.TEMPERATURE,
         "Cel",
-        _below_everything((("normal", 36.8, 0.0), ("fever", fever + 0.8, fever - 0.01))),
+        _levels((("normal", 36.8, 0.0), ("fever", fever + 0.8, fever - 0.01))),
         limits.fever_hours.span,
     )
+
+
+def _both_markers(facts: PatientFacts, limits: Thresholds) -> Supposed:
+    """Suppose CRP and ESR together: where one of them is raised, the other alone settles nothing."""
+    window = limits.labs_before_mri_days.span
+    known = [_current(facts, analyte, window) for analyte in (Analyte.CRP, Analyte.ESR)]
+    normal = (limits.crp_upper_normal.value / 2, limits.esr_reassuring.value / 2)
+    raised = (2 * limits.crp_strong.value, limits.esr_high.value - 5)
+    options = [
+        Option(name, _lab(_lab(facts, Analyte.CRP, "mg/L", crp), Analyte.ESR, "mm/h", esr))
+        for name, (crp, esr) in (("normal", normal), ("raised", raised))
+    ]
+    return Supposed("crp_esr", "known" if any(known) else UNKNOWN, tuple(options))
 
 
 def _culture(facts: PatientFacts, limits: Thresholds) -> Supposed:
@@ -176,7 +182,7 @@ def _culture(facts: PatientFacts, limits: Thresholds) -> Supposed:
 
     def grown(text: str, *, positive: bool) -> PatientFacts:
         made = LabValue(
-            Analyte.BLOOD_CULTURE, None, "1", facts.as_of, _SUPPOSED, reported=text, text=text, positive=positive
+            Analyte.BLOOD_CULTURE, None, "1", facts.as_of, SUPPOSED, reported=text, text=text, positive=positive
         )
         return replace(facts, labs=(*kept, made))
 
@@ -207,7 +213,7 @@ def _two_values(
     for name, analyte, unit, ordinary, alarming in rows:
         known = _current(facts, analyte, within)
         options = [
-            Option(kind, _lab(facts, analyte, unit, value), {"value": _number(value)})
+            Option(kind, _lab(facts, analyte, unit, value))
             for kind, value in (("ordinary", ordinary), ("alarming", alarming))
         ]
         yield Supposed(name, UNKNOWN if known is None else "known", tuple(options), known)
@@ -267,7 +273,7 @@ def _condition(facts: PatientFacts, name: str, groups: tuple[ConditionGroup, ...
         )
         return Supposed(name, YES, (Option(NO, removed),))
     today = facts.as_of.date()
-    added = KnownCondition(wanted, "", (), today, today, None, active=True, provenance=_SUPPOSED)
+    added = KnownCondition(wanted, "", (), today, today, None, active=True, provenance=SUPPOSED)
     denied = any(f.status is Status.ABSENT for f in stated)
     return Supposed(
         name, NO if denied else UNKNOWN, (Option(YES, replace(facts, conditions=(*facts.conditions, added))),)
@@ -280,7 +286,7 @@ def _drug(facts: PatientFacts, name: str, group: DrugGroup, namer: Namer) -> Sup
         kept = tuple(drug for drug in facts.medications if drug not in taken)
         return Supposed(name, YES, (Option(NO, replace(facts, medications=kept)),))
     long_ago = facts.as_of.date() - timedelta(days=90)
-    drug = Medication(frozenset({group}), namer(group), (), long_ago, None, running=True, provenance=_SUPPOSED)
+    drug = Medication(frozenset({group}), namer(group), (), long_ago, None, running=True, provenance=SUPPOSED)
     return Supposed(name, UNKNOWN, (Option(YES, replace(facts, medications=(*facts.medications, drug))),))
 
 
@@ -289,7 +295,7 @@ def _device(facts: PatientFacts, name: str, group: DeviceGroup, namer: Namer) ->
     if held:
         kept = tuple(device for device in facts.devices if device not in held)
         return Supposed(name, YES, (Option(NO, replace(facts, devices=kept)),))
-    device = DeviceFact(frozenset({group}), namer(group), _SUPPOSED)
+    device = DeviceFact(frozenset({group}), namer(group), SUPPOSED)
     return Supposed(name, UNKNOWN, (Option(YES, replace(facts, devices=(*facts.devices, device))),))
 
 
@@ -343,7 +349,7 @@ def _onset(facts: PatientFacts, limits: Thresholds) -> Supposed:
     options = []
     for weeks in (low / 3, (low + high) / 2, high + 4):
         began = facts.as_of.date() - timedelta(days=round(weeks * _DAYS_PER_WEEK))
-        added = KnownCondition(pain, "", (), began, began, None, active=True, provenance=_SUPPOSED)
+        added = KnownCondition(pain, "", (), began, began, None, active=True, provenance=SUPPOSED)
         supposed = replace(facts, conditions=(*others, added), reports=silent)
         options.append(Option(f"weeks-{round(weeks)}", supposed, {"value": str(round(weeks))}))
     return Supposed("onset", "known" if known else UNKNOWN, tuple(options))

@@ -97,6 +97,17 @@ def test_orders_are_judged_with_the_supposed_fact(change: Look) -> None:
     assert "egfr-alarming" not in options(change(BODY))
 
 
+def test_both_markers_are_supposed_together(change: Look) -> None:
+    """Where the ESR is raised as well, a normal CRP alone settles nothing."""
+    found = change({"fixture": "kyphoplasty-raised-crp"})
+    told = options(found)
+    assert told["crp-normal"]["changes"] is False
+    both = told["crp_esr-normal"]
+    assert both["label"] == "normal (2.5 mg/L, 10 mm/h)"
+    assert "O-VP-a" not in {card["text"] for card in both["cards"]}
+    assert "O-VP-a" in {card["text"] for card in both["removed"]} | {c["text"] for c in found["base"]}
+
+
 def test_no_pregnancy_is_supposed_of_a_man(change: Look) -> None:
     facts = {fact["fact"] for fact in change(BODY)["facts"]}
     assert "pregnancy" not in facts

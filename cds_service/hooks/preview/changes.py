@@ -16,7 +16,7 @@ from cds_service.hooks.evaluate import Evaluation
 from cds_service.hooks.preview.desk import Preview, PreviewDesk
 from cds_service.hooks.preview.judged import missing_view
 from cds_service.hooks.preview.words import Words, preview_words
-from cds_service.rules.supposed import UNKNOWN, Option, Supposed, suppositions
+from cds_service.rules.supposed import SUPPOSED, UNKNOWN, Option, Supposed, suppositions
 
 _MOST_OPTIONS = 90
 
@@ -143,11 +143,12 @@ class Changes:
         kind = option.id.partition("-")[0]
         values = dict(option.values)
         label = self._words.filled("options", kind, **values)
-        lab = next((one for one in option.facts.labs if one.provenance.reference == "Supposed"), None)
-        if lab is None or lab.value is None:
-            return label
-        shown = f"{number(lab.value, self._words.cards)} {unit_text(lab.unit)}".strip()
-        return f"{label} ({shown})"
+        shown = [
+            f"{number(lab.value, self._words.cards)} {unit_text(lab.unit)}".strip()
+            for lab in option.facts.labs
+            if lab.provenance == SUPPOSED and lab.value is not None
+        ]
+        return f"{label} ({', '.join(shown)})" if shown else label
 
     def _near_misses(self, tried: Sequence[_Tried]) -> list[dict[str, Any]]:
         """Return rules that are silent now and fire under a supposed fact, or that say themselves what they lack."""
