@@ -105,7 +105,7 @@ def test_tricks_in_json_and_in_a_search_stay_text(preview: Preview) -> None:
     assert page.evaluate("window.hit") is None
 
 
-@pytest.mark.parametrize("unit", ["Keine Fraktur. ", "\u202e\u0000<b>" + "( [ { * _ ` edema " * 50])
+@pytest.mark.parametrize("unit", ["Keine Fraktur. " * 60 + "\n", "\u202e\u0000<b>" + "( [ { * _ ` edema " * 50 + "\n"])
 def test_a_megabyte_is_answered_in_words(preview: Preview, unit: str) -> None:
     preview.allow("status of 4")
     text = (unit * (1_000_000 // len(unit)))[:1_000_000]
