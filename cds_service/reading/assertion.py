@@ -13,7 +13,16 @@ from mypy_extensions import mypyc_attr
 from cds_service.domain.vocabulary import Certainty, FindingId, Section, Status
 from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.anew import begins_anew, is_exception
-from cds_service.reading.denials import goes_to_level, is_repeated, names_cause, or_follows, stands_alone
+from cds_service.reading.denials import (
+    goes_to_level,
+    has_another_subject,
+    heads_list,
+    is_listed,
+    is_repeated,
+    names_cause,
+    or_follows,
+    stands_alone,
+)
 from cds_service.reading.lexicon import Hit, overlapping
 from cds_service.reading.mentions import Mention
 from cds_service.reading.words import Gap, Words
@@ -218,7 +227,7 @@ def _acts(words: Words, bounds: tuple[int, int], mention: Mention, cue: Cue, cue
         return False
     if _answers(words, bounds, mention, cue) or _is_compound(mention, cue):
         return True
-    if _heads_list(words, mention, cue):
+    if cue.kind in _OUTRIGHT and heads_list(words, hit, mention.first):
         cue = Cue(cue.kind, hit, forward=True)
     if cue.forward:
         if hit.last >= mention.first:
@@ -230,12 +239,6 @@ def _acts(words: Words, bounds: tuple[int, int], mention: Mention, cue: Cue, cue
             return False
         return hit.first >= bounds[0] and _reaches(words, cue, hit.last, mention.first, cues)
     return _acts_back(words, mention, cue, cues)
-
-
-def _heads_list(words: Words, mention: Mention, cue: Cue) -> bool:
-    """Tell "Not demonstrated: fracture, abscess or ...": words that deny what precedes them head a list by a colon."""
-    heads = cue.kind in _OUTRIGHT and not cue.forward and mention.first > cue.hit.last
-    return heads and ":" in words.between(cue.hit.last + 1)
 
 
 def _is_compound(mention: Mention, cue: Cue) -> bool:
@@ -256,13 +259,13 @@ def _acts_back(words: Words, mention: Mention, cue: Cue, cues: Sequence[Cue]) ->
     reach = _ADJECTIVE_REACH + 1 if adjective else _GONE_REACH if cue.kind == "gone" else _FOLLOWING_REACH
     if hit.first - mention.last > reach or (adjective and words.gaps[hit.first] != Gap.SOFT):
         return False
-    if cue.kind == "unlikely" and _another_subject(words, mention.last, hit.first):
+    if cue.kind == "unlikely" and has_another_subject(words, mention.last, hit.first):
         # "most likely a meningioma, schwannoma less likely"
         return False
     if cue.kind in _OUTRIGHT:
         # "a mass with absent flow": the word belongs to what follows it
         attributive = single and (words.words[hit.first - 1] in _AND or _is_sequestered(words, mention, hit))
-        if attributive or _another_subject(words, mention.last, hit.first):
+        if attributive or has_another_subject(words, mention.last, hit.first):
             return False
     return _reaches(words, cue, mention.last, hit.first, cues)
 
@@ -300,14 +303,6 @@ def _is_predicate(words: Words, mention: Mention, cue: Cue) -> bool:
     )
 
 
-def _another_subject(words: Words, low: int, high: int) -> bool:
-    """Tell "edema of L4, fracture absent" from the list "edema, fracture or mass absent" and a remark in commas."""
-    commas = [index for index in range(low + 1, high + 1) if words.gaps[index] == Gap.COMMA]
-    # what is joined before the first comma is the place of the first: "protrusions L3/4 and L4/5, a fracture was ..."
-    joined = bool(commas) and any(words.words[index] in _JOINING for index in range(commas[0], high))
-    return bool(commas) and not joined and commas[-1] != high
-
-
 def _answers(words: Words, bounds: tuple[int, int], mention: Mention, cue: Cue) -> bool:
     """Tell the answer of a form, "Fracture: no" or "Edema - none", from a denial that begins a new statement."""
     return (
@@ -341,7 +336,7 @@ def _ended(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -> 
     if any(_ends_scope(words, other, low, high) for other in terminators):
         return True
     of_verb = forward and bare and words.words[cue.hit.first] in _OF_VERBS
-    return of_verb and any(words.gaps[n] == Gap.COMMA for n in range(low + 1, high + 1)) and not _listed(words, high)
+    return of_verb and any(words.gaps[n] == Gap.COMMA for n in range(low + 1, high + 1)) and not is_listed(words, high)
 
 
 def _reaches(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -> bool:
@@ -359,7 +354,7 @@ def _reaches(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -
     # "alte, konsolidierte Fraktur": the first comma stands between two adjectives of one noun
     chained = cue.forward and cue.hit.first == low and high - low <= _CHAIN and "," in words.between(low + 1)
     commas = any(words.gaps[index] == Gap.COMMA for index in range(low + 1 + chained, high + 1))
-    return cue.kind == "possible" or not commas or _listed(words, high)
+    return cue.kind == "possible" or not commas or is_listed(words, high)
 
 
 def _crosses(words: Words, cue: Cue, low: int, high: int) -> bool:
@@ -391,11 +386,6 @@ def _joined_later(words: Words, low: int, high: int) -> bool:
     if any(words.gaps[index] == Gap.COMMA for index in range(low + 1, high)) and words.words[high - 1] in _AND:
         return False
     return any(words.words[index] in _AND for index in range(low + _ADJECTIVE_REACH + 1, high))
-
-
-def _listed(words: Words, high: int) -> bool:
-    """Tell whether the commas between two words separate members of one list that ends in "and" or "or"."""
-    return words.words[high - 1] in _JOINING or words.words[min(high + 1, len(words) - 1)] in _JOINING
 
 
 def _ends_scope(words: Words, terminator: Cue, low: int, high: int) -> bool:

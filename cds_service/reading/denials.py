@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.lexicon import Hit
 from cds_service.reading.words import Gap, Words
 
@@ -15,6 +16,7 @@ _ARTICLES: Final = frozenset(
     {"a", "an", "any", "ein", "eine", "einer", "eines", "einem", "einen", "un", "o", "unei", "unui"}
 )
 # words that lead from a denied list to what is there
+_MEMBERS: Final = frozenset(load_grammar().lists["joining"])
 _JOINING: Final = frozenset({"and", "with", "but", "und", "mit", "aber", "si", "cu", "dar"})
 _PLACE_REACH: Final = 5
 
@@ -27,6 +29,11 @@ def names_cause(words: Words, low: int, high: int) -> bool:
         and words.words[index + 1] not in _BODIES
         for index in range(low + 2, high)
     )
+
+
+def heads_list(words: Words, denial: Hit, first: int) -> bool:
+    """Tell "Not demonstrated: fracture, abscess or ...": words that deny what precedes them head a list by a colon."""
+    return first > denial.last and ":" in words.between(denial.last + 1)
 
 
 def goes_to_level(words: Words, low: int, high: int) -> bool:
@@ -94,3 +101,16 @@ def or_follows(words: Words, high: int) -> bool:
         if index > high and (word in _JOINING or gap > Gap.COMMA or (gap == Gap.COMMA and word not in _ARTICLES)):
             return False
     return False
+
+
+def has_another_subject(words: Words, low: int, high: int) -> bool:
+    """Tell "edema of L4, fracture absent" from the list "edema, fracture or mass absent" and a remark in commas."""
+    commas = [index for index in range(low + 1, high + 1) if words.gaps[index] == Gap.COMMA]
+    # what is joined before the first comma is the place of the first: "protrusions L3/4 and L4/5, a fracture was ..."
+    joined = bool(commas) and any(words.words[index] in _MEMBERS for index in range(commas[0], high))
+    return bool(commas) and not joined and commas[-1] != high
+
+
+def is_listed(words: Words, high: int) -> bool:
+    """Tell whether the commas between two words separate members of one list that ends in "and" or "or"."""
+    return words.words[high - 1] in _MEMBERS or words.words[min(high + 1, len(words) - 1)] in _MEMBERS
