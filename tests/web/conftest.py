@@ -152,9 +152,7 @@ def handbook(knowledge: Knowledge) -> Handbook:
 
 
 @pytest.fixture
-def world(
-    tmp_path: Path, pool: ThreadPoolExecutor, handbook: Handbook, knowledge: Knowledge
-) -> Iterator[World]:
+def world(tmp_path: Path, pool: ThreadPoolExecutor, handbook: Handbook, knowledge: Knowledge) -> Iterator[World]:
     settings = Settings(state_dir=tmp_path, max_body_bytes=200_000, fhir_origins=("https://ehr.example.org",))
     middle, transport = FakeMiddle(), FakeTransport()
     store = SqlStore(settings.database)
