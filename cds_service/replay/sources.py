@@ -17,7 +17,8 @@ from cds_service.errors import MarrowError
 _NAMES: Final = (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz", ".ndjson.zst", ".jsonl.zst")
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _LONGEST_LINE: Final = 32 * 1024 * 1024
-_CHUNK: Final = 1024 * 1024
+_CHUNK: Final = 64 * 1024
+_PACKED: Final = 1024
 
 
 class SourceError(MarrowError):
@@ -112,12 +113,16 @@ def _unpacked(raw: Any) -> BinaryIO:
 
 
 class _Zstd(io.RawIOBase):
-    """Unpacks frames after each other; unlike the library, it tells a file that breaks off from one that ends."""
+    """Unpacks frames after each other; unlike the library, it tells a file that breaks off from one that ends.
+
+    It is fed in small pieces, because each may unpack to thirty thousand times its size.
+    """
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
+        self._packed = b""
         self._frame: Any = None
-        self._unpacked = b""
+        self._unpacked = memoryview(b"")
 
     def readable(self) -> bool:
         """Say that it can be read."""
@@ -126,14 +131,17 @@ class _Zstd(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Fill ``buffer``; 0 is the end. Raises EOFError in the middle of a frame."""
         while not self._unpacked:
-            packed = (self._frame.unused_data if self._frame and self._frame.eof else b"") or self._raw.read(_CHUNK)
-            if not packed:
-                if self._frame is not None and not self._frame.eof:
+            self._packed = self._packed or self._raw.read(_CHUNK)
+            if not self._packed:
+                if self._frame is not None:
                     raise EOFError
                 return 0
-            if self._frame is None or self._frame.eof:
-                self._frame = zstandard.ZstdDecompressor().decompressobj()
-            self._unpacked = self._frame.decompress(packed)
+            piece, self._packed = self._packed[:_PACKED], self._packed[_PACKED:]
+            self._frame = self._frame or zstandard.ZstdDecompressor().decompressobj()
+            self._unpacked = memoryview(self._frame.decompress(piece))
+            if self._frame.eof:
+                self._packed = self._frame.unused_data + self._packed
+                self._frame = None
         size = min(len(buffer), len(self._unpacked))
         buffer[:size], self._unpacked = self._unpacked[:size], self._unpacked[size:]
         return size

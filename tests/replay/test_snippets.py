@@ -4,7 +4,10 @@ import pytest
 
 from cds_service.replay.snippets import masked, names_of
 
-PATIENT = {"name": [{"family": "Dragomir-Holtz", "given": ["Ileana"]}], "address": [{"city": "Kleinwinkel"}]}
+PATIENT = {
+    "name": [{"family": "Dragomir-Holtz", "given": ["Ileana"]}, {"family": "Müller"}, {"family": "Stănescu"}],
+    "address": [{"city": "Kleinwinkel"}],
+}
 
 
 @pytest.mark.parametrize(
@@ -19,6 +22,11 @@ PATIENT = {"name": [{"family": "Dragomir-Holtz", "given": ["Ileana"]}], "address
         ("Pacienta Maria Ionescu cu edem L5", "cu edem L5", "Ionescu"),
         ("Discussed with Ileana Dragomir of Kleinwinkel", "Discussed with", "Dragomir"),
         ("See https://pacs.example/study/12 or a.b@example.org", "See", "example"),
+        ("Comentat cu dl. doctor si pacienta Stanescu", "Comentat cu", "Stanescu"),
+        ("Comparison of Stănescului study, edema L4", "edema L4", "Stănescu"),
+        ("Muellers Voraufnahme, Ödem BWK 8", "Ödem BWK 8", "Mueller"),
+        ("Mu\u0308ller, Ödem BWK 8", "Ödem BWK 8", "ller"),
+        ("Dra\u00adgomir, Ödem BWK 8", "Ödem BWK 8", "gomir"),
         ("The patient has edema at L4/5", "The patient has edema at L4/5", "Quillfeather"),
     ],
 )

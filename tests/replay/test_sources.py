@@ -1,6 +1,7 @@
 """Files are found and opened wherever they are and however they are packed."""
 
 import gzip
+import tracemalloc
 from pathlib import Path
 
 import fsspec
@@ -70,3 +71,15 @@ def test_a_file_in_memory_is_one_as_well() -> None:
         file.write(PLAIN)
     (source,) = list_sources(["memory://export/Patient.ndjson"])
     assert len(list(lines(source))) == 2
+
+
+def test_a_file_that_unpacks_to_far_more_than_it_holds_is_read_in_pieces(tmp_path: Path) -> None:
+    path = tmp_path / "x.ndjson"
+    path.write_bytes(zstandard.compress(b"0" * 300_000_000 + b"\n" + LINES[0] + b"\n"))
+    (source,) = list_sources([str(path)])
+    tracemalloc.start()
+    read = list(lines(source))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [line.fault or line.content.strip() for line in read] == ["line too long", LINES[0]]
+    assert most < 250_000_000
