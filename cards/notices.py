@@ -28,7 +28,7 @@ class Notice:
     """What is written: ``report`` is the reference of the report that arrived, ``state`` names its state for ever.
 
     ``owner`` is the responsible clinician as a FHIR Reference, empty when nobody is known. ``labels`` are tags and
-    security labels of the report, which what is derived from it carries too.
+    security labels of what the cards come from, which the notice carries too.
     """
 
     cards: Sequence[Card]

@@ -1,7 +1,8 @@
 """Answers a notification: fetch the report, evaluate its patient, write what is serious into the chart, once.
 
-Nothing is kept here. What could not be done is told to the server as a failure, so that it notifies again; what was
-done is recognised by its identifier on the server, so that doing it again changes nothing.
+Nothing is kept here but which versions of reports are done. What could not be done is told to the server as a failure,
+so that it notifies again; what was done is recognised by its identifier on the server, so that doing it again changes
+nothing.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import Lock
+from types import TracebackType
 from typing import Any
 
 from cards.notices import Notice, NoticeKind, write_notice
@@ -23,6 +25,7 @@ from cds_service.hooks.entries import entries_of
 from cds_service.hooks.evaluate import Evaluation, Evaluator
 from cds_service.hooks.prefetch import Chart, FetchFailed, PrefetchCompleter
 from cds_service.hooks.request import HookRequest
+from cds_service.hooks.results.labels import labels_of
 from cds_service.hooks.results.notification import is_report_id
 from cds_service.hooks.results.records import ResultServer, WriteRefused
 from cds_service.hooks.results.responsible import responsible
@@ -63,6 +66,30 @@ class Outcome:
             raise ResultsUnavailable(f"not everything could be read: {', '.join(self.lost)}")
 
 
+class _Failures:
+    """Passes over what fails in its ``with`` blocks, so that one report does not hide the others behind it."""
+
+    def __init__(self) -> None:
+        self._first: Exception | None = None
+
+    def __enter__(self) -> None:
+        """Begin one part of the work."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        if self._first is None:
+            self._first = error
+        elif not isinstance(error, ResultsUnavailable):
+            _log.error("after a first failure another one: %s", type(error).__name__)
+        return True
+
+    def tell(self) -> None:
+        """Raise the first failure, if there was one."""
+        if self._first is not None:
+            raise self._first
+
+
 class ResultDesk:
     """Evaluates reports of one server. ``clock`` is monotonic, ``seconds`` is the time for one notification."""
 
@@ -90,32 +117,51 @@ class ResultDesk:
         self._lock = Lock()
 
     def reports(self, names: Sequence[str], as_of: datetime) -> Iterator[Outcome]:
-        """Evaluate the reports with these ids one after the other. Raises ResultsUnavailable at the first failure."""
+        """Evaluate the reports with these ids one after the other; what this process has seen to is "known".
+
+        A report that fails does not stop the others. Raises the first failure (ResultsUnavailable) after the last one.
+        """
         deadline = self._clock() + self._seconds
+        failures = _Failures()
         for name in names:
-            outcome = self._evaluated(self._fetched(name, deadline), as_of, deadline)
-            yield outcome
-            outcome.require_whole()
+            with failures:
+                report = self._fetched(name, deadline)
+                if self._is_done(report):
+                    yield Outcome("known")
+                else:
+                    yield from self._once(report, as_of, deadline)
+        failures.tell()
 
     def recent(self, as_of: datetime) -> Iterator[Outcome]:
         """Evaluate what was filed or changed of late, as an empty notification asks for; raises like ``reports``.
 
-        A version that this process has seen to is passed over, so that many notifications come to an end.
+        A version that this process has seen to is passed over.
         """
         deadline = self._clock() + self._seconds
-        for report in self._filed(as_of - _PING_LOOKS_BACK, deadline):
-            version = (str(report.get("id")), str((report.get("meta") or {}).get("versionId", "")))
-            with self._lock:
-                known = version[1] != "" and version in self._done
-            if known:
-                continue
-            outcome = self._evaluated(report, as_of, deadline)
-            yield outcome
-            outcome.require_whole()
-            with self._lock:
-                self._done[version] = None
-                while len(self._done) > _REMEMBERED:
-                    self._done.popitem(last=False)
+        failures = _Failures()
+        with failures:
+            for report in self._filed(as_of - _PING_LOOKS_BACK, deadline):
+                with failures:
+                    if not self._is_done(report):
+                        yield from self._once(report, as_of, deadline)
+        failures.tell()
+
+    def _is_done(self, report: Mapping[str, Any]) -> bool:
+        with self._lock:
+            return _version_of(report) in self._done
+
+    def _once(self, report: Mapping[str, Any], as_of: datetime, deadline: float) -> Iterator[Outcome]:
+        """Evaluate a report and remember its version, so that many notifications come to an end."""
+        outcome = self._evaluated(report, as_of, deadline)
+        yield outcome
+        outcome.require_whole()
+        version = _version_of(report)
+        if not version[1]:
+            return
+        with self._lock:
+            self._done[version] = None
+            while len(self._done) > _REMEMBERED:
+                self._done.popitem(last=False)
 
     def _fetched(self, name: str, deadline: float) -> Mapping[str, Any]:
         try:
@@ -161,9 +207,13 @@ class ResultDesk:
             if not _bears_on(report, evaluation.facts, self.server.base):
                 return Outcome("not about the spine", request, lost=chart.missing)
             written = self._serious(evaluation, patient)
-            new = bool(written) and self._write(written, evaluation, report, patient, as_of, deadline)
-        except (FetchFailed, PrefetchError) as failure:
-            raise ResultsUnavailable(getattr(failure, "reason", "") or "required data missing") from None
+            new = bool(written) and self._write(written, evaluation, chart, report, patient, as_of, deadline)
+        except FetchFailed as failure:
+            raise ResultsUnavailable(failure.reason) from None
+        except PrefetchError:
+            raise ResultsUnavailable("required data missing") from None
+        except RequestError:
+            raise ResultsUnavailable("unusable data") from None
         word = ("written" if new else "known") if written else "nothing serious"
         return Outcome(word, request, Answer(written, evaluation, chart), chart.missing)
 
@@ -187,6 +237,7 @@ class ResultDesk:
         self,
         written: Sequence[WrittenCard],
         evaluation: Evaluation,
+        chart: Chart,
         report: Mapping[str, Any],
         patient: str,
         as_of: datetime,
@@ -200,17 +251,17 @@ class ResultDesk:
             state=_state_of(evaluation, written, report, patient),
             moment=as_of,
             owner=responsible(report, self.server.base, lambda reference: self._order(reference, deadline)),
-            labels=_labels_of(report),
+            labels=labels_of(report, chart.resources, evaluation.assessment, [one.plan for one in written]),
         )
         try:
             return self.server.create_once(write_notice(notice, self._kind), deadline)
         except WriteRefused as failure:
-            # Servers refuse a reference that they cannot follow; the notice is worth more than its addressee.
-            if not (notice.owner or notice.labels):
+            # Servers refuse a reference that they cannot follow; the notice is worth more than its addressee, but not
+            # more than the confidentiality that its labels ask for.
+            if not notice.owner:
                 raise
-            _log.warning("notice refused (%s), written once more without addressee and labels", failure.reason)
-            plain = replace(notice, owner={}, labels={})
-            return self.server.create_once(write_notice(plain, self._kind), deadline)
+            _log.warning("notice refused (%s), written once more without addressee", failure.reason)
+            return self.server.create_once(write_notice(replace(notice, owner={}), self._kind), deadline)
 
     def _order(self, reference: str, deadline: float) -> Mapping[str, Any] | None:
         try:
@@ -254,10 +305,11 @@ def _bears_on(report: Mapping[str, Any], facts: PatientFacts, base: str) -> bool
     return any(lab.provenance.reference in results for lab in facts.labs)
 
 
-def _labels_of(report: Mapping[str, Any]) -> dict[str, Any]:
-    """Tags and security labels: what is derived from a report is as confidential, and as synthetic, as the report."""
+def _version_of(report: Mapping[str, Any]) -> tuple[str, str]:
+    """Id and version; without a version nobody can say whether a report is still the same."""
     meta = report.get("meta")
-    return {name: meta[name] for name in ("security", "tag") if meta.get(name)} if isinstance(meta, dict) else {}
+    version = meta.get("versionId") if isinstance(meta, dict) else None
+    return str(report.get("id")), version if isinstance(version, str) else ""
 
 
 def _state_of(evaluation: Evaluation, written: Sequence[WrittenCard], report: Mapping[str, Any], patient: str) -> str:
