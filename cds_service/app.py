@@ -141,7 +141,7 @@ def build_service(settings: Settings) -> tuple[Backend, ClientDirectory | None]:
     clinic = build_clinic(settings.knowledge_overlay)
     stores = open_stores(settings)
     redis = SharedRedis(settings.redis_url) if settings.redis_url else None
-    tokens = RedisTokens(redis, stores.cards) if redis is not None else stores.cards
+    tokens = RedisTokens(redis, stores.cards, StoreError) if redis is not None else stores.cards
     spare = MachineTokens(f"sqlite:///{(settings.state_path / 'seen-tokens.sqlite').absolute()}")
     trust = build_trust(settings, SharedTokens(tokens, StoreError, spare))
     hash_key = load_hash_key(settings.patient_hash_key, settings.state_path)

@@ -1,7 +1,9 @@
 """The command line: one module per command, loaded only when it is used."""
 
 import importlib
+import os
 import sys
+from functools import partial
 
 import click
 
@@ -49,8 +51,11 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands)
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Clinical decision support for spine MRI reports with marrow edema."""
+    # Database, its journals, the key and results are for this user only, also in a directory that others may read.
+    context.call_on_close(partial(os.umask, os.umask(0o077)))
 
 
 def run() -> None:

@@ -3,7 +3,6 @@
 import gc
 import importlib
 import logging
-import os
 import socket
 import sys
 import threading
@@ -121,8 +120,6 @@ def command(host: str | None, port: str | None, workers: int | None, *, allow_op
     """Answer CDS Hooks calls until interrupted. Settings come from MARROW_* variables and these options."""
     settings = read_settings(host=host, port=port, allow_open=allow_open or None, workers=workers)
     settings.check_exposure()
-    # Database, its journals and the key are for this user only, also in a directory that others may read.
-    os.umask(0o077)
     if demo:
         settings = replace(settings, cors_origins=(*settings.cors_origins, SANDBOX_ISSUER))
     _log_to_stderr()

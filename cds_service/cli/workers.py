@@ -11,12 +11,13 @@ from functools import partial
 from io import BytesIO
 from typing import Any
 
-from granian import Granian
 from granian.constants import Interfaces
+from granian.server import MPServer
 
 from cds_service.app import build_clinic, build_service
 from cds_service.cli.listening import listen
 from cds_service.config import MEBIBYTE, Settings
+from cds_service.errors import ConfigError
 from cds_service.security.replay import SeenTokens
 from cds_service.security.trust import build_trust
 from cds_service.store.connection import Database
@@ -97,11 +98,32 @@ def _prepare(settings: Settings) -> None:
         database.close()
 
 
+class Replacing(MPServer):
+    """Replaces its workers on SIGHUP only when ``check`` raises no ConfigError; new ones would end with it."""
+
+    def __init__(self, check: Callable[[], object], **options: Any) -> None:
+        super().__init__("cds_service", **options)
+        self._check = check
+
+    def signal_handler_reload(self, *args: Any, **kwargs: Any) -> None:
+        """Check away from the loop that looks after the workers."""
+        threading.Thread(target=self._replace, args=(args, kwargs), daemon=True).start()
+
+    def _replace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        try:
+            self._check()
+        except ConfigError as error:
+            _log.error("registry not read again, the old workers stay: %s", error)
+            return
+        _log.info("workers are replaced")
+        super().signal_handler_reload(*args, **kwargs)  # type: ignore[no-untyped-call]
+
+
 def serve_workers(settings: Settings, workers: int) -> None:
     """Answer calls in so many processes until SIGTERM or SIGINT; SIGHUP begins new workers with the registry anew."""
     _prepare(settings)
-    server = Granian(
-        "cds_service",
+    server = Replacing(
+        partial(build_trust, settings, SeenTokens()),
         address=settings.host,
         port=settings.port,
         interface=Interfaces.WSGI,

@@ -62,17 +62,31 @@ class SharedRedis:
 
 
 class RedisTokens:
-    """Used tokens in Redis; while it is gone, the store is asked, so that a token stays good for one use."""
+    """Used tokens in Redis and in the store: each refuses what it knows, so either may be lost or come back empty.
 
-    def __init__(self, shared: SharedRedis, store: ReplayGuard) -> None:
+    While one of them gives no answer, the other decides. ``failure`` is what the store raises then.
+    """
+
+    def __init__(self, shared: SharedRedis, store: ReplayGuard, failure: type[Exception]) -> None:
         self._shared = shared
         self._store = store
+        self._failure = failure
 
     def first_use(self, issuer: str, token_id: str, expires: float, now: float) -> bool:
-        """Remember a token; false when it was used before. ``expires`` and ``now`` are seconds since 1970."""
+        """Remember a token; false when it was used before. ``expires`` and ``now`` are seconds since 1970.
+
+        Raises what the store raises when neither answers.
+        """
         identity = hashlib.sha256(f"{issuer}\x1f{token_id}".encode("utf-8", "surrogatepass")).hexdigest()
         seconds = max(1, int(expires - now) + _SPARE_SECONDS)
         try:
-            return bool(self._shared.ask(lambda client: client.set(f"marrow:token:{identity}", 1, nx=True, ex=seconds)))
+            new = bool(self._shared.ask(lambda client: client.set(f"marrow:token:{identity}", 1, nx=True, ex=seconds)))
         except RedisGone:
             return self._store.first_use(issuer, token_id, expires, now)
+        if not new:
+            return False
+        try:
+            return self._store.first_use(issuer, token_id, expires, now)
+        except self._failure as error:
+            _log.warning("token remembered by Redis only: %s", error)
+            return True

@@ -132,16 +132,15 @@ class Keeper:
         while not self._stopping.wait(_RETRY_SECONDS):
             try:
                 self.replay()
+                with self._lock:
+                    # What was written after the look stays for the next round; nobody else would start one.
+                    if self.waiting()[0] == 0:
+                        self._thread = None
+                        return
             except StoreAway:
                 continue
             except (StoreError, OSError):
                 _log.exception("the spool could not be carried over")
-                continue
-            with self._lock:
-                # What was written after the look stays for the next round; nobody else would start one.
-                if self.waiting()[0] == 0:
-                    self._thread = None
-                    return
 
 
 def _forget_name(connection: Connection, name: str) -> None:

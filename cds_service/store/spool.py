@@ -92,7 +92,11 @@ class Spool:
 
     def sizes(self) -> tuple[int, int]:
         """Return how many files and bytes wait."""
-        sizes = [path.stat().st_size for path in self._files()]
+        sizes = []
+        for path in self._files():
+            # Another process may have carried it over since the folder was looked through.
+            with suppress(FileNotFoundError):
+                sizes.append(path.stat().st_size)
         return len(sizes), sum(sizes)
 
     def room(self) -> bool:
@@ -147,7 +151,7 @@ class Spool:
         return []
 
     def _write(self, data: bytes) -> None:
-        if sum(path.stat().st_size for path in self._files()) + len(data) > self._limit:
+        if self.sizes()[1] + len(data) > self._limit:
             raise SpoolError("spool: full")
         segment = self._open or self._begin_segment()
         try:

@@ -2,7 +2,8 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from cds_service.cli.workers import Gate, serve_workers
 from cds_service.config import Settings
 from cds_service.errors import ConfigError
 from cds_service.web.admission import WAITING
+from tests.servers.service import Service
 
 LIMIT = 100
 
@@ -88,13 +90,13 @@ def test_workers_get_the_service_and_the_database_is_ready_for_them(
     made: dict[str, Any] = {}
 
     class Server:
-        def __init__(self, target: str, **options: Any) -> None:
-            made.update(options, target=target)
+        def __init__(self, check: Any, **options: Any) -> None:
+            made.update(options, check=check)
 
         def serve(self, target_loader: Any, *, wrap_loader: bool) -> None:
             made.update(gate=target_loader(), wrap=wrap_loader)
 
-    monkeypatch.setattr(workers, "Granian", Server)
+    monkeypatch.setattr(workers, "Replacing", Server)
     serve_workers(Settings(port=0, state_dir=tmp_path, threads=3), 2)
     assert (made["workers"], made["respawn_failed_workers"], made["wrap"]) == (2, True, False)
     assert (tmp_path / "marrow-cds.sqlite").exists()
@@ -105,3 +107,34 @@ def test_workers_get_the_service_and_the_database_is_ready_for_them(
         lambda status, _headers, *_: statuses.append(status),
     )
     assert (statuses, b'"store":"ok"' in b"".join(answer)) == (["200 OK"], True)
+
+
+def test_faulty_registry_keeps_the_old_workers(tmp_path: Path) -> None:
+    registry = tmp_path / "clients.toml"
+    entry = '[[client]]\nissuer = "https://ehr.example.org"\nname = "A"\njwks_url = "https://127.0.0.1:9/keys"\n'
+    registry.write_text(entry)
+    service = Service(tmp_path, {"CLIENTS": str(registry)})
+    service.server.start()
+    try:
+        old = service.workers()
+        registry.write_text("[[client")
+        service.reload()
+        told = until(lambda: [line for line in service.logged() if "the old workers stay" in str(line)])
+        assert "clients.toml" in str(told)
+        assert service.workers() == old
+        registry.write_text(entry)
+        service.reload()
+        until(lambda: len(service.workers()) == len(old) and not set(old) & set(service.workers()))
+        assert service.is_live()
+    finally:
+        service.stop()
+
+
+def until(look: Callable[[], Any]) -> Any:
+    """Look until there is something to see; the time is for a machine that is busy."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.1)
+    raise AssertionError("nothing came")

@@ -1,6 +1,7 @@
 """The command as a person runs it."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,13 @@ def test_results_and_page(run: CliRunner, export: Path, tmp_path: Path) -> None:
     rows = [f"{one['subject']['reference']},{one['id']},infection" for one in reports]
     labels.write_text("patient,report,outcome\n" + "\n".join(rows) + "\n")
     out = tmp_path / "out"
-    done = replay(run, export, "--out", out, "--jobs", 1, "--labels", labels)
+    before = os.umask(0o022)
+    try:
+        done = replay(run, export, "--out", out, "--jobs", 1, "--labels", labels)
+    finally:
+        os.umask(before)
     assert done.exit_code == 0, done.output
+    assert {path.stat().st_mode & 0o077 for path in (out, *out.rglob("*"))} == {0}
     assert "cards" in done.output
     summary = json.loads((out / "summary.json").read_text())
     assert summary["reports"] == len(rows)

@@ -24,7 +24,7 @@ def client(rate: str) -> Client:
 def test_token_is_known_to_every_process_by_redis_and_by_the_store_when_it_is_gone(own_redis: Redis) -> None:
     store = SeenTokens()
     shares = [SharedRedis(own_redis.url) for _ in range(2)]
-    first, second = (RedisTokens(shared, store) for shared in shares)
+    first, second = (RedisTokens(shared, store, StoreError) for shared in shares)
     now = time.time()
     assert first.first_use("i", "t", now + 60, now)
     assert not second.first_use("i", "t", now + 60, now)
@@ -34,6 +34,35 @@ def test_token_is_known_to_every_process_by_redis_and_by_the_store_when_it_is_go
     assert not second.first_use("i", "later", now + 60, now)
     for shared in shares:
         shared.close()
+
+
+def test_token_is_known_after_redis_was_lost_or_came_back_empty(own_redis: Redis) -> None:
+    store = SeenTokens()
+    shares = [SharedRedis(own_redis.url) for _ in range(3)]
+    first, second, third = (RedisTokens(shared, store, StoreError) for shared in shares)
+    now = time.time()
+    assert first.first_use("i", "t", now + 60, now)
+    shares[0].client.flushall()
+    assert not second.first_use("i", "t", now + 60, now)
+    own_redis.server.stop()
+    assert not third.first_use("i", "t", now + 60, now)
+    for shared in shares:
+        shared.close()
+
+
+def test_redis_decides_while_the_store_gives_no_answer(own_redis: Redis, tmp_path: Path) -> None:
+    store = SqlStore(f"sqlite:///{tmp_path / 'store.sqlite'}")  # never opened: it has no tables
+    shares = [SharedRedis(own_redis.url) for _ in range(2)]
+    first, second = (RedisTokens(shared, store, StoreError) for shared in shares)
+    now = time.time()
+    assert first.first_use("i", "t", now + 60, now)
+    assert not second.first_use("i", "t", now + 60, now)
+    own_redis.server.stop()
+    with pytest.raises(StoreError):
+        first.first_use("i", "u", now + 60, now)
+    for shared in shares:
+        shared.close()
+    store.close()
 
 
 def test_rate_holds_for_all_processes_together_and_for_each_when_redis_is_gone(own_redis: Redis) -> None:
@@ -63,7 +92,7 @@ def test_rate_holds_for_all_processes_together_and_for_each_when_redis_is_gone(o
 
 def test_frozen_redis_holds_nobody_up(own_redis: Redis) -> None:
     shared = SharedRedis(own_redis.url)
-    tokens = RedisTokens(shared, SeenTokens())
+    tokens = RedisTokens(shared, SeenTokens(), StoreError)
     own_redis.server.freeze()
     assert tokens.first_use("i", "t", 100, 0)
     own_redis.server.thaw()

@@ -1,6 +1,7 @@
 """Backup and restore, also from one kind of database into the other."""
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,18 @@ def test_restored_store_is_the_one_backed_up(url: str, postgresql: PostgreSQL, t
         assert len(list(audit.records())) == 3
         store.close()
         audit.close()
+
+
+def test_database_that_the_command_makes_is_for_this_user_only(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        assert run(f"sqlite:///{tmp_path / 'new.sqlite'}", tmp_path, "migrate").exit_code == 0
+        assert os.umask(0o022) == 0o022
+    finally:
+        os.umask(before)
+    modes = {path.name: oct(path.stat().st_mode & 0o077) for path in tmp_path.iterdir()}
+    assert modes["new.sqlite"] == "0o0"
+    assert set(modes.values()) == {"0o0"}
 
 
 def test_damaged_backup_leaves_the_store_empty(url: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -83,6 +84,22 @@ def test_line_that_a_full_disk_cut_off_is_taken_back(spool: Spool, monkeypatch: 
     monkeypatch.undo()
     spool.append(lines(3))
     assert left(spool) == lines(1, 3)
+
+
+@pytest.fixture
+def carried_over_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the folder list a file that another process deletes before it is looked at."""
+    listed = Spool._files
+    monkeypatch.setattr(Spool, "_files", lambda this: [tmp_path / "spool" / "0-gone.rows", *listed(this)])
+
+
+@pytest.mark.usefixtures("carried_over_meanwhile")
+def test_file_that_another_process_deletes_meanwhile_does_not_count(spool: Spool) -> None:
+    spool.append(lines(1))
+    assert spool.sizes()[0] == 1
+    assert spool.room()
+    spool.append(lines(2))
+    assert left(spool) == lines(1, 2)
 
 
 def test_place_that_cannot_be_written_is_a_named_failure(tmp_path: Path) -> None:
@@ -218,6 +235,33 @@ def test_what_was_left_is_carried_over_at_the_next_start(database: Broken, spool
     keeper.open()
     while keeper.waiting()[0]:
         assert keeper.can_write()
+    keeper.close()
+    assert database.run("count", counts)["shown_card"] == 1
+
+
+def test_look_at_the_spool_that_fails_does_not_end_the_carrying_over(
+    database: Broken, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = Keeper(database, spool)
+    keeper.open()
+    looks = iter([PermissionError("sizes")])
+    look, known = Spool.sizes, threading.Event()
+
+    def sizes(this: Spool) -> tuple[int, int]:
+        known.wait()
+        for failure in looks:
+            raise failure
+        return look(this)
+
+    spool.append(lines(1))
+    monkeypatch.setattr(Spool, "sizes", sizes)
+    assert keeper._replay_soon()
+    thread = keeper._thread
+    assert thread is not None
+    known.set()
+    thread.join()
+    assert next(looks, None) is None
+    assert keeper._thread is None
     keeper.close()
     assert database.run("count", counts)["shown_card"] == 1
 
