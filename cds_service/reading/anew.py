@@ -12,6 +12,7 @@ from cds_service.reading.levels import LevelGroup
 from cds_service.reading.lexicon import Hit
 from cds_service.reading.mentions import Mention
 from cds_service.reading.sentences import LONGEST_SENTENCE
+from cds_service.reading.unchanged import denies_change, stands_as_known
 from cds_service.reading.words import Gap, Words
 
 # red flags: where a list of denials and a new statement look alike, these count as stated
@@ -82,7 +83,9 @@ def begins_anew(words: Words, kind: str, cue: Hit, mention: Mention) -> bool:
     low = cue.last
     if kind in _PAST and (_is_fresh(words, low, mention) or _is_after_event(words, low, mention)):
         return True
-    if kind == "negated" and _is_presupposed(words, low, mention):
+    if kind == "negated" and (_is_presupposed(words, low, mention) or denies_change(words, cue, mention.first)):
+        return True
+    if kind == "negated" and mention.finding in _GRAVE and stands_as_known(words, low, mention.first, mention.last):
         return True
     return kind in _SCOPES and _is_parted(words, kind, low, mention)
 
