@@ -29,6 +29,7 @@ inr                        raised INR (``inr``)
 platelets                  low platelets (``platelets``)
 coagulation-unknown        no current INR or platelets (``missing`` of the card names which)
 low-pretest                normal markers, unsuspicious images, no tumor question
+gadolinium-reaction        reaction to gadolinium on record
 gcsf                       G-CSF in the last four weeks
 glucose                    raised glucose (``glucose``)
 pregnancy                  pregnancy
