@@ -7,7 +7,9 @@ from typing import Final, TypeAlias, TypeVar
 from cds_service.domain.facts import Span, StatedFact
 from cds_service.domain.vocabulary import ConditionGroup, FindingId, Language, Qualifier, Section, Status
 from cds_service.knowledge.code_groups import ConditionEntry, pairs, phrases
+from cds_service.reading.asked import without_questions
 from cds_service.reading.assertion import assertion, live_cues
+from cds_service.reading.bystanding import is_told, may_tell
 from cds_service.reading.details import qualifiers_of
 from cds_service.reading.lexicon import Hit, Hits
 from cds_service.reading.mentions import Mention
@@ -30,6 +32,7 @@ _LONGEST_DAYS: Final = 365 * 40
 _BEFORE_REACH: Final = 3
 _AFTER_REACH: Final = 2
 _DURATION_REACH: Final = 8
+_YEARS: Final = frozenset({"year", "years", "yr", "yrs", "y"})
 _HISTORY: Final = frozenset({Section.INDICATION})
 
 
@@ -50,8 +53,8 @@ class StatedReader:
         self._index = TermIndex({name: listed for name, listed in terms.items() if listed})
 
     def facts(self, words: Words, hits: Hits, sentences: Sequence[Sentence], text_index: int) -> list[StatedFact]:
-        """Return the facts of all history sentences of one text, in reading order."""
-        history = [sentence for sentence in sentences if sentence.section in _HISTORY]
+        """Return the facts of all history sentences of one text, and the red flags told elsewhere, in reading order."""
+        history = [sentence for sentence in sentences if sentence.section in _HISTORY or may_tell(sentence)]
         if not history:
             return []
         found = []
@@ -59,12 +62,15 @@ class StatedReader:
         for sentence in history:
             bounds = (sentence.first, sentence.end)
             cues = live_cues(_within(hits.cue, bounds))
-            qualifiers = _within(hits.qualifier, bounds)
+            qualifiers = [hit for hit in _within(hits.qualifier, bounds) if not _of_person(words, hit)]
             days = _days(words, _within(hits.mark, bounds), bounds)
-            here = _within(every, bounds)
-            for match in self._counting(here):
+            matches = self._counting(_within(every, bounds))
+            if sentence.section not in _HISTORY:
+                matches = [match for match in matches if is_told(words, sentence, match)]
+            for match in matches:
                 mention = Mention(FindingId.DEGENERATIVE_CHANGE, match.first, match.last, match.first, match.last)
-                said = assertion(words, bounds, mention, cues, sentence.section, asked=sentence.asked)
+                acting, asked = without_questions(words, bounds, cues, match, asked=sentence.asked)
+                said = assertion(words, bounds, mention, acting, Section.INDICATION, asked=asked)
                 start, end = words.starts[sentence.first], words.ends[sentence.end - 1]
                 found.append(
                     StatedFact(
@@ -110,6 +116,11 @@ class StatedReader:
             if m.id not in barred
             and not any(v.id[1:] == m.id and v.first <= m.last and m.first <= v.last for v in voids)
         ]
+
+
+def _of_person(words: Words, qualifier: Hit) -> bool:
+    """Tell "62 year old man with leg weakness", where the patient is old and not the weakness."""
+    return qualifier.first > 0 and words.words[qualifier.first - 1] in _YEARS
 
 
 def onset_days(words: Words, hits: Hits, sentences: Sequence[Sentence]) -> int | None:
