@@ -1,5 +1,6 @@
 """Imaging arguments for and against a tumour of vertebra or sacrum."""
 
+import re
 from collections.abc import Iterable
 
 from cds_service.domain.assessment import FindingCause, Pathway, Signal
@@ -47,6 +48,14 @@ _ENDPLATE_CHANGE = (FindingId.MODIC2, FindingId.MODIC3, FindingId.ENDPLATE_DEGEN
 _NEIGHBOUR = 1
 _SEVERAL = 2
 _MANY = 3
+_FAT = re.compile(r"lipomato|epidural\w* fat", re.IGNORECASE)
+_SWOLLEN_CORD = re.compile(
+    r"(?:auftreib|aufgetrieb|expan[sd]|suflant)\w*\s+(?:(?:des|der|of|the|spinal|thoracic|cervical|lesion|leziune|a)\s+){0,3}"
+    r"(?:myelon|rückenmark|halsmark|brustmark|cord\b|conus|konus|medular[ăa]\b(?! osoas)|măduvei spin|maduvei spin)"
+    r"|(?:\bmyelon|rückenmark|halsmark|\bcord|\bconus|konus|medular[ăa])"
+    r"\s+(?:(?:ist|is|appears|fokal|deutlich|este|lesion)\s+)?(?:auftreib|aufgetrieb|expan[sd])",
+    re.IGNORECASE,
+)
 
 
 def owned_by_infection(context: RuleContext, finding: FindingCause) -> bool:
@@ -76,7 +85,16 @@ def _pathologic(context: RuleContext, least: Weight) -> tuple[FindingCause, ...]
 
 def _own(context: RuleContext, found: Iterable[FindingCause]) -> tuple[FindingCause, ...]:
     kept = without(found, Qualifier.EXPLAINED_BENIGN, Qualifier.INFECTIOUS)
-    return tuple(f for f in kept if not owned_by_infection(context, f))
+    return tuple(f for f in kept if not owned_by_infection(context, f) and not _is_no_bone_tumor(f))
+
+
+def _is_no_bone_tumor(sign: FindingCause) -> bool:
+    """Tell epidural fat, which is called a mass, and a swollen cord, which is called expanded, but is no bone."""
+    finding = sign.finding
+    if finding.finding is FindingId.SOFT_MASS:
+        start = finding.sentence_span.start
+        return bool(_FAT.search(finding.sentence[finding.span.start - start : finding.span.end - start]))
+    return finding.finding is FindingId.EXPANSILE and bool(_SWOLLEN_CORD.search(finding.sentence))
 
 
 def _pedicle(context: RuleContext, least: Weight = Weight.PRESENT) -> tuple[FindingCause, ...]:
@@ -122,6 +140,7 @@ def malignancy_stated(context: RuleContext) -> Outcome:
 def soft_mass(context: RuleContext) -> Outcome:
     """A solid soft-tissue mass grows beside the bone; at a level with stated infection alone it counts as moderate."""
     found = without(context.stated(FindingId.SOFT_MASS), Qualifier.EXPLAINED_BENIGN, Qualifier.INFECTIOUS)
+    found = tuple(f for f in found if not _is_no_bone_tumor(f))
     own = tuple(f for f in found if not owned_by_infection(context, f))
     if own or not found:
         return _graded(context, own, "a solid soft-tissue mass", "no soft-tissue mass")
@@ -239,7 +258,9 @@ def several_dark(context: RuleContext) -> Outcome:
 
 def _several_dark(context: RuleContext) -> tuple[FindingCause, ...]:
     found = dark_bodies(context)
-    background = any(has(f, Qualifier.BACKGROUND_MARROW, Qualifier.MULTIPLE) for f in found)
+    marked = (Qualifier.BACKGROUND_MARROW, Qualifier.MULTIPLE)
+    # A diffuse signal that is named for no single vertebra means the whole marrow.
+    background = any(has(f, *marked) or (has(f, Qualifier.DIFFUSE) and not f.finding.levels) for f in found)
     return found if background or len(bodies(levels_of(found))) >= _SEVERAL else ()
 
 

@@ -26,6 +26,32 @@ _NEIGHBOUR = 1
 _FRAME_LOST = 4
 # A spondyloarthritis named by a word that means stiffening; the disease concerns the whole spine, not one level.
 _ANKYLOSING = re.compile(r"bechterew|ankylo[sz]|anchilo[sz]|strümpell", re.IGNORECASE)
+# Words of a tear, of what is less than one, and of ligaments that tear by force only: the posterior longitudinal
+# ligament tears under a herniated disc as well.
+_TORN = re.compile(
+    r"\btear|\btorn|ruptu?r|rupt[aeă]?\b|disrupt|avuls|zerriss|gerissen|riss\b|dis[ck]o-?\s?ligament", re.IGNORECASE
+)
+_NOT_BY_FORCE = re.compile(
+    r"parti[ae]l|partiell|parțial|incomplet|inkomplett|teilru|teilri|degenerat|herni|extru|protru|vorfall|prolaps|sequest",
+    re.IGNORECASE,
+)
+_TORN_BY_FORCE = re.compile(
+    r"dis[ck]o-?\s?ligament|posterior ligament|\bplc\b|complex\w* ligament|bandapparat", re.IGNORECASE
+)
+# A transverse process that meets the sacrum forms a joint from birth (Bertolotti).
+_TRANSITION = re.compile(
+    r"transitional|bertolotti|übergangswirbel|neoarticula|neoartroz|nearthros|"
+    r"vertebr\w+ de tranzi|tranzițional|castellvi",
+    re.IGNORECASE,
+)
+# Joints that lost each other: no degeneration does this.
+_DISLOCATED = re.compile(
+    r"(?:perched|locked|jumped|dislocated|overriding)\W+(?:\w+\W+)?facet|bifacet|facets?\W+(?:\w+\W+)?(?:dislocat|lock|jump|perch)"
+    r"|facet\w*luxation|verhakt|reitende\w* fa[cz]et|fațete\w*\W+(?:\w+\W+)?(?:încălecate|blocate|agățate)"
+    r"|fatete\w*\W+(?:\w+\W+)?(?:incalecate|blocate|agatate)|luxați\w+ articular|luxati\w+ articular"
+    r"|dissociation|dissoziation|disocier|fracture.dislocat|luxationsfraktur|fractur\w+.luxa",
+    re.IGNORECASE,
+)
 
 
 def tumor_lesions(context: RuleContext) -> tuple[FindingCause, ...]:
@@ -116,9 +142,14 @@ def through_ankylosis(context: RuleContext) -> Outcome:
         for f in (*broken(context), *gaps, *without(context.possible(FindingId.UNSTABLE), Qualifier.OLD))
         if charted or any(touches(f.finding.levels, p.finding.levels, gap=_NEIGHBOUR) for p in places)
     ]
-    alone = [g for g in gaps if g.finding.finding is FindingId.PSEUDARTHROSIS]
+    alone = [g for g in gaps if g.finding.finding is FindingId.PSEUDARTHROSIS and not _of_transition(g)]
     found = (*hit, *stiff) if hit else tuple(alone)
     return when(ANKYLOSIS, found, "a break in an ankylosed spine", "no break in an ankylosed spine")
+
+
+def _of_transition(gap: FindingCause) -> bool:
+    """Tell the joint between a transitional vertebra and the sacrum, which is called a pseudarthrosis as well."""
+    return bool(_TRANSITION.search(gap.finding.sentence))
 
 
 def _broken_andersson(context: RuleContext) -> tuple[FindingCause, ...]:
@@ -180,12 +211,26 @@ def ligament(context: RuleContext) -> Outcome:
     acute = fresh_fractures(context)
     if lesions and acute:
         return fired(OTHER, (*lesions, *acute), "torn ligaments beside a fracture")
-    complete = [f for f in lesions if has(f, Qualifier.SEVERE)]
+    complete = [f for f in lesions if has(f, Qualifier.SEVERE) or _torn(context, f)]
     if complete:
         return fired(OTHER, complete, "torn ligaments")
     possible, force = context.possible(FindingId.LIGAMENT_INJURY), _force(context)
     found = (*possible, *acute, *force) if possible and acute and force else ()
     return when(OTHER, found, "possible tear, acute fracture and a sign of force", "not all three are reported")
+
+
+def _torn(context: RuleContext, lesion: FindingCause) -> bool:
+    """Tell a whole tear: of the posterior or discoligamentous complex, or of any ligament beside signs of injury."""
+    sentence = lesion.finding.sentence
+    if has(lesion, Qualifier.OLD) or not _TORN.search(sentence) or _NOT_BY_FORCE.search(sentence):
+        return False
+    return bool(_TORN_BY_FORCE.search(sentence)) or has(lesion, Qualifier.TRAUMATIC) or _injured(context, lesion)
+
+
+def _injured(context: RuleContext, place: FindingCause) -> bool:
+    """Tell whether the bone is bruised at this place, or a trauma of the last weeks is known."""
+    bruised = without(context.stated(FindingId.CONTUSION), Qualifier.OLD)
+    return bool(context.recent_trauma) or any(touches(place.finding.levels, b.finding.levels, gap=1) for b in bruised)
 
 
 def _force(context: RuleContext) -> tuple[Cause, ...]:
@@ -198,13 +243,25 @@ def _force(context: RuleContext) -> tuple[Cause, ...]:
 
 @rule("UNST-ALIGNMENT", _EMERGENCY, UNST, "R-SINS2010")
 def alignment(context: RuleContext) -> Outcome:
-    """Translation or dislocation at a level with acute fracture, tumour or infection."""
-    shifted = without(context.stated(FindingId.MALALIGNMENT), Qualifier.OLD, Qualifier.DEGENERATIVE_CAUSE)
+    """Dislocated joints, a traumatic shift, or translation at a level with acute fracture, tumour or infection."""
+    moved = without(context.stated(FindingId.MALALIGNMENT), Qualifier.OLD)
+    shifted = without(moved, Qualifier.DEGENERATIVE_CAUSE)
+    # The word "facet" alone reads as a degenerative cause; no degeneration locks facets.
+    forced = [f for f in moved if _DISLOCATED.search(f.finding.sentence)]
+    forced += [f for f in shifted if has(f, Qualifier.TRAUMATIC) or _injured(context, f)]
+    forced += [f for f in _slips(context) if has(f, Qualifier.TRAUMATIC)]
+    if forced:
+        return fired(OTHER, forced, "a traumatic displacement")
     cause = [*fresh_fractures(context)]
     cause += context.possible(FindingId.INFECTION_STATED) if context.value(IMG_INF) in {"S", "M"} else ()
     cause += tumor_lesions(context) if context.value(MAL_IMG) in {"S", "M"} else ()
     found = [f for f in shifted if any(touches(f.finding.levels, c.finding.levels) for c in cause)]
     return when(OTHER, found, "displacement at a diseased level", "no displacement at a diseased level")
+
+
+def _slips(context: RuleContext) -> tuple[FindingCause, ...]:
+    slips = context.stated(FindingId.SPONDYLOLISTHESIS)
+    return without(slips, Qualifier.OLD, Qualifier.KNOWN, Qualifier.DEGENERATIVE_CAUSE)
 
 
 @rule("UNST-SINS", _EMERGENCY, UNST, "R-SINS2010", "R-SINSREL")

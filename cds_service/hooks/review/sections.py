@@ -12,7 +12,17 @@ from cds_service.rules.catalogue import CatalogueEntry, EntryKind
 from cds_service.rules.derive import VARIABLES
 
 _MOST_CASES = 12
-_STATE_CASES = ("safety_cases/", "answers/", "denials/", "obstacles/", "patients/", "reading/", "order_requests/")
+_STATE_CASES = (
+    "safety_cases/",
+    "answers/",
+    "denials/",
+    "force/",
+    "obstacles/",
+    "patients/",
+    "reading/",
+    "symptoms/",
+    "order_requests/",
+)
 
 
 @dataclass(frozen=True, slots=True)
