@@ -218,15 +218,6 @@ class Reader:
         return placed(with_change(text.words, text.sentences, text.hits.trend, found), stating, text.words)
 
 
-def _has_segments(prepared: Sequence[Prepared]) -> bool:
-    """Tell "Canal: severe at L3/4": the canal of a segment is one of the spine, whatever else a text speaks of."""
-    return any(
-        hit.name == "canal" and any("-" in level for group in p.hits.levels for level in group.levels)
-        for p in prepared
-        for hit in p.hits.anatomy
-    )
-
-
 def _names_spine(text: Prepared, unspecific: frozenset[str], *, spinal: bool | None) -> bool:
     """Tell whether a text describes the spine: what is only asked for, or not examined, is not described."""
     aside = {OTHER, "sacrum", "soft_tissue"} | unspecific
@@ -254,7 +245,7 @@ def _is_spinal(title: str, prepared: Sequence[Prepared], unspecific: frozenset[s
     named = {hit.name for p in prepared for hit in p.hits.anatomy} - unspecific
     elsewhere = OTHER in named or region in _NOT_SPINE
     own = (h.name for p in prepared for h in p.hits.anatomy if not (elsewhere and is_borrowed(p.words, h)))
-    spinal = bool(set(own) - unspecific - {OTHER, "sacrum"}) or _has_segments(prepared)
+    spinal = bool(set(own) - unspecific - {OTHER, "sacrum"})
     if region in _NOT_SPINE:
         first = text.strip().partition("\n")[0].partition(". ")[0]
         named_first = examination(title, first)[1] in _NOT_SPINE

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Final
 
 from cds_service.domain.vocabulary import Section
-from cds_service.reading.lexicon import Hits
+from cds_service.reading.graded import graded
+from cds_service.reading.lexicon import Hit, Hits
 from cds_service.reading.sentences import Sentence
 from cds_service.reading.words import Words
 
@@ -56,7 +57,7 @@ def by_content(sentences: Sequence[Sentence], words: Words, hits: Hits) -> list[
     """
     told = [hit.first for hit in hits.mark if hit.name == "words"]
     shown = [hit.first for hit in hits.mark if hit.name == "imaging"]
-    stating = sorted(hit.first for hit in (*hits.process, *hits.literal))
+    stating = sorted(hit.first for hit in (*hits.process, *hits.literal, *_grades_of_title(sentences, words, hits)))
     levels = [group.first for group in hits.levels]
     found: list[Sentence] = []
     shows = [number for number, sentence in enumerate(sentences) if _has(shown, sentence)]
@@ -81,6 +82,12 @@ def by_content(sentences: Sequence[Sentence], words: Words, hits: Hits) -> list[
             opening = False
         found.append(sentence)
     return found
+
+
+def _grades_of_title(sentences: Sequence[Sentence], words: Words, hits: Hits) -> list[Hit]:
+    """Return the narrowing that grades in the first line stand for: "Canal: severe at L3/4" is no title."""
+    end = sentences[0].end if sentences else 0
+    return graded(words, [a for a in hits.anatomy if a.last < end], [p for p in hits.process if p.first < end])
 
 
 def _without_questions(sentences: Sequence[Sentence], words: Words) -> list[Sentence]:
