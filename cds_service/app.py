@@ -22,6 +22,7 @@ from cds_service.hooks.evaluate import Evaluator
 from cds_service.hooks.prefetch import FetchLimits, PrefetchCompleter
 from cds_service.hooks.preview.desk import PreviewDesk
 from cds_service.hooks.preview.servers import ChartServers
+from cds_service.hooks.preview.time import CallTime
 from cds_service.hooks.repeat import RepeatLock
 from cds_service.hooks.results.desk import ResultDesk
 from cds_service.hooks.results.records import ResultServer
@@ -78,12 +79,12 @@ def build_clinic(overlay: Path | None = None) -> Clinic:
 def build_previews(
     clinic: Clinic, settings: Settings, pool: ThreadPoolExecutor, access: AccessPolicy | None = None
 ) -> PreviewDesk:
-    """Return the desk that evaluates and keeps nothing; it asks FHIR servers where there is an ``access``."""
+    """Return the desk that evaluates and keeps nothing; with an ``access`` it asks FHIR servers where it may."""
     limits = FetchLimits(settings.budget_seconds * _FETCH_SHARE, settings.max_pages, settings.max_entries)
     completer = PrefetchCompleter(limits, pool, time.monotonic)
-    start = partial(_time_of, settings.budget_seconds)
+    start = partial(CallTime, settings.budget_seconds, time.monotonic)
     servers = None
-    if access is not None:
+    if access is not None and settings.preview_charts:
         servers = ChartServers(
             lambda call: access.open(call, None),
             clinic.knowledge.codes.imaging,

@@ -195,6 +195,11 @@ class Settings:
         return self.trial or bool(self.preview_secret) if self.preview is None else self.preview
 
     @property
+    def preview_charts(self) -> bool:
+        """Whether previews may fetch charts of FHIR servers: beyond a trial only for those who know the secret."""
+        return self.trial or bool(self.preview_secret)
+
+    @property
     def base_url(self) -> str:
         """Public base URL without trailing slash; what tokens name as their audience."""
         host = f"[{self.host}]" if ":" in self.host else self.host

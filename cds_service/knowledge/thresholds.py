@@ -281,7 +281,8 @@ def _refuse_unknown(given: Mapping[str, object], known: Mapping[str, object], wh
 def _toml(text: str, file_name: str) -> dict[str, Any]:
     try:
         return tomli.loads(text)
-    except tomli.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
+        # Beside faults of syntax: numbers of thousands of digits, tables and keys that nest without end.
         raise KnowledgeError(f"{file_name}: not readable as TOML: {error}") from error
 
 

@@ -2,10 +2,12 @@
 
 import hmac
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import NotFound
 
 from cds_service.domain.vocabulary import Language
@@ -15,6 +17,7 @@ from cds_service.hooks.preview.changes import Changes
 from cds_service.hooks.preview.compare import compared
 from cds_service.hooks.preview.desk import Preview
 from cds_service.hooks.preview.export import exported
+from cds_service.hooks.preview.time import CallTime
 from cds_service.hooks.preview.view import answer
 from cds_service.hooks.request import FieldProblem, InvalidRequest
 from cds_service.security.clients import OPEN
@@ -75,6 +78,8 @@ class _Desk:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._settings = backend.settings
+        # All callers together: however many they are, places are left for hook calls.
+        self._callers = replace(OPEN, issuer="preview", concurrent=max(1, backend.settings.threads // 2))
 
     def admit(self) -> None:
         """Let the call in. Raises NotFound where the preview is off, TokenRefused without the secret, Throttled."""
@@ -82,11 +87,25 @@ class _Desk:
             # It is for trials: where nobody opened it, there is nothing to be found.
             raise NotFound
         refuse_when_full(self._backend)
+        if request.method == "POST" and not self.knows_secret():
+            raise TokenRefused("the secret of the preview is missing or wrong")
+
+    def knows_secret(self) -> bool:
+        """Whether the caller gives the secret, where there is one."""
         secret = self._settings.preview_secret
-        if request.method == "POST" and secret:
-            given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
-            if not hmac.compare_digest(given.encode(), secret.encode()):
-                raise TokenRefused("the secret of the preview is missing or wrong")
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
+        return not secret or hmac.compare_digest(given.encode(), secret.encode())
+
+    def place(self) -> AbstractContextManager[None]:
+        """Hold a place for the call while it runs. Raises Throttled where previews have taken all of theirs."""
+        return self._backend.quotas.admitted(self._callers, request.remote_addr or "")
+
+    def in_time(self) -> CallTime:
+        """Return the time of the call: one for all that it evaluates and fetches."""
+        if "preview_time" not in g:
+            g.preview_time = self._backend.previews.start()
+        found: CallTime = g.preview_time
+        return found
 
     def language(self) -> Language:
         """Return the language of the answer: asked for, accepted, or set."""
@@ -103,17 +122,16 @@ class _Desk:
         """Evaluate an input at the moment asked for."""
         wanted = as_of or request.args.get("asOf")
         moment = _moment(wanted, self._backend.clock())
-        return self._backend.previews.preview(body, language, moment, dated=bool(wanted))
+        return self._backend.previews.preview(body, language, moment, dated=bool(wanted), in_time=self.in_time())
 
     def changes(self, language: Language) -> dict[str, Any]:
         """Return what would change the answer to the body; the time of one evaluation is for all of them."""
-        in_time = self._backend.previews.start()
-        return Changes(self._backend.previews, self.preview(self.body(), language)).answer(in_time)
+        return Changes(self._backend.previews, self.preview(self.body(), language)).answer(self.in_time())
 
     def answered(self, template: str, make: Callable[[Language], dict[str, Any]]) -> Response:
         """Return an answer as JSON or as a part of the page; a fault of the call in the same form."""
         self.admit()
-        with self._backend.quotas.admitted(OPEN, request.remote_addr or ""):
+        with self.place():
             html = bool(template) and _wants_html()
             chosen = choose_language(request, None, self._settings.language)
             try:
@@ -164,7 +182,7 @@ class _Page:
     def submitted(self) -> Response:
         """Return the page with the answer to the form that was sent, or with what is wrong with it."""
         self._desk.admit()
-        with self._backend.quotas.admitted(OPEN, request.remote_addr or ""):
+        with self._desk.place():
             language = choose_language(request, None, self._backend.settings.language)
             try:
                 chosen = request.form.get("cards", "")
@@ -206,12 +224,13 @@ def preview_blueprint(backend: Backend) -> Blueprint:
 
     @blueprint.post("/preview/patients")
     def patients() -> Response:
-        return desk.answered("", lambda _language: previews.servers.patients(desk.body()))
+        return desk.answered("", lambda _language: previews.servers.patients(desk.body(), desk.in_time()))
 
     @blueprint.get("/preview/catalogue")
     def pickers() -> Response:
         desk.admit()
-        response = json_response(catalogue(previews))
+        response = json_response(catalogue(previews, servers=desk.knows_secret()))
+        response.vary.add("Authorization")
         response.headers["Cache-Control"] = f"private, max-age={_A_DAY}"
         return response
 

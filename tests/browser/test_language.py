@@ -1,5 +1,9 @@
 """The page in three languages, and the state of the page in its address."""
 
+import base64
+import json
+import zlib
+
 import pytest
 from playwright.sync_api import expect
 
@@ -43,6 +47,28 @@ def test_a_broken_fragment_is_an_empty_page(preview: Preview) -> None:
     preview.page.goto("about:blank")
     preview.open("en", "#s=AAAA")
     expect(preview.page.locator(".welcome")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"tab": "server", "body": {"server": "https://fhir.example.org/r4", "patient": "p1"}},
+        {"tab": "json", "body": {"text": GERMAN, "overlay": "[switches]\nesr_enabled = false\n"}},
+        {"tab": "json", "body": {"server": "https://fhir.example.org/r4", "patient": "p1"}},
+    ],
+)
+def test_a_link_that_names_a_server_or_site_values_waits_for_the_person(preview: Preview, state: object) -> None:
+    sent: list[str] = []
+    preview.page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    preview.page.goto("about:blank")
+    squeezed = zlib.compress(json.dumps(state).encode(), wbits=-15)
+    preview.open("en", f"#s={base64.urlsafe_b64encode(squeezed).decode().rstrip('=')}")
+    expect(preview.page.locator("#input-state")).to_contain_text("press Evaluate")
+    expect(preview.page.locator(".welcome")).to_be_visible()
+    assert sent == []
+    preview.allow("status of 4")
+    preview.evaluate()
+    assert sent
 
 
 def test_nothing_of_the_patient_leaves_in_an_address(preview: Preview) -> None:

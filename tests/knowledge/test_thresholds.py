@@ -66,6 +66,12 @@ def test_a_site_may_turn_a_switch() -> None:
         ("[switches]\nesr_enabled = 1\n", "switches.esr_enabled"),
         ("[other]\nx = 1\n", "other"),
         ("not toml", "site.toml: not readable"),
+        (overlay("value = " + "9" * 6000), "site.toml: not readable"),
+        (overlay("value = " + "9" * 4000), "parameters.crp_raised.value"),
+        ("a = " + "[" * 30_000, "site.toml: not readable"),
+        ("a = " + "{a=" * 20_000, "site.toml: not readable"),
+        (".".join("a" * 30_000) + " = 1", "site.toml: not readable"),
+        ("[" + ".".join("a" * 30_000) + "]", "site.toml: not readable"),
     ],
 )
 def test_a_flawed_overlay_is_refused_by_file_and_key(text: str, named: str) -> None:

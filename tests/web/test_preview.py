@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from cds_service.app import build_backend
+from cds_service.app import build_backend, build_clinic, build_previews
 from cds_service.config import Settings
 from cds_service.hooks.access import AccessPolicy
 from cds_service.hooks.preview.desk import PreviewDesk
 from cds_service.hooks.preview.servers import ChartServers
+from cds_service.hooks.preview.time import CallTime
 from cds_service.web.logs import JsonLines
 from cds_service.web.site import build_site
 
@@ -66,6 +68,102 @@ def test_with_a_secret_only_who_knows_it_gets_an_answer(world: Any) -> None:
     assert client.post("/preview", data=TYPED).status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("settings", "asked"),
+    [
+        (Settings(), True),
+        (Settings(clients=Path("c.toml"), preview=True), False),
+        (Settings(clients=Path("c.toml"), preview=True, preview_secret=SECRET), True),
+        (Settings(host="0.0.0.0", allow_open=True, preview=True), False),  # noqa: S104 - open to strangers
+    ],
+)
+def test_strangers_get_no_chart_of_a_listed_server(world: Any, pool: Any, settings: Settings, asked: bool) -> None:  # noqa: FBT001
+    """The server stands for one that wants no token."""
+    listed = replace(settings, fhir_origins=("https://ehr.example.org",), state_dir=world.backend.settings.state_dir)
+    world.transport.answers = {"Patient?name=": bundle(PATIENT), "DiagnosticReport?": bundle(mri("r1", "2026-10-01"))}
+    policy = AccessPolicy(listed.fhir_origins, world.transport, lambda: 0.0, local=listed.trial)
+    client = world.client(settings=listed, previews=build_previews(build_clinic(), listed, pool, policy))
+    knows = {"Authorization": f"Bearer {SECRET}"}
+    found = client.post("/preview/patients", json={"server": SERVER, "query": "B"}, headers=knows)
+    assert (found.status_code, bool(world.transport.calls)) == ((200, True) if asked else (400, False))
+    chart = client.post("/preview", json={"server": SERVER, "patient": "p1"}, headers=knows)
+    assert asked or (chart.status_code, world.transport.calls) == (400, [])
+    offered = client.get("/preview/catalogue", headers=knows).json
+    assert offered["servers"] == (["https://ehr.example.org"] if asked else [])
+    unknown = client.get("/preview/catalogue")
+    assert unknown.json["servers"] == ([] if settings.preview_secret else offered["servers"])
+    assert "Authorization" in unknown.vary
+
+
+@pytest.mark.parametrize(("threads", "places"), [(1, 1), (2, 1), (8, 4)])
+def test_previews_leave_places_for_hook_calls(
+    world: Any, patient_view: dict[str, Any], threads: int, places: int
+) -> None:
+    settings = replace(world.backend.settings, threads=threads)
+    held: list[int] = []
+    started = threading.Barrier(places + 1, timeout=60)
+    done = threading.Event()
+    extract = world.middle.extract
+
+    def waits(resources: Any, **arguments: Any) -> Any:
+        if threading.current_thread() is not threading.main_thread():
+            started.wait()
+            done.wait(60)
+        return extract(resources, **arguments)
+
+    world.middle.extract = waits
+    site = world.site(settings=settings)
+
+    def ask(address: str) -> None:
+        one = site.test_client().post("/preview", json=TYPED, environ_base={"REMOTE_ADDR": address})
+        held.append(one.status_code)
+
+    callers = [threading.Thread(target=ask, args=(f"10.0.0.{number}",)) for number in range(places)]
+    for one in callers:
+        one.start()
+    started.wait()
+    refused = site.test_client().post("/preview", json=TYPED, environ_base={"REMOTE_ADDR": "10.0.1.1"})
+    hook = site.test_client().post("/cds-services/marrow-edema-patient-view", json=patient_view)
+    done.set()
+    for one in callers:
+        one.join()
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+    assert (hook.status_code, held) == (200, [200] * places)
+    assert site.test_client().post("/preview", json=TYPED).status_code == 200
+
+
+@pytest.mark.parametrize("path", [path for path in POSTS if not path.endswith("patients")])
+def test_a_call_has_one_time_for_all_that_it_does(world: Any, path: str) -> None:
+    begun: list[CallTime] = []
+
+    def start() -> CallTime:
+        begun.append(CallTime())
+        return begun[-1]
+
+    world.backend.previews._start = start
+    body = body_of(path)
+    if "text" in body:
+        body = body | {"orders": ["MRI lumbar spine"]}
+    world.client().post(path, json=body)
+    assert len(begun) == 1
+    assert {id(call["in_time"]) for call in world.middle.calls} == {id(begun[0])}
+
+
+def test_a_server_is_asked_no_longer_than_the_call_has_time(served: Any, charts: PreviewDesk, world: Any) -> None:
+    now = [0.0]
+
+    def get(url: str, *, token: str, seconds: float, form: str = "") -> Any:
+        asked.append(seconds)
+        now[0] += seconds
+        return answers(url, token=token, seconds=seconds, form=form)
+
+    asked: list[float] = []
+    answers, world.transport.get = world.transport.get, get
+    charts._start = lambda: CallTime(3.0, lambda: now[0])
+    answer = served.post("/preview/patients", json={"server": SERVER, "query": "p1"})
+    assert (answer.status_code, asked) == (412, [2.0, 1.0])
+
+
 # ---- in which form ----
 
 
@@ -102,6 +200,12 @@ def test_faults_come_in_the_form_that_was_asked_for(client: Any) -> None:
     shown = client.post("/preview", json={"text": ""}, headers=HTML)
     assert (shown.status_code, shown.mimetype) == (400, "text/html")
     assert "must be the text of a report" in shown.text
+
+
+@pytest.mark.parametrize("overlay", ["a = " + "[" * 30_000, "a = " + "9" * 6000])
+def test_a_hostile_overlay_is_refused_by_its_field(client: Any, overlay: str) -> None:
+    answer = client.post("/preview", json=TYPED | {"overlay": overlay})
+    assert (answer.status_code, answer.json["issue"][0]["expression"]) == (400, ["overlay"])
 
 
 def test_a_fault_of_syntax_names_line_and_column(client: Any) -> None:
@@ -159,14 +263,19 @@ def bundle(*resources: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def served(world: Any) -> Any:
-    """A site that may ask one server, and the transport that stands for it."""
+def charts(world: Any) -> PreviewDesk:
+    """Previews that may ask one server."""
     policy = AccessPolicy(("https://ehr.example.org",), world.transport, lambda: 0.0, local=False)
     old = world.backend.previews
     servers = ChartServers(
         lambda call: policy.open(call, None), old.knowledge.codes.imaging, 2.0, listed=("https://ehr.example.org",)
     )
-    desk = PreviewDesk(old._completer, old._evaluator, old._cards, old.knowledge, servers=servers)
+    return PreviewDesk(old._completer, old._evaluator, old._cards, old.knowledge, servers=servers)
+
+
+@pytest.fixture
+def served(world: Any, charts: PreviewDesk) -> Any:
+    """A site that may ask one server, and the transport that stands for it."""
     reports = (mri("r1", "2026-10-01"), mri("r2", "2026-11-01"), mri("r3", "2026-11-05", "CT of the chest"))
     world.transport.answers = {
         "Patient/p1": PATIENT,
@@ -174,7 +283,7 @@ def served(world: Any) -> Any:
         "DiagnosticReport?": bundle(*reports),
         "?patient=p1": bundle(),
     }
-    return world.client(previews=desk)
+    return world.client(previews=charts)
 
 
 def test_patients_with_spine_reports_are_found_by_name_and_id(served: Any, world: Any) -> None:

@@ -27,8 +27,8 @@ def _fixture(name: str) -> dict[str, Any]:
     }
 
 
-def catalogue(desk: PreviewDesk) -> dict[str, Any]:
-    """Return everything that can be picked."""
+def catalogue(desk: PreviewDesk, *, servers: bool) -> dict[str, Any]:
+    """Return everything that can be picked; FHIR servers only for who may ask them (``servers``)."""
     codes = desk.knowledge.codes
     return {
         "languages": [language.value for language in Language],
@@ -63,6 +63,6 @@ def catalogue(desk: PreviewDesk) -> dict[str, Any]:
             for kind in desk.picks.orders()
         ],
         "fixtures": [_fixture(name) for name in fhir_fixtures.scenarios()],
-        "servers": list(desk.listed_servers),
-        "local": desk.local_servers,
+        "servers": list(desk.listed_servers) if servers else [],
+        "local": servers and desk.local_servers,
     }

@@ -9,12 +9,13 @@ import fhir_fixtures
 from cds_service.domain.vocabulary import Language
 from cds_service.errors import KnowledgeError, RequestError
 from cds_service.hooks.answer import CardDesk, WrittenCard, by_reference
-from cds_service.hooks.evaluate import Evaluation, Evaluator, always
+from cds_service.hooks.evaluate import Evaluation, Evaluator
 from cds_service.hooks.prefetch import PrefetchCompleter
 from cds_service.hooks.preview.form import from_form
 from cds_service.hooks.preview.inputs import PreviewInput, from_bundle
 from cds_service.hooks.preview.picks import Picks
 from cds_service.hooks.preview.servers import ChartServers
+from cds_service.hooks.preview.time import CallTime
 from cds_service.hooks.preview.words import preview_words
 from cds_service.hooks.request import FieldProblem, InvalidRequest, read_request
 from cds_service.hooks.services import PATIENT_VIEW, SERVICES, Hook
@@ -62,8 +63,7 @@ class Preview:
 class PreviewDesk:
     """Evaluates previews.
 
-    ``start`` begins the time of one evaluation and returns the question whether there is still some of it. ``servers``
-    are those from which a chart may be fetched.
+    ``start`` begins the time of one call. ``servers`` are those from which a chart may be fetched.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class PreviewDesk:
         evaluator: Evaluator,
         cards: CardDesk,
         knowledge: Knowledge,
-        start: Callable[[], Callable[[], bool]] = lambda: always,
+        start: Callable[[], CallTime] = CallTime,
         servers: ChartServers | None = None,
     ) -> None:
         self._completer = completer
@@ -107,20 +107,30 @@ class PreviewDesk:
         """What is judged by."""
         return self._knowledge
 
-    def start(self) -> Callable[[], bool]:
-        """Begin the time of one evaluation."""
+    def start(self) -> CallTime:
+        """Begin the time of one call."""
         return self._start()
 
-    def preview(self, body: Any, language: Language, as_of: datetime, *, dated: bool = False) -> Preview:
+    def preview(
+        self,
+        body: Any,
+        language: Language,
+        as_of: datetime,
+        *,
+        dated: bool = False,
+        in_time: CallTime | None = None,
+    ) -> Preview:
         """Evaluate what was typed, pasted, chosen or is to be fetched. Raises RequestError naming what cannot be read.
 
-        ``dated`` says that the moment was asked for; a fixture stands on its own day otherwise.
+        ``dated`` says that the moment was asked for; a fixture stands on its own day otherwise. ``in_time`` is the
+        time of a call that does more than this; it begins here when left out.
         """
         if not isinstance(body, dict):
             raise InvalidRequest((FieldProblem("body", "must be a JSON object"),))
         knowledge, evaluator = self._judging(body)
-        given, moment = self._given(body, as_of, dated=dated)
-        shown = tuple(self._shown(hook, given, evaluator, language, moment) for hook in _hooks(given))
+        left = in_time or self._start()
+        given, moment = self._given(body, as_of, left, dated=dated)
+        shown = tuple(self._shown(hook, given, evaluator, language, moment, left) for hook in _hooks(given))
         return Preview(shown, given, language, moment, knowledge)
 
     def rejudged(self, preview: Preview) -> Evaluator:
@@ -150,7 +160,9 @@ class PreviewDesk:
             raise InvalidRequest((FieldProblem("overlay", str(error)),)) from None
         return knowledge, self._evaluator.with_rules(Engine(knowledge))
 
-    def _given(self, body: Mapping[str, Any], as_of: datetime, *, dated: bool) -> tuple[PreviewInput, datetime]:
+    def _given(
+        self, body: Mapping[str, Any], as_of: datetime, in_time: CallTime, *, dated: bool
+    ) -> tuple[PreviewInput, datetime]:
         if body.get("resourceType") == "Bundle":
             return from_bundle(body), as_of
         if "hook" in body:
@@ -158,7 +170,7 @@ class PreviewDesk:
         if "fixture" in body:
             return self._from_fixture(body, as_of, dated=dated)
         if "server" in body:
-            return self.servers.chart(body, self._completer), as_of
+            return self.servers.chart(body, self._completer, in_time), as_of
         if "text" in body:
             return from_form(body, as_of, self._knowledge.codes, self.picks), as_of
         raise RequestError("must be a FHIR Bundle, a CDS Hooks request or an object with text", field="body")
@@ -193,7 +205,13 @@ class PreviewDesk:
     # ---- evaluation ----
 
     def _shown(
-        self, hook: Hook, given: PreviewInput, evaluator: Evaluator, language: Language, as_of: datetime
+        self,
+        hook: Hook,
+        given: PreviewInput,
+        evaluator: Evaluator,
+        language: Language,
+        as_of: datetime,
+        in_time: CallTime,
     ) -> Shown:
         evaluation = evaluator.for_hook(
             hook,
@@ -203,7 +221,7 @@ class PreviewDesk:
             orders=given.orders,
             selections=list(given.selected),
             gaps=given.gaps,
-            in_time=self._start(),
+            in_time=in_time,
         )
         written = self._cards.write(evaluation.assessment, language, given.patient_id, by_reference(given.orders))
         return Shown(hook, evaluation, written)

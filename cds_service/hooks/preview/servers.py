@@ -11,6 +11,7 @@ from cds_service.fhir.imaging import ImagingIndex
 from cds_service.hooks.entries import Resource, entries_of
 from cds_service.hooks.prefetch import ChartAccess, FetchFailed, PrefetchCompleter
 from cds_service.hooks.preview.inputs import PreviewInput
+from cds_service.hooks.preview.time import CallTime, TimedAccess
 from cds_service.hooks.request import FieldProblem, HookRequest, InvalidRequest
 from cds_service.hooks.services import PATIENT_VIEW
 from cds_service.knowledge.code_groups import ImagingCode
@@ -109,7 +110,7 @@ class ChartServers:
         self.listed = listed
         self.local = local
 
-    def _access(self, server: str, patient_id: str) -> tuple[HookRequest, ChartAccess]:
+    def _access(self, server: str, patient_id: str, in_time: CallTime) -> tuple[HookRequest, ChartAccess]:
         call = HookRequest(
             service=PATIENT_VIEW,
             hook_instance="preview",
@@ -122,7 +123,7 @@ class ChartServers:
             raise InvalidRequest(
                 (FieldProblem("server", "is not the address of a FHIR server that may be asked here"),)
             )
-        return call, access
+        return call, TimedAccess(access, in_time)
 
     def _holds_spine(self, report: Resource) -> bool:
         """Tell whether a report is of spine imaging that this service reads, by its code, else by its words."""
@@ -135,14 +136,14 @@ class ChartServers:
 
     # ---- one chart ----
 
-    def chart(self, body: Mapping[str, Any], completer: PrefetchCompleter) -> PreviewInput:
-        """Fetch the chart of one patient; with ``report`` only that one of the spine reports stays.
+    def chart(self, body: Mapping[str, Any], completer: PrefetchCompleter, in_time: CallTime) -> PreviewInput:
+        """Fetch the chart of one patient while there is time; with ``report`` only that one of the spine reports stays.
 
         Raises InvalidRequest, and PrefetchError where the server does not give what is needed.
         """
         _refuse_unknown(body, MEMBERS)
         patient_id, wanted = _id(body, "patient", required=True), _id(body, "report", required=False)
-        call, access = self._access(_text(body, "server", 500), patient_id)
+        call, access = self._access(_text(body, "server", 500), patient_id, in_time)
         chart = completer.complete(call, access)
         held = [one for one in chart.resources if self._stays(one, wanted)]
         if wanted and not any(_is_report(one) and one.get("id") == wanted for one in held):
@@ -155,7 +156,7 @@ class ChartServers:
 
     # ---- which patients ----
 
-    def patients(self, body: Any) -> dict[str, Any]:
+    def patients(self, body: Any, in_time: CallTime) -> dict[str, Any]:
         """Return patients by name or id who have reports of spine imaging, the newest report first.
 
         Raises RequestError naming what is wrong or why the server is no help.
@@ -164,7 +165,8 @@ class ChartServers:
             raise InvalidRequest((FieldProblem("body", "must be a JSON object"),))
         _refuse_unknown(body, _SEARCH_MEMBERS)
         query = _NOT_IN_NAMES.sub(" ", _text(body, "query", _LONGEST_QUERY)).strip()
-        _, access = self._access(_text(body, "server", 500), query if _ID.fullmatch(query) else "any")
+        looked_for = query if _ID.fullmatch(query) else "any"
+        _, access = self._access(_text(body, "server", 500), looked_for, in_time)
         try:
             found, more = self._named(access, query) if query else ({}, False)
             if query and not found:

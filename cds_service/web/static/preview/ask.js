@@ -90,9 +90,10 @@ export async function askJson(path, body) {
 /** @type {Promise<any> | null} */
 let asked = null;
 
-/** What there is to pick from; asked once. @returns {Promise<any>} */
-export function catalogue() {
-  asked ??= fetch("/preview/catalogue", { headers: { Accept: "application/json" } }).then((answer) => {
+/** What there is to pick from; asked once, and again with another secret. @returns {Promise<any>} */
+export function catalogue(again = false) {
+  if (again) asked = null;
+  asked ??= fetch("/preview/catalogue", { headers: { Accept: "application/json", ...secret() } }).then((answer) => {
     if (!answer.ok) throw new Refused(say("refused", { status: answer.status }), answer.status);
     return answer.json();
   });

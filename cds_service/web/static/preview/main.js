@@ -72,7 +72,10 @@ async function remember(body) {
   history.replaceState(null, "", `${location.pathname}${location.search}${simple ?? ""}`);
 }
 
-/** Fill the input pane from the address, and evaluate. */
+/**
+ * Fill the input pane from the address, and evaluate. Anybody may have made the address: what asks a server or brings
+ * other numbers waits for the person.
+ */
 async function restore() {
   const kept = await unpacked(location.hash);
   if (!kept) return;
@@ -84,7 +87,8 @@ async function restore() {
     picked.server = kept.body;
     byId("server").value = kept.body.server ?? "";
   } else writeTyped(kept.body);
-  await evaluate();
+  if ("server" in kept.body || "overlay" in kept.body) state(say("link_filled"));
+  else await evaluate();
 }
 
 /** @param {string} act @param {HTMLElement} button */
@@ -124,6 +128,7 @@ function listen() {
     event.preventDefault();
     void searchPatients(evaluate);
   });
+  document.getElementById("secret")?.addEventListener("change", () => void offerServers(true));
   // Another language is another page; what was entered goes along in the fragment.
   for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll(".languages a"))) {
     link.addEventListener("click", () => {

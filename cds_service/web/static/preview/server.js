@@ -3,9 +3,9 @@ import { askJson, catalogue, query, Refused } from "./ask.js";
 import { picked } from "./input.js";
 import { byId, element, say } from "./page.js";
 
-/** Offer the servers that may be asked. */
-export async function offerServers() {
-  const { servers, local } = await catalogue();
+/** Offer the servers that may be asked; who knows the secret sees them. */
+export async function offerServers(again = false) {
+  const { servers, local } = await catalogue(again);
   byId("servers").replaceChildren(...servers.map((/** @type {string} */ one) => element("option", { value: one })));
   if (servers.length === 1 && !byId("server").value) byId("server").value = servers[0];
   if (local && !servers.length) byId("server").placeholder = "http://127.0.0.1:8080/fhir";
