@@ -26,6 +26,9 @@ _REJECTING: Final = ("ruled out", "excluded", "ausgeschlossen", "exclus", "infir
 _PASSING: Final = frozenset({FindingId.FRACTURE, FindingId.FRACTURE_LINE, FindingId.HEIGHT_LOSS, FindingId.CONTUSION})
 # a disease ruled out in a year that is named was ruled out then
 _YEAR: Final = re.compile(r"\b(?:19|20)\d\d\b")
+# the word beside what is denied, and no more characters than it may have
+_NEW: Final = frozenset(map(fold, ("new", "neue", "neuer", "neues", "neuen", "neuem", "nou", "noua", "noi")))
+_NEAR: Final = 24
 _REST: Final = load_grammar().sentences["rest"]
 
 
@@ -203,7 +206,19 @@ def _same_place(one: TextFinding, two: TextFinding, denials: _Denials) -> bool:
         return False
     if one.levels and two.levels and not set(one.levels) & set(two.levels):
         return False
-    return not any(said.status is Status.ABSENT and denials.is_of_rest(said) for said in (one, two))
+    return not any(
+        said.status is Status.ABSENT and (denials.is_of_rest(said) or _is_of_new(said)) for said in (one, two)
+    )
+
+
+def _is_of_new(denial: TextFinding) -> bool:
+    """Tell "no new edema", which does not deny what is known."""
+    start = denial.span.start - denial.sentence_span.start
+    end = start + denial.span.end - denial.span.start
+    before = cut(denial.sentence[max(0, start - _NEAR) : start]).words[-1:]
+    after = cut(denial.sentence[end : end + _NEAR]).words[:1]
+    said = cut(denial.sentence[start:end]).words
+    return not _NEW.isdisjoint((*before, *said, *after))
 
 
 def _loser(one: TextFinding, two: TextFinding, emergency: frozenset[FindingId]) -> int | None:
