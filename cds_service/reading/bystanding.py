@@ -8,9 +8,9 @@ from cds_service.reading.phrases import WordMatch
 from cds_service.reading.sentences import Sentence
 from cds_service.reading.words import Words
 
+# with the palsy of one root, which tells a weakness from one of the cord
 _RED_FLAGS: Final = SYMPTOMS - {
     ConditionGroup.NIGHT_SWEATS, ConditionGroup.WEIGHT_LOSS, ConditionGroup.SUBFEBRILE,
-    ConditionGroup.SINGLE_ROOT_PARESIS,
 }  # fmt: skip
 # a description of images speaks of the patient in words of its own
 # a first line that names no finding is taken for the title of the examination
