@@ -172,7 +172,7 @@ class HookDesk:
         written = self._cards.write(screened.assessment, language, request.patient_id, by_reference(request.orders))
         if older_than_r4((*chart.resources, *request.orders)):
             written = tuple(one.without_drafts for one in written)
-        issued = self._issued(request, language, as_of, written, evaluation.assessment.knowledge_version)
+        issued = self._issued(request, client, language, as_of, written, evaluation.assessment)
         recorded = self._record(issued)
         if self._repeats is not None and screened.states:
             self._repeats.remember(screened, [one.card.uuid for one in written])
@@ -187,12 +187,14 @@ class HookDesk:
     def _issued(
         self,
         request: HookRequest,
+        client: Client,
         language: Language,
         as_of: datetime,
         written: Sequence[WrittenCard],
-        knowledge_version: str,
+        assessment: Assessment,
     ) -> list[IssuedCard]:
         patient = patient_hash(self._hash_key, request.patient_id)
+        report = assessment.leading_report
         return [
             IssuedCard(
                 uuid=one.card.uuid,
@@ -204,9 +206,11 @@ class HookDesk:
                 rule_ids=one.plan.rule_ids,
                 suggestions=tuple(step.uuid for step in one.card.suggestions or ()),
                 language=language,
-                knowledge_version=knowledge_version,
+                knowledge_version=assessment.knowledge_version,
                 patient=patient,
                 issued_at=as_of,
+                client=client.issuer,
+                report_at=report.issued if report else None,
             )
             for one in written
         ]

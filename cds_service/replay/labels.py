@@ -8,7 +8,6 @@ failure is no right answer.
 
 import csv
 import itertools
-import math
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,10 +19,10 @@ import orjson
 import pyarrow as pa
 
 from cds_service.domain.outcome import DANGEROUS, Outcome
+from cds_service.domain.proportion import wilson
 from cds_service.domain.vocabulary import Indicator, Lane
 from cds_service.replay.patient import keyed
 
-_Z: Final = 1.959963984540054  # normal quantile of a two-sided interval of 95 %
 _LISTED_MISSES: Final = 200
 _LANES: Final[Mapping[Lane, tuple[tuple[Outcome, ...], tuple[Outcome, ...]]]] = {
     Lane.SAFETY: ((Outcome.EMERGENCY,), ()),
@@ -67,18 +66,6 @@ def read_labels(lines: Iterable[bytes], hash_key: bytes, *, csv_format: bool = F
     """
     for row in _csv_rows(lines) if csv_format else _json_rows(lines):
         yield row if isinstance(row, str) else _label(row, hash_key)
-
-
-def wilson(hits: int, of: int) -> dict[str, float | int | None]:
-    """Return the share ``hits`` of ``of`` with its 95 % Wilson score interval; of nothing there is no share."""
-    if not of:
-        return {"hits": hits, "of": of, "value": None, "low": None, "high": None}
-    share, square = hits / of, _Z * _Z
-    middle = (share + square / (2 * of)) / (1 + square / of)
-    half = _Z * math.sqrt(share * (1 - share) / of + square / (4 * of * of)) / (1 + square / of)
-    # Rounding must not leave 1.0 outside of an interval that ends there.
-    low, high = (0.0 if hits == 0 else middle - half), (1.0 if hits == of else middle + half)
-    return {"hits": hits, "of": of, "value": round(share, 6), "low": round(low, 6), "high": round(high, 6)}
 
 
 class Labelled:

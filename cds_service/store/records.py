@@ -28,7 +28,11 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IssuedCard:
-    """One card as issued. ``patient`` is a keyed hash; nothing here names the patient or repeats the card's text."""
+    """One card as issued. ``patient`` is a keyed hash; nothing here names the patient or repeats the card's text.
+
+    ``client`` is the issuer of the caller, "" where no registry is kept, ``report_at`` when the report was issued that
+    the answer rests on; both are ``None`` in records of releases that did not keep them.
+    """
 
     uuid: str
     service: str
@@ -42,6 +46,8 @@ class IssuedCard:
     knowledge_version: str
     patient: str
     issued_at: datetime
+    client: str | None = None
+    report_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,9 @@ issued_card = Table(
     Column("knowledge_version", String(80), nullable=False),
     Column("patient", String(64), nullable=False),
     Column("issued_at", Moment, nullable=False),
+    # Records of releases before these were added have none.
+    Column("client", Words),
+    Column("report_at", Moment),
 )
 
 # No foreign key to issued_card: feedback on a card that this store does not know is kept as well.

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from cds_service.domain.outcome import Outcome
-from cds_service.replay.labels import Label, Labelled, read_labels, wilson
+from cds_service.domain.proportion import wilson
+from cds_service.replay.labels import Label, Labelled, read_labels
 from cds_service.replay.patient import keyed
 
 _KEY = b"a key of this test only"

@@ -86,7 +86,7 @@ def test_several_that_start_at_once_upgrade_once(url: str, engine: Engine) -> No
 def test_database_of_a_later_release_that_leaves_room_is_used(url: str, engine: Engine) -> None:
     opened(url).close()
     with engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0003'")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0004'")
     store = SqlStore(url)
     store.open()
     store.check()
