@@ -126,7 +126,7 @@ lock: setup
 	.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-annotate \
 		--python-version 3.11 --extra dev --output-file requirements.lock pyproject.toml
 	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
-		--python-version 3.11 --extra postgresql --extra redis --constraint requirements.lock \
+		--python-version 3.11 --extra postgresql --extra redis --extra telemetry --constraint requirements.lock \
 		--output-file requirements-run.lock pyproject.toml
 	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 		--python-version 3.11 --extra supply --extra fuzz --extra spark --constraint requirements.lock \

@@ -25,7 +25,8 @@ def asked_for(extras: tuple[str, ...]) -> list[Requirement]:
 
 
 @pytest.mark.parametrize(
-    ("lock", "extras"), [("requirements.lock", ("dev",)), ("requirements-run.lock", ("postgresql", "redis"))]
+    ("lock", "extras"),
+    [("requirements.lock", ("dev",)), ("requirements-run.lock", ("postgresql", "redis", "telemetry"))],
 )
 def test_lock_satisfies_the_project(lock: str, extras: tuple[str, ...]) -> None:
     pinned = pins(lock)
