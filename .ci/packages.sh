@@ -9,6 +9,7 @@ needed=(
 	"chromium chromium"
 	"docker-compose docker-compose"
 	"redis-server redis-server"
+	"promtool prometheus"
 	"/usr/lib/postgresql/*/bin/initdb postgresql"
 )
 
