@@ -16,7 +16,7 @@ from cds_service.config import Settings
 from cds_service.fhir.extract import FactExtractor
 from cds_service.fhir.remembered import RememberedReadings
 from cds_service.hooks.access import AccessPolicy, FhirAccess
-from cds_service.hooks.answer import CardDesk, HookDesk
+from cds_service.hooks.answer import HookDesk
 from cds_service.hooks.audit import AuditDesk
 from cds_service.hooks.evaluate import Evaluator
 from cds_service.hooks.prefetch import FetchLimits, PrefetchCompleter
@@ -28,6 +28,7 @@ from cds_service.hooks.results.desk import ResultDesk
 from cds_service.hooks.results.records import ResultServer
 from cds_service.hooks.review.handbook import build_handbook
 from cds_service.hooks.transport import HttpTransport
+from cds_service.hooks.writing import CardDesk
 from cds_service.knowledge.load import Knowledge, load_knowledge
 from cds_service.reading.read import Reader
 from cds_service.rules.engine import Engine
@@ -157,7 +158,6 @@ def build_service(settings: Settings) -> tuple[Backend, ClientDirectory | None]:
             open_access=access.open,
             evaluator=clinic.evaluator,
             cards=card_desk(clinic, settings),
-            store=stores.cards,
             hash_key=hash_key,
             start=partial(_time_of, settings.budget_seconds),
             repeats=build_repeats(clinic, settings, hash_key, stores.shown),
@@ -166,7 +166,13 @@ def build_service(settings: Settings) -> tuple[Backend, ClientDirectory | None]:
         store=stores.cards,
         verifier=trust.verifier,
         quotas=Quotas(redis),
-        audit=AuditDesk(stores.audit, hash_key, lambda: datetime.now(UTC), clinic.knowledge.version),
+        audit=AuditDesk(
+            stores.calls,
+            hash_key,
+            lambda: datetime.now(UTC),
+            clinic.knowledge.version,
+            answer_unrecorded=settings.answer_unrecorded,
+        ),
         clock=lambda: datetime.now(UTC),
         knowledge_version=clinic.knowledge.version,
         handbook=build_handbook(clinic.knowledge),

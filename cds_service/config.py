@@ -144,12 +144,17 @@ class Settings:
     allow_open: bool = False
     preview: bool | None = None
     preview_secret: str = field(default="", repr=False)
+    usage_secret: str = field(default="", repr=False)
+    metrics_secret: str = field(default="", repr=False)
+    otlp_endpoint: str = ""
     patient_hash_key: str = field(default="", repr=False)
     repeat_lock: bool = True
     audit_url: str = field(default="", repr=False)
     audit_days: int = 400
     spool_dir: Path | None = None
     spool_megabytes: int = 256
+    spool_reserve_megabytes: int = 16
+    answer_unrecorded: bool = False
     redis_url: str = field(default="", repr=False)
     results_fhir: str = ""
     results_secret: str = field(default="", repr=False)
@@ -198,6 +203,16 @@ class Settings:
     def preview_charts(self) -> bool:
         """Whether previews may fetch charts of FHIR servers: beyond a trial only for those who know the secret."""
         return self.trial or bool(self.preview_secret)
+
+    @property
+    def usage_open(self) -> bool:
+        """Whether the page on how cards are taken up answers: beyond a trial only to those who know the secret."""
+        return self.trial or bool(self.usage_secret)
+
+    @property
+    def metrics_open(self) -> bool:
+        """Whether the metrics answer: beyond a trial only to those who know the secret."""
+        return self.trial or bool(self.metrics_secret)
 
     @property
     def base_url(self) -> str:
@@ -250,12 +265,17 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "allow_open": _yes_no,
     "preview": _yes_no,
     "preview_secret": _secret,
+    "usage_secret": _secret,
+    "metrics_secret": _secret,
+    "otlp_endpoint": _web_url,
     "patient_hash_key": _text,
     "repeat_lock": _yes_no,
     "audit_url": _text,
     "audit_days": _whole_number(0, 36_500),
     "spool_dir": _path,
     "spool_megabytes": _whole_number(1, 1_000_000),
+    "spool_reserve_megabytes": _whole_number(0, 1_000_000),
+    "answer_unrecorded": _yes_no,
     "redis_url": _text,
     "results_fhir": _web_url,
     "results_secret": _secret,

@@ -3,8 +3,8 @@
 import hashlib
 import hmac
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -15,28 +15,23 @@ from cds_service.domain.facts import PatientFacts, Report
 from cds_service.hooks.evaluate import Evaluation
 from cds_service.hooks.reasoning import plain
 from cds_service.store.records import StoreError
-from cds_service.store.repeats import ShownCard
 
 _log = logging.getLogger("cds_service.repeat")
 
 
 class ShownStates(Protocol):
-    """Where shown states are kept."""
-
-    def record(self, shown: Sequence[ShownCard]) -> None:
-        """Keep for which states cards were shown. Raises StoreError."""
+    """Where the states that cards were shown for are kept beside the feedback on them."""
 
     def acknowledged(self, states: Collection[str]) -> Mapping[str, datetime]:
         """Return when each of the states was last answered with feedback. Raises StoreError."""
 
 
 @dataclass(frozen=True, slots=True)
-class Screened:
-    """An assessment without the cards held back. ``states`` has the hash of each card left, ``locked`` the text ids."""
+class CardState:
+    """What the lock knows a card by: the hash of the state that it is for, and how long it may stay away."""
 
-    assessment: Assessment
-    states: tuple[str, ...] = ()
-    locked: tuple[str, ...] = ()
+    name: str
+    span: timedelta | None
 
 
 def _of_report(report: Report) -> dict[str, Any]:
@@ -92,33 +87,26 @@ class RepeatLock:
         self._enabled = enabled
         self.failures = 0
 
-    def screen(self, evaluation: Evaluation, patient_id: str, as_of: datetime, *, wanted: bool | None) -> Screened:
-        """Return the assessment without the cards that were acknowledged for this very state and not long ago.
+    def holds(self, *, wanted: bool | None) -> bool:
+        """Whether cards may be held back; ``wanted`` is the choice of the client, ``None`` leaves it to the setting."""
+        return self._enabled if wanted is None else wanted
 
-        ``wanted`` is the choice of the client, ``None`` leaves it to the setting. When the store fails, all cards stay.
+    def states(self, evaluation: Evaluation, patient_id: str) -> tuple[CardState, ...]:
+        """Return the state of each planned card, in order."""
+        cards = evaluation.assessment.cards
+        names = self._names(evaluation, patient_id) if cards else ()
+        return tuple(CardState(name, self._span(card)) for card, name in zip(cards, names, strict=True))
+
+    def held_back(self, states: Iterable[CardState], as_of: datetime) -> frozenset[str]:
+        """Return the names of those whose cards were acknowledged for this very state and not long ago.
+
+        When the store fails, none is.
         """
-        assessment = evaluation.assessment
-        if not (self._enabled if wanted is None else wanted) or not assessment.cards:
-            return Screened(assessment)
-        states = self._states(evaluation, patient_id)
-        pairs = tuple(zip(assessment.cards, states, strict=True))
-        known = self._acknowledged([state for card, state in pairs if self._span(card) is not None])
-        held = {state for card, state in pairs if self._is_locked(card, known.get(state), as_of)}
-        return Screened(
-            replace(assessment, cards=tuple(card for card, state in pairs if state not in held)),
-            tuple(state for state in states if state not in held),
-            tuple(card.text_id for card, state in pairs if state in held),
-        )
+        spans = {state.name: state.span for state in states if state.span is not None}
+        known = self._acknowledged(tuple(spans))
+        return frozenset(name for name, span in spans.items() if name in known and as_of - known[name] < span)
 
-    def remember(self, screened: Screened, uuids: Sequence[str]) -> None:
-        """Keep for which states the cards with these uuids were shown; a failure only means that they show again."""
-        try:
-            pairs = zip(uuids, screened.states, strict=False)
-            self._store.record([ShownCard(uuid, state) for uuid, state in pairs])
-        except StoreError as error:
-            self._failed(error)
-
-    def _states(self, evaluation: Evaluation, patient_id: str) -> tuple[str, ...]:
+    def _names(self, evaluation: Evaluation, patient_id: str) -> tuple[str, ...]:
         report = evaluation.assessment.leading_report
         reference = report.provenance.reference if report else ""
         found = fingerprint(evaluation.facts, evaluation.assessment)
@@ -131,17 +119,10 @@ class RepeatLock:
             for card in evaluation.assessment.cards
         )
 
-    def _acknowledged(self, states: Collection[str]) -> Mapping[str, datetime]:
+    def _acknowledged(self, names: Collection[str]) -> Mapping[str, datetime]:
         try:
-            return self._store.acknowledged(states) if states else {}
+            return self._store.acknowledged(names) if names else {}
         except StoreError as error:
-            self._failed(error)
+            self.failures += 1
+            _log.error("repeat lock: %s; the cards are shown", error)
             return {}
-
-    def _is_locked(self, card: PlannedCard, acknowledged: datetime | None, as_of: datetime) -> bool:
-        span = self._span(card)
-        return span is not None and acknowledged is not None and as_of - acknowledged < span
-
-    def _failed(self, error: StoreError) -> None:
-        self.failures += 1
-        _log.error("repeat lock: %s; the cards are shown", error)

@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 from cds_service.config import MEBIBYTE, Settings
 from cds_service.store.audit import AuditStore
+from cds_service.store.calls import CallStore
 from cds_service.store.connection import Database
 from cds_service.store.database import SqlStore
 from cds_service.store.keeper import Keeper
 from cds_service.store.records import StoreAway
 from cds_service.store.repeats import RepeatStore
+from cds_service.store.reserve import ReserveError
 from cds_service.store.spool import Spool
 
 _log = logging.getLogger("cds_service.store")
@@ -18,11 +20,11 @@ _log = logging.getLogger("cds_service.store")
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """What a running service keeps. ``audit`` is ``None`` where no record of calls is wanted."""
+    """What a running service keeps: cards with their feedback, the states they were shown for, and whole calls."""
 
     cards: SqlStore
     shown: RepeatStore
-    audit: AuditStore | None
+    calls: CallStore
 
 
 def open_stores(settings: Settings) -> Stores:
@@ -31,24 +33,37 @@ def open_stores(settings: Settings) -> Stores:
     keeper = Keeper(database, spools(settings)["store"])
     keeper.open()
     cards, shown = SqlStore(settings.database, keeper), RepeatStore(settings.database, keeper)
-    return Stores(cards, shown, _open_audit(settings, database))
+    audit = _open_audit(settings, database)
+    together = settings.audit_database == settings.database
+    return Stores(cards, shown, CallStore(keeper, audit, together=together))
 
 
-def _open_audit(settings: Settings, database: Database) -> AuditStore | None:
-    """Open the audit record and remove what is older than its retention."""
+def _open_audit(settings: Settings, database: Database) -> Keeper | None:
+    """Open the audit record, if one is wanted, and remove what is older than its retention."""
     if settings.audit_days == 0:
         return None
     if database.is_file or settings.audit_database != settings.database:
         database = Database(settings.audit_database, "MARROW_AUDIT_URL", durable=True)
-    audit = AuditStore(settings.audit_database, Keeper(database, spools(settings)["audit"]))
+    keeper = Keeper(database, spools(settings)["audit"])
+    audit = AuditStore(settings.audit_database, keeper)
     audit.open()
     try:
         audit.purge(datetime.now(UTC) - timedelta(days=settings.audit_days))
     except StoreAway as reason:
         _log.error("%s; old records go at the next start", reason)
-    return audit
+    return keeper
 
 
 def spools(settings: Settings) -> dict[str, Spool]:
     """Return the spools by the name of what stands before them."""
-    return {name: Spool(settings.spool_path / name, settings.spool_megabytes * MEBIBYTE) for name in ("store", "audit")}
+    limit, reserve = settings.spool_megabytes * MEBIBYTE, settings.spool_reserve_megabytes * MEBIBYTE
+    return {name: Spool(settings.spool_path / name, limit, reserve) for name in ("store", "audit")}
+
+
+def hold_reserve(settings: Settings) -> None:
+    """Take from the disk what the spools are to have in any case; a disk without room for it is told."""
+    for spool in spools(settings).values():
+        try:
+            spool.hold_reserve()
+        except ReserveError as reason:
+            _log.error("%s; when the disk is full and the database away, calls will be refused", reason)

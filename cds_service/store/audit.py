@@ -1,7 +1,7 @@
 """The audit record: who asked which service when, and which cards by which rules were the answer; nobody by name."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -11,6 +11,7 @@ from sqlalchemy import delete, select
 from cds_service.store import schema
 from cds_service.store.connection import Database, named
 from cds_service.store.keeper import Keeper
+from cds_service.store.rows import row_of
 
 _AT_ONCE = 500
 
@@ -62,7 +63,7 @@ class AuditStore:
 
     def record(self, record: AuditRecord) -> None:
         """Keep one record. Raises StoreError."""
-        self._keeper.write("record a call", schema.audit_event, [asdict(record) | {"entry": str(uuid4())}])
+        self._keeper.write("record a call", schema.audit_event, [audit_row(record)])
 
     def records(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[AuditRecord]:
         """Yield the records from ``since`` to before ``until``, in order of arrival. Raises StoreError."""
@@ -80,6 +81,12 @@ class AuditStore:
         """Delete the records from before a moment and return how many they were. Raises StoreError."""
         old = delete(schema.audit_event).where(schema.audit_event.c.at < before)
         return self._database.run("purge the audit record", lambda connection: connection.execute(old).rowcount)
+
+
+def audit_row(record: AuditRecord) -> dict[str, Any]:
+    """Return the row of a record that is to be kept, with a name by which it is known when it is written again."""
+    cards = [row_of(card) for card in record.cards]
+    return row_of(record) | {"cards": cards, "entry": str(uuid4())}
 
 
 def _record(row: Mapping[Any, Any]) -> AuditRecord:

@@ -4,7 +4,7 @@ import secrets
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, fields
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from cds_service.store import schema
 from cds_service.store.connection import Database
 from cds_service.store.keeper import Keeper
 from cds_service.store.records import Feedback, IssuedCard, LinkedFeedback, Outcome
+from cds_service.store.rows import row_of
 from cds_service.store.tokens import UsedTokens
 
 _KEY_BYTES = 32
@@ -65,13 +66,13 @@ class SqlStore:
     def record_issued(self, cards: Sequence[IssuedCard]) -> None:
         """Keep issued cards in one transaction. Raises StoreError."""
         if cards:
-            self._keeper.write("record issued cards", schema.issued_card, [asdict(card) for card in cards])
+            self._keeper.write("record issued cards", schema.issued_card, [row_of(card) for card in cards])
 
     def record_feedback(self, items: Sequence[Feedback]) -> None:
         """Keep all items or none; a repeat only counts up. Raises StoreError."""
         if items:
             rows = [
-                asdict(item) | {"identity": item.identity, "repeats": 0, "last_write": str(uuid.uuid4())}
+                row_of(item) | {"identity": item.identity, "repeats": 0, "last_write": str(uuid.uuid4())}
                 for item in items
             ]
             self._keeper.write("record feedback", schema.feedback, rows)

@@ -3,16 +3,19 @@
 import logging
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, Table, delete, insert, select
+from sqlalchemy import Connection, Table, delete, insert, select, text
 from sqlalchemy.exc import DataError, IntegrityError
 
 from cds_service.store import schema
 from cds_service.store.connection import Database
+from cds_service.store.prepared import Row
 from cds_service.store.records import StoreAway, StoreError
-from cds_service.store.rows import Row, put, put_once
+from cds_service.store.reserve import ReserveError
+from cds_service.store.rows import Batch, put_all, put_once
 from cds_service.store.spool import Line, Spool, read_lines
 from cds_service.store.upgrade import open_tables
 
@@ -33,14 +36,19 @@ class Keeper:
 
     def write(self, operation: str, table: Table, rows: Sequence[Row]) -> None:
         """Keep all rows or none. Raises StoreError when they are kept nowhere."""
+        self.write_together(operation, [(table, rows)])
+
+    def write_together(self, operation: str, batches: Sequence[Batch]) -> None:
+        """Keep the rows of several tables, all or none. Raises StoreError when they are kept nowhere."""
         try:
-            self.database.run(operation, lambda connection: put(connection, table, rows))
-        except StoreAway as reason:
+            self.database.run(operation, lambda connection: put_all(connection, batches))
+        except StoreError as reason:
+            # Also rows that this database would refuse again: they end up aside in the spool, and the call goes on.
             if self._spool is None:
                 raise
-            self._spool.append([Line(table.name, row) for row in rows])
+            self._spool.append([Line(table.name, row) for table, rows in batches for row in rows])
             if self._replay_soon():
-                _log.warning("%s; kept in the spool until the database is back", reason)
+                _log.warning("%s; kept in the spool until the database takes it", reason)
 
     def open(self) -> None:
         """Make or change the tables where needed, and carry over what an earlier run left.
@@ -74,6 +82,15 @@ class Keeper:
         """Return how many files and bytes wait in the spool."""
         return self._spool.sizes() if self._spool is not None else (0, 0)
 
+    def aside(self) -> tuple[int, int]:
+        """Return how many files and bytes the spool has put aside for somebody to look at."""
+        return self._spool.aside() if self._spool is not None else (0, 0)
+
+    @property
+    def discarded(self) -> int:
+        """How many rows this process deleted because too much lay aside."""
+        return self._spool.discarded if self._spool is not None else 0
+
     def can_write(self) -> bool:
         """Whether a row written now would be kept: in the database or in the spool."""
         try:
@@ -88,6 +105,8 @@ class Keeper:
             return 0
         if not self._opened:
             self._open_tables()
+        # While the database is away, what is being written is not cut into small files.
+        self.database.reach("look", lambda connection: connection.execute(text("SELECT 1")))
         with self._spool.taken() as paths:
             for path in paths or ():
                 self._carry_over(self._spool, path)
@@ -131,6 +150,7 @@ class Keeper:
     def _keep_trying(self) -> None:
         while not self._stopping.wait(_RETRY_SECONDS):
             try:
+                self._hold_reserve()
                 self.replay()
                 with self._lock:
                     # What was written after the look stays for the next round; nobody else would start one.
@@ -141,6 +161,12 @@ class Keeper:
                 continue
             except (StoreError, OSError):
                 _log.exception("the spool could not be carried over")
+
+    def _hold_reserve(self) -> None:
+        """Take from the disk what was used of the reserve; a disk without room for it was told at the start."""
+        if self._spool is not None:
+            with suppress(ReserveError):
+                self._spool.hold_reserve()
 
 
 def _forget_name(connection: Connection, name: str) -> None:

@@ -4,14 +4,17 @@ A state is a keyed hash: it tells neither the patient nor the report nor any val
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Dialect, bindparam, func, select
 
 from cds_service.store import schema
 from cds_service.store.connection import Database
 from cds_service.store.keeper import Keeper
+from cds_service.store.prepared import Prepared, from_driver, prepare
+from cds_service.store.rows import row_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +44,35 @@ class RepeatStore:
     def record(self, shown: Sequence[ShownCard]) -> None:
         """Keep for which states cards were shown. Raises StoreError."""
         if shown:
-            self._keeper.write("record shown states", schema.shown_card, [asdict(one) for one in shown])
+            self._keeper.write("record shown states", schema.shown_card, [row_of(one) for one in shown])
 
     def acknowledged(self, states: Collection[str]) -> Mapping[str, datetime]:
         """Return when each of the states was last answered with feedback, accepted or overridden. Raises StoreError."""
-        shown, feedback = schema.shown_card.c, schema.feedback.c
-        query = (
-            select(shown.state, func.max(feedback.received_at))
-            .join(schema.feedback, feedback.card == shown.card)
-            .where(shown.state.in_(states))
-            .group_by(shown.state)
-        )
+        if not states:
+            return {}
 
         def read(connection: Connection) -> Mapping[str, datetime]:
-            return {row[0]: row[1] for row in connection.execute(query)}
+            dialect = connection.dialect
+            row = {_name(place): state for place, state in enumerate(states)}
+            moment = from_driver(schema.feedback.c.received_at.type, dialect)
+            return {found[0]: moment(found[1]) for found in _acknowledged(len(states), dialect).run(connection, row)}
 
         return self._database.run("read shown states", read)
+
+
+def _name(place: int) -> str:
+    return f"state_{place}"
+
+
+@lru_cache(maxsize=64)
+def _acknowledged(count: int, dialect: Dialect) -> Prepared:
+    """Return the look-up of so many states: which of them were answered, and when last."""
+    shown, feedback = schema.shown_card.c, schema.feedback.c
+    wanted = [bindparam(_name(place), type_=shown.state.type) for place in range(count)]
+    query = (
+        select(shown.state, func.max(feedback.received_at))
+        .join(schema.feedback, feedback.card == shown.card)
+        .where(shown.state.in_(wanted))
+        .group_by(shown.state)
+    )
+    return prepare(query, dialect)

@@ -1,6 +1,6 @@
 """Writes rows of any table: new ones, and ones from the spool of which some may be stored already."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,21 +8,34 @@ from sqlalchemy import Connection, Table, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from cds_service.store import schema
+from cds_service.store.prepared import Row, prepared_insert
 from cds_service.store.spool import Line
 
-Row = Mapping[str, Any]
+# Rows of one table.
+Batch = tuple[Table, Sequence[Row]]
 
 # What makes a row of the table one of its kind.
 _KEYS = {"issued_card": "uuid", "shown_card": "card", "audit_event": "entry"}
 
 
+def row_of(record: Any) -> dict[str, Any]:
+    """Return the members of a flat record with slots, by the names of their columns."""
+    return {name: getattr(record, name) for name in record.__slots__}
+
+
+def put_all(connection: Connection, batches: Sequence[Batch]) -> None:
+    """Insert rows of several tables."""
+    for table, rows in batches:
+        put(connection, table, rows)
+
+
 def put(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    """Insert rows; feedback that is known is only counted."""
-    if table is not schema.feedback:
-        connection.execute(insert(table), rows)
-        return
-    for row in rows:
-        put_feedback(connection, row)
+    """Insert rows that have the same columns; feedback that is known is only counted."""
+    if table is schema.feedback:
+        for row in rows:
+            put_feedback(connection, row)
+    elif rows:
+        prepared_insert(table, tuple(rows[0]), connection.dialect).run(connection, *rows)
 
 
 def put_feedback(connection: Connection, row: Row) -> None:

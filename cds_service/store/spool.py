@@ -2,11 +2,13 @@
 
 A row counts as kept once its line is on the disk. Each process writes files of its own and holds a lock on the one it
 is writing, so that what a killed process left behind is told from what is still being written. A file holds what the
-database row would hold and nothing else; directory and files are for this user only.
+database row would hold and nothing else, behind it at most the zeros of space that was taken from the disk in advance;
+directory and files are for this user only.
 """
 
 import fcntl
 import json
+import logging
 import os
 import threading
 import time
@@ -20,10 +22,14 @@ from typing import Any
 from uuid import uuid4
 
 from cds_service.store.records import StoreError
+from cds_service.store.reserve import SEGMENT_BYTES, Reserve, has_room
 
-_SEGMENT_BYTES = 1024 * 1024
+_log = logging.getLogger("cds_service.store")
 _SUFFIX = ".rows"
 _REFUSED_SUFFIX = ".refused"
+_DAMAGED_SUFFIX = ".damaged"
+# Part of the limit that files put aside may hold before the oldest of them go.
+_ASIDE_SHARE = 0.25
 
 
 class SpoolError(StoreError):
@@ -70,11 +76,17 @@ def _decode(raw: bytes) -> Line | None:
 
 
 class Spool:
-    """The files of one database below ``folder``; ``limit`` is how many bytes all of them may hold."""
+    """The files of one database below ``folder``; ``limit`` is how many bytes all of them may hold.
 
-    def __init__(self, folder: Path, limit: int) -> None:
+    ``reserve`` bytes of it are taken from the disk in advance by ``hold_reserve``. ``discarded`` counts rows that were
+    put aside and deleted, because too many lay there.
+    """
+
+    def __init__(self, folder: Path, limit: int, reserve: int = 0) -> None:
         self._folder = folder
         self._limit = limit
+        self._reserve = Reserve(folder, min(reserve, limit) // SEGMENT_BYTES)
+        self.discarded = 0
         self._open: _Segment | None = None
         self._lock = threading.Lock()
 
@@ -92,18 +104,29 @@ class Spool:
 
     def sizes(self) -> tuple[int, int]:
         """Return how many files and bytes wait."""
-        sizes = []
+        own, sizes = self._open, []
         for path in self._files():
             # Another process may have carried it over since the folder was looked through.
             with suppress(FileNotFoundError):
-                sizes.append(path.stat().st_size)
+                sizes.append(own.size if own is not None and own.path == path else path.stat().st_size)
         return len(sizes), sum(sizes)
+
+    def aside(self) -> tuple[int, int]:
+        """Return how many files and bytes lie aside: rows that were refused, and files with damaged lines."""
+        sizes = [size for _, size, _ in self._aside()]
+        return len(sizes), sum(sizes)
+
+    def hold_reserve(self) -> None:
+        """Take the reserve from the disk, or what is missing of it. Raises ReserveError."""
+        self._reserve.fill()
 
     def room(self) -> bool:
         """Whether another row would find a place."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            return self.sizes()[1] < self._limit and os.access(self._folder, os.W_OK)
+            if self.sizes()[1] >= self._limit or not os.access(self._folder, os.W_OK):
+                return False
+            return bool(self._reserve.free()) or has_room(self._folder)
         except OSError:
             return False
 
@@ -132,13 +155,15 @@ class Spool:
             file.write(b"".join(map(_encode, lines)))
             file.flush()
             os.fsync(file.fileno())
+        self._bound_aside()
 
     def forget(self, path: Path, *, whole: bool) -> None:
         """Delete a file whose rows are stored; one with damaged lines is put aside instead."""
         if whole:
             path.unlink(missing_ok=True)
         else:
-            path.rename(path.with_suffix(".damaged"))
+            path.rename(path.with_suffix(_DAMAGED_SUFFIX))
+            self._bound_aside()
 
     def close(self) -> None:
         """End the file that is being written; it stays for the next start."""
@@ -150,29 +175,51 @@ class Spool:
             return sorted(path for path in self._folder.iterdir() if path.suffix == _SUFFIX)
         return []
 
+    def _aside(self) -> list[tuple[float, int, Path]]:
+        """Return time, size and path of what lies aside, oldest first."""
+        found = []
+        with suppress(FileNotFoundError):
+            for path in self._folder.iterdir():
+                if path.suffix in {_REFUSED_SUFFIX, _DAMAGED_SUFFIX}:
+                    state = path.stat()
+                    found.append((state.st_mtime, state.st_size, path))
+        return sorted(found)
+
+    def _bound_aside(self) -> None:
+        """Delete the oldest files that lie aside while all of them are too large; the newest one always stays."""
+        files = self._aside()
+        total = sum(size for _, size, _ in files)
+        for _, size, path in files[:-1]:
+            if total <= self._limit * _ASIDE_SHARE:
+                return
+            rows = path.read_bytes().count(b"\n")
+            path.unlink()
+            total -= size
+            self.discarded += rows
+            _log.error("spool: %s with %d rows was deleted, because too much lies aside", path.name, rows)
+
     def _write(self, data: bytes) -> None:
         if self.sizes()[1] + len(data) > self._limit:
             raise SpoolError("spool: full")
+        if self._open is not None and self._open.size + len(data) > SEGMENT_BYTES:
+            self._end_segment()
         segment = self._open or self._begin_segment()
         try:
             written = 0
             while written < len(data):
                 written += os.write(segment.descriptor, data[written:])
-            os.fsync(segment.descriptor)
+            os.fdatasync(segment.descriptor)
         except OSError:
-            # Half a line must not stand before whole ones.
-            os.ftruncate(segment.descriptor, segment.size)
+            # Half a line must not stand before whole ones: the file ends with what it held before.
+            self._end_segment()
             raise
         segment.size += len(data)
-        if segment.size > _SEGMENT_BYTES:
-            self._end_segment()
 
     def _begin_segment(self) -> _Segment:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self._folder / f"{time.time_ns():020d}-{uuid4().hex}{_SUFFIX}"
         # Locked before it has its name: nobody may take it for one that was left behind.
-        nameless = path.with_suffix(".new")
-        descriptor = os.open(nameless, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        descriptor, nameless = self._reserve.claim(path)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         nameless.rename(path)
         # The name of the file has to survive as well.
@@ -185,16 +232,20 @@ class Spool:
         return self._open
 
     def _end_segment(self) -> None:
-        if self._open is not None:
-            os.close(self._open.descriptor)
-            if self._open.size == 0:
-                self._open.path.unlink(missing_ok=True)
-            self._open = None
+        segment, self._open = self._open, None
+        if segment is None:
+            return
+        try:
+            os.ftruncate(segment.descriptor, segment.size)
+        finally:
+            os.close(segment.descriptor)
+        if segment.size == 0:
+            segment.path.unlink(missing_ok=True)
 
 
 def read_lines(path: Path) -> tuple[list[Line], int]:
     """Return the whole lines of a file and how many are damaged: never confirmed, or changed by somebody."""
-    raw = path.read_bytes().split(b"\n")
+    raw = path.read_bytes().rstrip(b"\0").split(b"\n")
     found = [_decode(line) for line in raw if line]
     return [line for line in found if line is not None], found.count(None)
 

@@ -10,8 +10,10 @@ from cds_service.errors import RequestError
 from cds_service.hooks.audit import AuditNote
 from cds_service.hooks.services import Service
 from cds_service.security.quota import Throttled
+from cds_service.store.records import StoreError
 from cds_service.web.access_log import note
 from cds_service.web.backend import Backend
+from cds_service.web.problems import not_kept
 
 _FORBIDDEN = 403
 # Where the server tells how many calls wait for a place to be answered.
@@ -57,6 +59,13 @@ def refuse_when_full(backend: Backend) -> None:
         raise Throttled(503, _FULL_RETRY_SECONDS)
 
 
+def _turn_into(response: Response, refusal: Response) -> None:
+    """Send the refusal instead of an answer whose headers are complete already."""
+    response.status_code = refusal.status_code
+    response.headers.update(refusal.headers)
+    response.set_data(refusal.get_data())
+
+
 def register_admission(app: Flask, backend: Backend) -> None:
     """Give each call its id, tell it in the answer, and put the call on record once its status is known."""
 
@@ -67,7 +76,10 @@ def register_admission(app: Flask, backend: Backend) -> None:
         response.headers["X-Request-Id"] = request_id()
         opened = g.pop("audit", None)
         if opened is not None:
-            backend.audit.record(opened, response.status_code)
+            try:
+                note(recorded=backend.audit.record(opened, response.status_code))
+            except StoreError as error:
+                _turn_into(response, not_kept(error))
         return response
 
     app.before_request(begin)

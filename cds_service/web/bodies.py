@@ -23,8 +23,9 @@ class NotJson(RequestError):  # noqa: N818 - named for what it is; the family na
 
 
 def json_response(body: object, status: int = 200) -> Response:
-    """Return ``body`` as JSON that nobody may store, because answers hold patient data."""
-    response = Response(orjson.dumps(body), status=status, mimetype="application/json")
+    """Return ``body``, which may be JSON already, as JSON that nobody may store: answers hold patient data."""
+    raw = body if isinstance(body, bytes) else orjson.dumps(body)
+    response = Response(raw, status=status, mimetype="application/json")
     response.headers["Cache-Control"] = "no-store"
     return response
 

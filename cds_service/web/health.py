@@ -23,8 +23,8 @@ def health_blueprint(backend: Backend) -> Blueprint:
             "status": "ok" if store == "ok" else "degraded",
             "store": store,
             "knowledge": backend.knowledge_version,
-            "unrecordedCards": backend.hooks.unrecorded,
-            "unrecordedCalls": backend.audit.unrecorded,
+            "unrecordedCards": backend.audit.unrecorded_cards,
+            "unrecordedCalls": backend.audit.unrecorded_calls,
         }
 
     @blueprint.get("/livez")

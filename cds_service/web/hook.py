@@ -4,7 +4,6 @@ from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
 from cds_service.hooks.answer import Answer
-from cds_service.hooks.profiles import in_version
 from cds_service.hooks.request import read_request
 from cds_service.hooks.services import Service, service_by_id
 from cds_service.web.access_log import instance_for_log, note
@@ -25,11 +24,10 @@ def known_service(service_id: str) -> Service:
 
 def _note_answer(answer: Answer) -> None:
     note(
-        cards=[written.card.uuid for written in answer.written],
-        rules=sorted({rule for written in answer.written for rule in written.plan.rule_ids}),
-        missing=list(answer.chart.missing) if answer.chart else [],
-        fetched=list(answer.chart.fetched) if answer.chart else [],
-        recorded=answer.recorded,
+        cards=[card.uuid for card in answer.cards],
+        rules=sorted({rule for card in answer.cards for rule in card.rule_ids}),
+        missing=list(answer.missing),
+        fetched=list(answer.fetched),
         locked=list(answer.locked),
     )
 
@@ -52,6 +50,6 @@ def hook_blueprint(backend: Backend) -> Blueprint:
             note(instance=audited.hook_instance, language=language.value)
             audited.answer = answer = backend.hooks.answer(hook_request, language, backend.clock(), client)
             _note_answer(answer)
-            return mark_language(json_response(in_version(answer.wire, client.version)), language)
+            return mark_language(json_response(answer.body), language)
 
     return blueprint

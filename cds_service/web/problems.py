@@ -79,7 +79,8 @@ def _throttled(error: Throttled) -> Response:
     return problem_response(error.status, [problem], headers={"Retry-After": str(error.retry_seconds)})
 
 
-def _store(error: StoreError) -> Response:
+def not_kept(error: StoreError) -> Response:
+    """Return the refusal of a call of which no record can be kept."""
     _log.error("store: %s", error)
     problem = FieldProblem("", "The record could not be kept now; send it again later.", "transient")
     return problem_response(503, [problem], headers={"Retry-After": RETRY_SECONDS})
@@ -112,6 +113,6 @@ def register_problems(app: Flask) -> None:
     app.register_error_handler(RequestError, _request)
     app.register_error_handler(TokenRefused, _refused)
     app.register_error_handler(Throttled, _throttled)
-    app.register_error_handler(StoreError, _store)
+    app.register_error_handler(StoreError, not_kept)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _crash)

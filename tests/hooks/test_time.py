@@ -11,11 +11,11 @@ import pytest
 from cds_service.app import Clinic, build_clinic
 from cds_service.domain.facts import GapCode, PatientFacts
 from cds_service.domain.vocabulary import FindingId, Language
-from cds_service.hooks.answer import CardDesk
 from cds_service.hooks.evaluate import Evaluation
 from cds_service.hooks.prefetch import PrefetchCompleter
 from cds_service.hooks.preview.desk import PreviewDesk
 from cds_service.hooks.services import Hook
+from cds_service.hooks.writing import CardDesk
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 CALM = "Normal alignment of the vertebrae of the lumbar spine. "

@@ -17,6 +17,7 @@ from cds_service.store.connection import Database
 from cds_service.store.database import SqlStore
 from cds_service.store.keeper import Keeper
 from cds_service.store.records import StoreAway, StoreError
+from cds_service.store.reserve import SEGMENT_BYTES, ReserveError
 from cds_service.store.spool import Line, Spool, SpoolError, read_lines
 from tests.servers.postgresql import PostgreSQL
 from tests.store.test_audit import BARE
@@ -84,6 +85,70 @@ def test_line_that_a_full_disk_cut_off_is_taken_back(spool: Spool, monkeypatch: 
     monkeypatch.undo()
     spool.append(lines(3))
     assert left(spool) == lines(1, 3)
+
+
+def test_reserve_is_used_first_and_filled_up_again(tmp_path: Path) -> None:
+    folder = tmp_path / "spool"
+    spool = Spool(folder, 4 * MEBIBYTE, 2 * SEGMENT_BYTES)
+    spool.hold_reserve()
+    free = set(folder.glob("*.free"))
+    assert [path.stat().st_blocks * 512 >= SEGMENT_BYTES for path in free] == [True, True]
+    spool.append(lines(1, 2))
+    (begun,) = folder.glob("*.rows")
+    assert begun.stat().st_size == SEGMENT_BYTES
+    assert spool.sizes() == (1, len(begun.read_bytes().rstrip(b"\0")))
+    assert read_lines(begun) == (lines(1, 2), 0)
+    assert len(free - set(folder.glob("*.free"))) == 1
+    spool.hold_reserve()
+    assert len(list(folder.glob("*.free"))) == 2
+    assert left(spool) == lines(1, 2)
+    assert begun.stat().st_size == len(begun.read_bytes().rstrip(b"\0"))
+
+
+def test_rows_of_a_killed_process_are_read_before_the_space_that_it_held(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, MEBIBYTE, SEGMENT_BYTES)
+    spool.hold_reserve()
+    spool.append(lines(1))
+    (begun,) = tmp_path.glob("*.rows")
+    raw = begun.read_bytes()
+    begun.write_bytes(raw[:20] + raw[20:].replace(b"}", b"\0"))
+    assert read_lines(begun) == ([], 1)
+
+
+def test_long_rows_go_on_in_the_next_file(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, 4 * MEBIBYTE, 2 * SEGMENT_BYTES)
+    spool.hold_reserve()
+    long = [Line("shown_card", {"card": f"{number}", "state": "s" * (SEGMENT_BYTES // 3)}) for number in range(4)]
+    for line in long:
+        spool.append([line])
+    assert len(list(tmp_path.glob("*.rows"))) == 2
+    assert left(spool) == long
+
+
+def test_disk_without_room_for_the_reserve_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = Spool(tmp_path, MEBIBYTE, 2 * SEGMENT_BYTES)
+
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(ReserveError, match="only 0 of 524288 bytes"):
+        spool.hold_reserve()
+    assert [path.name for path in tmp_path.iterdir()] == ["reserve.lock"]
+
+
+def test_what_lies_aside_is_bounded_and_each_loss_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    spool = Spool(tmp_path, 4000)
+    for number in range(30):
+        path = tmp_path / f"{number:03}.rows"
+        spool.refuse(lines(*range(number, number + 4)), path)
+        os.utime(path.with_suffix(".refused"), (number, number))
+    files, size = spool.aside()
+    assert 0 < files < 30
+    assert size <= 1000 + size // files
+    assert (tmp_path / "029.refused").exists()
+    assert spool.discarded == 4 * (30 - files)
+    assert "000.refused with 4 rows was deleted" in caplog.text
 
 
 @pytest.fixture

@@ -20,16 +20,20 @@ from cds_service.domain.assessment import Assessment, PlannedCard, RuleResult
 from cds_service.domain.facts import Demographics, PatientFacts
 from cds_service.domain.vocabulary import Indicator, Lane, Language
 from cds_service.hooks.access import AccessPolicy
-from cds_service.hooks.answer import CardDesk, HookDesk
+from cds_service.hooks.answer import HookDesk
 from cds_service.hooks.audit import AuditDesk
 from cds_service.hooks.evaluate import Evaluator
 from cds_service.hooks.prefetch import FetchFailed, FetchLimits, PrefetchCompleter
 from cds_service.hooks.preview.desk import PreviewDesk
 from cds_service.hooks.review.handbook import Handbook, build_handbook
+from cds_service.hooks.writing import CardDesk
 from cds_service.knowledge.load import Knowledge, load_knowledge
 from cds_service.security.quota import Quotas
 from cds_service.security.tokens import OpenAccess
+from cds_service.store.calls import CallStore
+from cds_service.store.connection import Database
 from cds_service.store.database import SqlStore
+from cds_service.store.keeper import Keeper
 from cds_service.web.backend import Backend
 from cds_service.web.site import build_site
 
@@ -127,6 +131,7 @@ class World:
     middle: FakeMiddle
     transport: FakeTransport
     store: SqlStore
+    keeper: Keeper
 
     def site(self, **changes: Any) -> Flask:
         return build_site(replace(self.backend, **changes))
@@ -155,7 +160,8 @@ def handbook(knowledge: Knowledge) -> Handbook:
 def world(tmp_path: Path, pool: ThreadPoolExecutor, handbook: Handbook, knowledge: Knowledge) -> Iterator[World]:
     settings = Settings(state_dir=tmp_path, max_body_bytes=200_000, fhir_origins=("https://ehr.example.org",))
     middle, transport = FakeMiddle(), FakeTransport()
-    store = SqlStore(settings.database)
+    keeper = Keeper(Database(settings.database))
+    store = SqlStore(settings.database, keeper)
     store.open()
     numbers = itertools.count(1)
     cards = CardDesk(middle, settings.base_url, lambda: str(UUID(int=next(numbers), version=4)))
@@ -168,19 +174,18 @@ def world(tmp_path: Path, pool: ThreadPoolExecutor, handbook: Handbook, knowledg
             open_access=AccessPolicy(settings.fhir_origins, transport, monotonic).open,
             evaluator=evaluator,
             cards=cards,
-            store=store,
             hash_key=b"k" * 32,
         ),
         previews=PreviewDesk(completer, evaluator, cards, knowledge),
         store=store,
         verifier=OpenAccess(),
         quotas=Quotas(),
-        audit=AuditDesk(None, b"k" * 32, lambda: NOW, "2026-11-21+test"),
+        audit=AuditDesk(CallStore(keeper), b"k" * 32, lambda: NOW, "2026-11-21+test"),
         clock=lambda: NOW,
         knowledge_version="2026-11-21+test",
         handbook=handbook,
     )
-    yield World(backend, middle, transport, store)
+    yield World(backend, middle, transport, store, keeper)
     store.close()
 
 

@@ -8,14 +8,15 @@ from uuid import UUID
 
 import pytest
 from limits import parse
+from sqlalchemy import text
 
 from cds_service.config import Settings
 from cds_service.hooks.audit import AuditDesk
 from cds_service.security.clients import Client
 from cds_service.security.quota import Quotas
 from cds_service.security.tokens import Caller
-from cds_service.store.audit import AuditRecord, AuditStore
-from cds_service.store.records import StoreError
+from cds_service.store.audit import AuditStore
+from cds_service.store.calls import CallStore
 from cds_service.web.admission import WAITING
 
 VIEW = "/cds-services/marrow-edema-patient-view"
@@ -42,8 +43,8 @@ def audit(tmp_path: Path) -> Iterator[AuditStore]:
     store.close()
 
 
-def desk(world: Any, sink: Any) -> AuditDesk:
-    return AuditDesk(sink, b"k" * 32, world.backend.clock, "2026-11-21+test")
+def desk(world: Any, audit: AuditStore) -> AuditDesk:
+    return AuditDesk(CallStore(world.keeper, audit._keeper), b"k" * 32, world.backend.clock, "2026-11-21+test")
 
 
 def test_hook_that_was_not_agreed_is_forbidden(world: Any, patient_view: dict[str, Any]) -> None:
@@ -147,16 +148,22 @@ def test_refused_callers_leave_no_record(world: Any, audit: AuditStore, patient_
     assert [one.issuer for one in audit.records()] == [""]
 
 
-class Failing:
-    def record(self, record: AuditRecord) -> None:
-        raise StoreError(f"record a call: {len(record.patient)}")
-
-
-def test_record_that_fails_is_counted_and_holds_nothing_back(
-    world: Any, patient_view: dict[str, Any], caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("answered", [False, True])
+def test_call_without_record_is_counted_and_refused_unless_the_site_wants_it(
+    world: Any, audit: AuditStore, patient_view: dict[str, Any], caplog: pytest.LogCaptureFixture, *, answered: bool
 ) -> None:
-    client = world.client(audit=desk(world, Failing()))
-    assert client.post(VIEW, json=patient_view).status_code == 200
+    with audit._database.engine.begin() as connection:
+        connection.execute(text("DROP TABLE audit_event"))
+    desk_of_site = desk(world, audit)
+    desk_of_site._answer_unrecorded = answered
+    client = world.client(audit=desk_of_site)
+    told = client.post(VIEW, json=patient_view)
+    assert told.status_code == (200 if answered else 503)
+    assert ("cards" in told.json) == answered
+    assert told.headers["X-Content-Type-Options"] == "nosniff"
+    if not answered:
+        assert told.headers["Retry-After"] == "30"
+        assert told.json["issue"][0]["code"] == "transient"
     assert "a call was not recorded" in caplog.text
     assert client.get("/health").json["unrecordedCalls"] == 1
 

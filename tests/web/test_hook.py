@@ -122,15 +122,21 @@ def test_repeated_call_is_answered_again(client: Any, patient_view: dict[str, An
     assert first == second
 
 
-def test_lost_store_does_not_silence_the_answer(
-    world: Any, patient_view: dict[str, Any], caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("answered", [False, True])
+def test_cards_that_can_be_recorded_nowhere_are_refused_unless_the_site_wants_them(
+    world: Any, patient_view: dict[str, Any], caplog: pytest.LogCaptureFixture, *, answered: bool
 ) -> None:
     with create_engine(world.backend.settings.database).begin() as connection:
         connection.execute(text("DROP TABLE issued_card"))
+    world.backend.audit._answer_unrecorded = answered
     client = world.client()
     answer = client.post(VIEW, json=patient_view)
-    assert len(answer.json["cards"]) == 1
-    assert world.backend.hooks.unrecorded == 1
+    if answered:
+        assert len(answer.json["cards"]) == 1
+    else:
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
+        assert answer.json["issue"][0]["code"] == "transient"
+    assert world.backend.audit.unrecorded_cards == 1
     assert "1 issued cards were not recorded" in caplog.text
     assert client.get("/health").json["unrecordedCards"] == 1
 

@@ -34,7 +34,6 @@ def at(world: Any) -> Iterator[Callable[[float], FlaskClient]]:
         open_access=desk._open_access,
         evaluator=desk._evaluator,
         cards=desk._cards,
-        store=world.store,
         hash_key=b"k" * 32,
         repeats=RepeatLock(states, b"k" * 32, lambda card: repeat_span(card, limits)),
     )

@@ -11,11 +11,11 @@ from typing import Any
 from cards.phrases import canonical_value, day, number, unit_text
 from cds_service.domain.assessment import RuleResult
 from cds_service.domain.facts import PatientFacts
-from cds_service.hooks.answer import WrittenCard
 from cds_service.hooks.evaluate import Evaluation
 from cds_service.hooks.preview.desk import Preview, PreviewDesk
 from cds_service.hooks.preview.judged import missing_view
 from cds_service.hooks.preview.words import Words, preview_words
+from cds_service.hooks.writing import WrittenCard
 from cds_service.rules.supposed import SUPPOSED, UNKNOWN, Option, Supposed, suppositions
 
 _MOST_OPTIONS = 90

@@ -8,7 +8,6 @@ from typing import Any
 import fhir_fixtures
 from cds_service.domain.vocabulary import Language
 from cds_service.errors import KnowledgeError, RequestError
-from cds_service.hooks.answer import CardDesk, WrittenCard, by_reference
 from cds_service.hooks.evaluate import Evaluation, Evaluator
 from cds_service.hooks.prefetch import PrefetchCompleter
 from cds_service.hooks.preview.form import from_form
@@ -19,6 +18,7 @@ from cds_service.hooks.preview.time import CallTime
 from cds_service.hooks.preview.words import preview_words
 from cds_service.hooks.request import FieldProblem, InvalidRequest, read_request
 from cds_service.hooks.services import PATIENT_VIEW, SERVICES, Hook
+from cds_service.hooks.writing import CardDesk, WrittenCard, by_reference
 from cds_service.knowledge.load import Knowledge, with_overlay
 from cds_service.rules.engine import Engine
 

@@ -20,7 +20,8 @@ from cards.notices import Notice, NoticeKind, write_notice
 from cds_service.domain.facts import PatientFacts
 from cds_service.domain.vocabulary import BodyRegion, Indicator, Language
 from cds_service.errors import PrefetchError, RequestError
-from cds_service.hooks.answer import Answer, CardDesk, WrittenCard
+from cds_service.hooks.advice import advised
+from cds_service.hooks.answer import Answer
 from cds_service.hooks.entries import entries_of
 from cds_service.hooks.evaluate import Evaluation, Evaluator
 from cds_service.hooks.prefetch import Chart, FetchFailed, PrefetchCompleter
@@ -30,6 +31,7 @@ from cds_service.hooks.results.notification import is_report_id
 from cds_service.hooks.results.records import ResultServer, WriteRefused
 from cds_service.hooks.results.responsible import responsible
 from cds_service.hooks.services import PATIENT_VIEW
+from cds_service.hooks.writing import CardDesk, WrittenCard
 
 _log = logging.getLogger("cds_service.results")
 
@@ -215,7 +217,7 @@ class ResultDesk:
         except RequestError:
             raise ResultsUnavailable("unusable data") from None
         word = ("written" if new else "known") if written else "nothing serious"
-        return Outcome(word, request, Answer(written, evaluation, chart), chart.missing)
+        return Outcome(word, request, Answer(advised(written)), chart.missing)
 
     def _evaluation(
         self, patient: str, chart: Chart, report: Mapping[str, Any], as_of: datetime, deadline: float

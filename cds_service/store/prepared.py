@@ -1,0 +1,61 @@
+"""Statements put into the words of a database once: what a hook call does in it then costs little beside the database.
+
+The library's own objects build and look up a statement at each use, which takes longer than storing a row.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, CursorResult, Dialect, Table, insert
+from sqlalchemy.sql import Executable
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
+
+Row = Mapping[str, Any]
+_Convert = Callable[[Any], Any]
+
+
+class Prepared:
+    """One statement as the driver takes it, with what turns each value into the driver's own."""
+
+    def __init__(self, compiled: SQLCompiler, dialect: Dialect) -> None:
+        self._text = str(compiled)
+        names = compiled.positiontup if compiled.positional else list(compiled.bind_names.values())
+        self._names: tuple[str, ...] = tuple(names or ())
+        self._positional = compiled.positional
+        self._converts = tuple(_to_driver(compiled.binds[name].type, dialect) for name in self._names)
+
+    def run(self, connection: Connection, *rows: Row) -> CursorResult[*tuple[Any, ...]]:
+        """Execute for one row of values, or for several at once."""
+        bound = [self._bound(row) for row in rows]
+        return connection.exec_driver_sql(self._text, bound[0] if len(bound) == 1 else bound)
+
+    def _bound(self, row: Row) -> Any:
+        values = [
+            row[name] if convert is None else convert(row[name])
+            for name, convert in zip(self._names, self._converts, strict=True)
+        ]
+        return tuple(values) if self._positional else dict(zip(self._names, values, strict=True))
+
+
+def _to_driver(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
+    return kind.dialect_impl(dialect).bind_processor(dialect)
+
+
+def from_driver(kind: TypeEngine[Any], dialect: Dialect) -> _Convert:
+    """Return what turns a value of the driver into that of a column."""
+    found = kind.dialect_impl(dialect).result_processor(dialect, None)
+    return found or (lambda value: value)
+
+
+def prepare(statement: Executable, dialect: Dialect, names: tuple[str, ...] | None = None) -> Prepared:
+    """Return the statement for a kind of database; ``names`` are the columns that an insert fills."""
+    compiled = statement.compile(dialect=dialect, column_keys=names)  # type: ignore[attr-defined]
+    return Prepared(compiled, dialect)
+
+
+@lru_cache(maxsize=64)
+def prepared_insert(table: Table, names: tuple[str, ...], dialect: Dialect) -> Prepared:
+    """Return the insert of rows that have just these columns; nothing of the new row is read back."""
+    return prepare(insert(table).inline(), dialect, names)
