@@ -6,6 +6,7 @@ many there are and however the export was cut.
 
 import io
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,12 +21,19 @@ from cds_service.replay.routing import BadLineError, route
 from cds_service.replay.rows import Counts
 from cds_service.replay.sources import Source, lines
 
-_BUCKET_BYTES: Final = 12 * 1024 * 1024
+# Small, so that a small export still keeps several processes busy.
+_BUCKET_BYTES: Final = 1024 * 1024
 _MOST_BUCKETS: Final = 256
+# So much of a bucket is held at a time; a bigger one is read several times, a range of its patients each.
+_HELD_BYTES: Final = 64 * 1024 * 1024
+# Every bucket has a packer while lines are dealt, so each gets little memory.
+_PACKING: Final = zstandard.ZstdCompressionParameters.from_level(1, window_log=17)
 # What a byte of an export unpacks to, about; only the number of buckets depends on it.
 _UNPACKED: Final = {".gz": 10, ".zst": 12}
 _KEY_DIGITS: Final = 4
 _KEY_RANGE: Final = 16**_KEY_DIGITS
+# Patients whose keys begin alike in so many digits stay in one range.
+_RANGE_DIGITS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,7 @@ class Dealer:
     def __enter__(self) -> Self:
         for number in range(self._buckets):
             raw = self._stack.enter_context(bucket_path(self._folder, number).open("wb"))
-            packer = zstandard.ZstdCompressor(level=1)  # one serves one stream at a time
+            packer = zstandard.ZstdCompressor(compression_params=_PACKING)  # one serves one stream at a time
             self._files.append(cast("BinaryIO", self._stack.enter_context(packer.stream_writer(raw))))
         self._shared = self._stack.enter_context(SharedWriter(self._folder))
         return self
@@ -138,14 +146,38 @@ class SharedWriter:
 
 def patients(folder: Path, number: int) -> Iterator[tuple[str, str, list[bytes]]]:
     """Yield key, id and lines of each patient of a bucket, in the order of the keys."""
-    grouped: dict[tuple[str, str], list[bytes]] = {}
-    with bucket_path(folder, number).open("rb") as raw:
+    path = bucket_path(folder, number)
+    for first, last in _ranges(path):
+        grouped: dict[tuple[str, str], list[bytes]] = {}
+        for hashed, quoted, content in _rows(path):
+            if first <= hashed[:_RANGE_DIGITS] <= last:
+                grouped.setdefault((hashed.decode(), orjson.loads(quoted)), []).append(content)
+        for (key, identity), contents in sorted(grouped.items()):
+            yield key, identity, contents
+
+
+def _ranges(path: Path) -> list[tuple[bytes, bytes]]:
+    """Cut the keys of a bucket into ranges (first and last beginning) whose lines can be held in memory."""
+    sizes: Counter[bytes] = Counter()
+    for hashed, _, content in _rows(path):
+        sizes[hashed[:_RANGE_DIGITS]] += len(content)
+    found: list[tuple[bytes, bytes]] = []
+    held = 0
+    for beginning in sorted(sizes):
+        if found and held + sizes[beginning] <= _HELD_BYTES:
+            found[-1] = (found[-1][0], beginning)
+            held += sizes[beginning]
+        else:
+            found.append((beginning, beginning))
+            held = sizes[beginning]
+    return found
+
+
+def _rows(path: Path) -> Iterator[list[bytes]]:
+    with path.open("rb") as raw:
         reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
         for row in io.BufferedReader(reader):
-            hashed, quoted, content = row.rstrip(b"\n").split(b"\t", 2)
-            grouped.setdefault((hashed.decode(), orjson.loads(quoted)), []).append(content)
-    for (key, identity), contents in sorted(grouped.items()):
-        yield key, identity, contents
+            yield row.rstrip(b"\n").split(b"\t", 2)
 
 
 class Shared:

@@ -24,9 +24,9 @@ from cds_service.errors import MarrowError
 from cds_service.replay.grouping import Dealer, Problem, Shared, bucket_count, patients, shared_path
 from cds_service.replay.patient import PatientReplay, in_order
 from cds_service.replay.routing import wanted
-from cds_service.replay.rows import Counts, Row
+from cds_service.replay.rows import Counts
 from cds_service.replay.sources import Source
-from cds_service.replay.tables import join_parts, table_of, write_part
+from cds_service.replay.tables import PartWriter, join_parts
 
 _WORK: Final = "work"
 _PLAN: Final = "plan.json"
@@ -159,13 +159,11 @@ def _judge_here(work: Path, number: int) -> Counts:
 def _judge_bucket(work: Path, number: int, build: Callable[[], PatientReplay]) -> Counts:
     """Judge the patients of one bucket and write its part of the tables; the counts are written last."""
     judge = build()
-    rows: dict[str, list[Row]] = {}
-    with closing(Shared(shared_path(work))) as shared:
+    with closing(Shared(shared_path(work))) as shared, PartWriter(work, _part(number)) as part:
         for _, patient_id, content in patients(work, number):
             resources = with_shared(in_order(content), shared.get)
             for row in judge.judge(patient_id, resources):
-                rows.setdefault(table_of(row), []).append(row)
-    write_part(work, _part(number), rows)
+                part.add(row)
     _write_whole(_done(work, number), judge.counts)
     return judge.counts
 

@@ -1,6 +1,7 @@
 """The tables of a replay as Parquet: the same rows in the same order give the same bytes."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 from cds_service.replay.rows import TABLES, Row
 
 _GROUP_ROWS: Final = 50_000
+_WAITING_ROWS: Final = 5_000
 _TYPES: Final[Mapping[Any, Any]] = {
     str: pa.string(),
     int: pa.int64(),
@@ -53,13 +55,42 @@ def table_path(folder: Path, name: str) -> Path:
     return folder / f"{name}.parquet"
 
 
-def write_part(folder: Path, part: str, rows: Mapping[str, Iterable[Row]]) -> None:
-    """Write the rows of one bucket, a file for each table; a file is there whole or not at all."""
-    for name in TABLES:
-        path = folder / f"{part}-{name}.parquet"
-        unfinished = path.with_suffix(".unfinished")
-        pq.write_table(arrow(name, rows.get(name, ())), unfinished, compression="zstd")
-        unfinished.replace(path)
+class PartWriter:
+    """Writes the rows of one bucket, a file for each table, as they come; use it in a ``with`` block.
+
+    The files are there whole once the block has ended well, else not at all.
+    """
+
+    def __init__(self, folder: Path, part: str) -> None:
+        self._stack = ExitStack()
+        self._writers = {name: TableWriter(folder / f"{part}-{name}.parquet", name) for name in TABLES}
+        self._waiting: dict[str, list[Row]] = {name: [] for name in TABLES}
+
+    def __enter__(self) -> Self:
+        for writer in self._writers.values():
+            self._stack.enter_context(writer)
+        return self
+
+    def add(self, row: Row) -> None:
+        """Take in one row of any table."""
+        name = table_of(row)
+        waiting = self._waiting[name]
+        waiting.append(row)
+        if len(waiting) == _WAITING_ROWS:
+            self._pass_on(name)
+
+    def _pass_on(self, name: str) -> None:
+        for batch in arrow(name, self._waiting[name]).to_batches():
+            self._writers[name].add(batch)
+        self._waiting[name] = []
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            for name in TABLES:
+                self._pass_on(name)
+        self._stack.__exit__(kind, error, trace)
 
 
 def join_parts(folder: Path, parts: Iterable[str], out: Path) -> None:

@@ -2,9 +2,12 @@
 
 Run it with ``make bench-replay``; it is no test. The floor is one process that evaluates charts which are grouped and
 in memory already, without writing anything: what grouping, Parquet and the second process cost is on top of it.
+A cohort that exists already is measured with ``--cohort FOLDER``; its size does not count towards ``--sizes``.
 """
 
 import argparse
+import importlib
+import json
 import math
 import os
 import shutil
@@ -13,8 +16,10 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -25,8 +30,11 @@ from cds_service.replay.sources import lines, list_sources
 
 ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / "build/tools/bin/python"
+RESULTS = ROOT / "build/bench-replay.json"
+PLOT = ROOT / "docs/images/replay-time.svg"
 SIZES = (300, 1_000, 3_000, 10_000)
-FLOOR_PATIENTS = 300
+# Enough that few texts come twice, as a reading is remembered.
+FLOOR_PATIENTS = 2_000
 MEBIBYTE = 1024 * 1024
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -35,6 +43,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 class Measured:
     """One run: patients, resources, reports, seconds on the clock and of the processors, mebibytes of all processes."""
 
+    engine: str
     patients: int
     resources: int
     reports: int
@@ -108,7 +117,7 @@ def run(inputs: Path, out: Path, engine: str, python: str | Path = sys.executabl
     processor = after.children_user + after.children_system - before.children_user - before.children_system
     summary = orjson.loads((out / "summary.json").read_bytes())
     counts = summary["counts"]
-    return Measured(counts["patients"], counts["lines"], counts["reports"], wall, processor, most[0])
+    return Measured(engine, counts["patients"], counts["lines"], counts["reports"], wall, processor, most[0])
 
 
 def _watch(process: subprocess.Popen[bytes], most: list[float]) -> None:
@@ -129,18 +138,70 @@ def _resident(pid: int) -> float:
     return total + sum(_resident(int(child)) for child in children)
 
 
-def exponent(measured: list[Measured], value: str) -> float:
+def exponent(measured: Sequence[Measured], value: str) -> float:
     """Return the slope of a cost against the number of resources on logarithmic scales, from the two largest sizes."""
-    first, last = measured[-2:]
+    first, last = sorted(measured, key=lambda one: one.resources)[-2:]
     return math.log(getattr(last, value) / getattr(first, value)) / math.log(last.resources / first.resources)
 
 
+def plot(measured: Sequence[Measured], path: Path) -> str:
+    """Draw seconds over the number of resources for each engine; return where, or why not."""
+    try:
+        figures: Any = importlib.import_module("matplotlib.figure")
+        importlib.import_module("matplotlib").rcParams["svg.hashsalt"] = "replay-time"
+    except ImportError as error:
+        return f"not drawn: {error}"
+    figure = figures.Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    for engine in dict.fromkeys(one.engine for one in measured):
+        points = sorted((one.resources, one.wall) for one in measured if one.engine == engine)
+        axes.loglog([x for x, _ in points], [y for _, y in points], marker="o", label=engine)
+    most = max((one for one in measured if one.engine == "local"), key=lambda one: one.resources)
+    sizes = sorted({one.resources for one in measured})
+    axes.loglog(sizes, [most.wall * x / most.resources for x in sizes], linestyle=":", label="linear")
+    axes.set(xlabel="resources of the export", ylabel="seconds with two processes")
+    axes.legend()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Date": None})
+    return str(path)
+
+
+def cohorts(sizes: Sequence[int], given: Sequence[Path], folder: Path) -> Iterator[Path]:
+    """Yield the folder of each cohort, made for as long as it is measured or there already."""
+    for patients in sizes:
+        inputs = cohort(patients, folder)
+        yield inputs
+        shutil.rmtree(inputs.parent)
+    yield from given
+
+
+def measure(inputs: Path, engines: Sequence[str], rate: float, folder: Path) -> Iterator[Measured]:
+    """Replay one cohort with each engine and print a line for each."""
+    for engine in engines:
+        out = folder / f"out-{engine}"
+        one = run(inputs, out, engine, TOOLS if engine == "spark" else sys.executable)
+        share = one.reports / one.wall / (2 * rate)
+        share_of_work = one.reports / one.processor / rate
+        say(
+            engine, one.patients, one.resources, one.reports, f"{one.wall:.1f}", f"{one.processor:.1f}",
+            f"{one.memory:.0f}", f"{share:.2f} ({share_of_work:.2f} by processor time)",
+        )  # fmt: skip
+        sys.stdout.flush()
+        shutil.rmtree(out)
+        yield one
+
+
 def main() -> None:
-    """Print the tables."""
+    """Print the tables, draw the curve and keep the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="patients of each cohort")
+    parser.add_argument("--sizes", type=int, nargs="*", default=SIZES, help="patients of each cohort")
+    parser.add_argument(
+        "--cohort", type=Path, action="append", default=[], help="folder of an export to measure as well"
+    )
     parser.add_argument("--spark", action="store_true", help="measure Spark in local mode as well (needs make tools)")
+    parser.add_argument("--plot", type=Path, default=PLOT)
     options = parser.parse_args()
+    engines = ("local", "spark") if options.spark else ("local",)
     folder = Path(tempfile.mkdtemp(prefix="replay-"))
     try:
         (folder / "floor").mkdir()
@@ -149,26 +210,23 @@ def main() -> None:
         names = ("engine", "patients", "resources", "reports", "seconds", "processor seconds", "MiB", "of floor × 2")
         say(*names)
         say(*["---"] * len(names))
-        measured = []
-        for patients in options.sizes:
-            inputs = cohort(patients, folder)
-            for engine in ("local", "spark") if options.spark else ("local",):
-                out = folder / f"out-{patients}-{engine}"
-                one = run(inputs, out, engine, TOOLS if engine == "spark" else sys.executable)
-                share = one.reports / one.wall / (2 * rate)
-                share_of_work = one.reports / one.processor / rate
-                say(
-                    engine, one.patients, one.resources, one.reports, f"{one.wall:.1f}", f"{one.processor:.1f}",
-                    f"{one.memory:.0f}", f"{share:.2f} ({share_of_work:.2f} by processor time)",
-                )  # fmt: skip
-                if engine == "local":
-                    measured.append(one)
-                shutil.rmtree(out)
-            shutil.rmtree(inputs.parent)
-        if len(measured) > 1:
-            sys.stdout.write(f"\nexponent of processor time: {exponent(measured, 'processor'):.2f}\n")
+        measured = [
+            one
+            for inputs in cohorts(options.sizes, options.cohort, folder)
+            for one in measure(inputs, engines, rate, folder)
+        ]
     finally:
         shutil.rmtree(folder)
+    for engine in engines:
+        own = [one for one in measured if one.engine == engine]
+        if len(own) > 1:
+            sys.stdout.write(f"\n{engine}: exponent of processor time {exponent(own, 'processor'):.2f}, ")
+            sys.stdout.write(f"of time {exponent(own, 'wall'):.2f}\n")
+    sys.stdout.write(f"plot {plot(measured, options.plot)}\n")
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(
+        json.dumps({"floor": rate, "runs": [asdict(one) for one in measured]}, indent=1), encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

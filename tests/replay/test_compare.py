@@ -8,7 +8,7 @@ import pytest
 
 from cds_service.replay.compare import CompareError, compare
 from cds_service.replay.rows import Assessed, CardRow, Row
-from cds_service.replay.tables import join_parts, write_part
+from cds_service.replay.tables import PartWriter, join_parts
 
 AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -28,7 +28,9 @@ def card(patient: str, text: str, lane: str, indicator: str) -> CardRow:
 
 def result(folder: Path, assessments: list[Row], cards: list[Row]) -> Path:
     folder.mkdir()
-    write_part(folder, "part", {"assessments": assessments, "cards": cards})
+    with PartWriter(folder, "part") as part:
+        for row in (*assessments, *cards):
+            part.add(row)
     join_parts(folder, ["part"], folder)
     return folder
 
