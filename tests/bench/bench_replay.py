@@ -107,35 +107,54 @@ def run(inputs: Path, out: Path, engine: str, python: str | Path = sys.executabl
     command = [python, "-m", "cds_service", "replay", inputs, "--out", out, "--jobs", "2", "--engine", engine]
     began, before = time.perf_counter(), os.times()
     process = subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    most = [0.0]
-    watch = threading.Thread(target=_watch, args=(process, most))
+    watch = Watch(process)
     watch.start()
     if process.wait():
         raise SystemExit(f"{engine} failed on {inputs}")
     watch.join()
     wall, after = time.perf_counter() - began, os.times()
-    processor = after.children_user + after.children_system - before.children_user - before.children_system
+    waited_for = after.children_user + after.children_system - before.children_user - before.children_system
+    # Spark's processes are no children of the command's end, so that only looking at them tells.
+    processor = max(waited_for, watch.processor)
     summary = orjson.loads((out / "summary.json").read_bytes())
     counts = summary["counts"]
-    return Measured(engine, counts["patients"], counts["lines"], counts["reports"], wall, processor, most[0])
+    return Measured(engine, counts["patients"], counts["lines"], counts["reports"], wall, processor, watch.memory)
 
 
-def _watch(process: subprocess.Popen[bytes], most: list[float]) -> None:
-    """Note the most memory that a process and its children hold together; shared pages count once for each."""
-    while process.poll() is None:
-        most[0] = max(most[0], _resident(process.pid))
-        time.sleep(0.2)
+class Watch(threading.Thread):
+    """Looks at a process and all below it until it ends: the most memory held together, and processor time in seconds.
 
+    Shared pages count once for each process; what a process did after the last look is not seen.
+    """
 
-def _resident(pid: int) -> float:
-    total = 0.0
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-    except (OSError, IndexError):
-        return 0.0
-    total += pages * os.sysconf("SC_PAGE_SIZE") / MEBIBYTE
-    return total + sum(_resident(int(child)) for child in children)
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        super().__init__(daemon=True)
+        self.memory = 0.0
+        self._process = process
+        self._ticks: dict[int, int] = {}
+
+    @property
+    def processor(self) -> float:
+        """Processor time seen so far."""
+        return sum(self._ticks.values()) / TICKS
+
+    def run(self) -> None:
+        """Look five times a second."""
+        while self._process.poll() is None:
+            self.memory = max(self.memory, self._look(self._process.pid))
+            time.sleep(0.2)
+
+    def _look(self, pid: int) -> float:
+        try:
+            pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+            told = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+            # each thread has its own list of the processes that it began
+            threads = [path.read_text(encoding="ascii") for path in Path(f"/proc/{pid}/task").glob("*/children")]
+        except (OSError, IndexError):
+            return 0.0
+        self._ticks[pid] = int(told[11]) + int(told[12])
+        held = pages * os.sysconf("SC_PAGE_SIZE") / MEBIBYTE
+        return held + sum(self._look(int(child)) for children in threads for child in children.split())
 
 
 def exponent(measured: Sequence[Measured], value: str) -> float:
