@@ -21,6 +21,7 @@ from cds_service.hooks.writing import CardDesk, by_reference
 from cds_service.security.clients import OPEN, Client
 from cds_service.store.records import IssuedCard, patient_hash
 from cds_service.store.repeats import ShownCard
+from cds_service.telemetry.laps import UNWATCHED, Laps, Stage
 
 _log = logging.getLogger("cds_service.answer")
 
@@ -84,18 +85,28 @@ class HookDesk:
         self._start = start
         self._repeats = repeats
 
-    def answer(self, request: HookRequest, language: Language, as_of: datetime, client: Client = OPEN) -> Answer:
+    def answer(
+        self,
+        request: HookRequest,
+        language: Language,
+        as_of: datetime,
+        client: Client = OPEN,
+        laps: Laps = UNWATCHED,
+    ) -> Answer:
         """Answer ``request`` of ``client`` at ``as_of``. Raises PrefetchError (412) and RequestError (400)."""
         if request.lay_reader or request.nothing_to_check:
             return Answer()
         request = _with_grant_of(client, request)
-        advice = self._advise(request, language, as_of, client)
-        return self._given(advice, request, language, as_of, client)
+        advice = self._advise(request, language, as_of, client, laps)
+        answer = self._given(advice, request, language, as_of, client)
+        laps.done(Stage.HOLD)
+        return answer
 
-    def _advise(self, request: HookRequest, language: Language, as_of: datetime, client: Client) -> Advice:
+    def _advise(self, request: HookRequest, language: Language, as_of: datetime, client: Client, laps: Laps) -> Advice:
         """Evaluate the chart and write all its cards."""
         in_time = self._start()
         chart = self._completer.complete(request, self._open_access(request, client.fhir_servers))
+        laps.done(Stage.COMPLETE)
         evaluation = self._evaluator.for_hook(
             request.service.hook,
             chart.resources,
@@ -105,14 +116,19 @@ class HookDesk:
             selections=request.selections,
             gaps=chart.gaps,
             in_time=in_time,
+            laps=laps,
         )
+        states = self._states(request, evaluation, client)
+        laps.done(Stage.SCREEN)
         assessment = evaluation.assessment
         written = self._cards.write(assessment, language, request.patient_id, by_reference(request.orders))
         if older_than_r4((*chart.resources, *request.orders)):
             written = tuple(one.without_drafts for one in written)
+        cards = advised(written, client.version, states)
+        laps.done(Stage.WRITE)
         report = assessment.leading_report
         return Advice(
-            cards=advised(written, client.version, self._states(request, evaluation, client)),
+            cards=cards,
             knowledge_version=assessment.knowledge_version,
             report_at=report.issued if report else None,
             gaps=tuple(gap.code.value for gap in assessment.gaps),

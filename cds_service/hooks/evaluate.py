@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from cds_service.domain.assessment import Assessment
 from cds_service.domain.facts import Gap, PatientFacts
 from cds_service.hooks.services import Hook
+from cds_service.telemetry.laps import UNWATCHED, Laps, Stage
 
 
 def always() -> bool:
@@ -77,55 +78,11 @@ class Evaluator:
         in_time: Callable[[], bool] = always,
     ) -> Evaluation:
         """Assess the chart of ``patient_id`` at ``as_of``."""
-        facts = self._extractor.extract(resources, patient_id=patient_id, as_of=as_of, gaps=gaps, in_time=in_time)
-        return Evaluation(facts, self._rules.assess(facts))
-
-    def order_select(
-        self,
-        resources: Iterable[Any],
-        *,
-        patient_id: str,
-        as_of: datetime,
-        orders: Sequence[Any],
-        selections: Sequence[str],
-        gaps: Sequence[Gap] = (),
-        in_time: Callable[[], bool] = always,
-    ) -> Evaluation:
-        """Assess the ``selections`` (``Type/id``) among the draft ``orders``; the other drafts are background."""
-        facts = self._extractor.extract(
-            resources,
-            patient_id=patient_id,
-            as_of=as_of,
-            draft_orders=orders,
-            selections=selections,
-            gaps=gaps,
-            in_time=in_time,
+        return self.for_hook(
+            Hook.PATIENT_VIEW, resources, patient_id=patient_id, as_of=as_of, gaps=gaps, in_time=in_time
         )
-        return Evaluation(facts, self._rules.assess_orders(facts, signing=False))
 
-    def order_sign(
-        self,
-        resources: Iterable[Any],
-        *,
-        patient_id: str,
-        as_of: datetime,
-        orders: Sequence[Any],
-        gaps: Sequence[Gap] = (),
-        in_time: Callable[[], bool] = always,
-    ) -> Evaluation:
-        """Assess all draft ``orders`` at signing: every one of them counts as selected."""
-        facts = self._extractor.extract(
-            resources,
-            patient_id=patient_id,
-            as_of=as_of,
-            draft_orders=orders,
-            selections=[f"{order.get('resourceType')}/{order.get('id')}" for order in orders],
-            gaps=gaps,
-            in_time=in_time,
-        )
-        return Evaluation(facts, self._rules.assess_orders(facts, signing=True))
-
-    def for_hook(
+    def for_hook(  # noqa: PLR0913 - all that a call may bring
         self,
         hook: Hook,
         resources: Iterable[Any],
@@ -136,13 +93,24 @@ class Evaluator:
         selections: Sequence[str] = (),
         gaps: Sequence[Gap] = (),
         in_time: Callable[[], bool] = always,
+        laps: Laps = UNWATCHED,
     ) -> Evaluation:
         """Run the use case that belongs to ``hook``; what is not read while ``in_time`` says yes becomes a gap."""
-        shared: dict[str, Any] = {"patient_id": patient_id, "as_of": as_of, "gaps": gaps, "in_time": in_time}
-        match hook:
-            case Hook.PATIENT_VIEW:
-                return self.patient_view(resources, **shared)
-            case Hook.ORDER_SELECT:
-                return self.order_select(resources, orders=orders, selections=selections, **shared)
-            case Hook.ORDER_SIGN:
-                return self.order_sign(resources, orders=orders, **shared)
+        drafts: dict[str, Any] = {}
+        if hook is not Hook.PATIENT_VIEW:
+            drafts = {
+                "draft_orders": orders,
+                "selections": selections if hook is Hook.ORDER_SELECT else _all_of(orders),
+            }
+        facts = self._extractor.extract(
+            resources, patient_id=patient_id, as_of=as_of, gaps=gaps, in_time=in_time, **drafts
+        )
+        laps.done(Stage.EXTRACT)
+        assessment = self.judge(hook, facts)
+        laps.done(Stage.ASSESS)
+        return Evaluation(facts, assessment)
+
+
+def _all_of(orders: Sequence[Any]) -> list[str]:
+    """Return every draft as selected, as it is at signing."""
+    return [f"{order.get('resourceType')}/{order.get('id')}" for order in orders]

@@ -2,17 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from cds_service.telemetry.laps import Laps
 
 
-@dataclass(frozen=True, slots=True)
-class SeenCard:
+class SeenCard(Protocol):
     """One card of an answer: its id and indicator, and the rules behind it."""
 
-    card: str
-    indicator: str
-    rules: Sequence[str] = ()
+    @property
+    def card_id(self) -> str:
+        """Id in the catalogue of cards, not of this card."""
+
+    @property
+    def indicator(self) -> str:
+        """How urgent it is."""
+
+    @property
+    def rule_ids(self) -> Sequence[str]:
+        """The rules behind it."""
 
 
 @dataclass(slots=True)

@@ -1,9 +1,10 @@
 """Hears of every answered request and tells those who count and trace; nothing that it does harms an answer."""
 
 import logging
+from collections.abc import Iterable
 
 from cds_service.telemetry.calls import SeenCall
-from cds_service.telemetry.metrics import Metrics
+from cds_service.telemetry.metrics import Metrics, Source
 from cds_service.telemetry.page import Page
 from cds_service.telemetry.tracing import Tracer
 
@@ -13,9 +14,11 @@ _log = logging.getLogger("cds_service.telemetry")
 class Telemetry:
     """The metrics of this process, their page, and the tracer where traces are wanted."""
 
-    def __init__(self, metrics: Metrics, page: Page, tracer: Tracer | None = None) -> None:
-        self.metrics = metrics
-        self.page = page
+    def __init__(
+        self, metrics: Metrics | None = None, shared: Iterable[Source] = (), tracer: Tracer | None = None
+    ) -> None:
+        self.metrics = metrics or Metrics()
+        self.page = Page(self.metrics, shared)
         self._tracer = tracer
 
     def called(self, call: SeenCall) -> None:

@@ -14,6 +14,7 @@ class Stage(StrEnum):
     ASSESS = "assess"
     SCREEN = "screen"
     WRITE = "write"
+    HOLD = "hold"
     RECORD = "record"
 
 

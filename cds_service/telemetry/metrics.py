@@ -157,8 +157,8 @@ def _of_answer(call: SeenCall) -> list[tuple[Series, float]]:
     service = call.service
     changes: list[tuple[Series, float]] = []
     for card in call.cards:
-        changes.append((("marrow_cards_total", service, card.card, card.indicator), 1.0))
-        changes += [(("marrow_card_rules_total", service, rule), 1.0) for rule in card.rules]
+        changes.append((("marrow_cards_total", service, card.card_id, card.indicator), 1.0))
+        changes += [(("marrow_card_rules_total", service, rule), 1.0) for rule in card.rule_ids]
     changes += [(("marrow_gaps_total", service, code), 1.0) for code in call.gaps]
     changes += _of_keys(service, call.missing, "missing") + _of_keys(service, call.fetched, "fetched")
     if call.held_back:

@@ -116,9 +116,9 @@ def _attributes(call: SeenCall) -> dict[str, Any]:
         "marrow.client": call.client,
         "marrow.hook_instance": call.instance,
         "marrow.refused": call.refused,
-        "marrow.cards": [card.card for card in call.cards],
+        "marrow.cards": [card.card_id for card in call.cards],
         "marrow.indicators": [card.indicator for card in call.cards],
-        "marrow.rules": sorted({rule for card in call.cards for rule in card.rules}),
+        "marrow.rules": sorted({rule for card in call.cards for rule in card.rule_ids}),
         "marrow.gaps": sorted(set(call.gaps)),
         "marrow.fetched": list(call.fetched),
     }

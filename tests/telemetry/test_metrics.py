@@ -4,6 +4,7 @@ import os
 import re
 import threading
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,19 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from cds_service.security import tokens
 from cds_service.telemetry.board import Board
-from cds_service.telemetry.calls import SeenCall, SeenCard
+from cds_service.telemetry.calls import SeenCall
 from cds_service.telemetry.catalogue import BY_NAME, METRICS, Kind
 from cds_service.telemetry.labels import OTHER, REFUSALS, listed, of_fetch, of_refused_token
 from cds_service.telemetry.laps import UNWATCHED, Laps, Stage
 from cds_service.telemetry.metrics import Metrics, Series
 from cds_service.telemetry.page import Page
+
+
+@dataclass(frozen=True)
+class Card:
+    card_id: str
+    indicator: str
+    rule_ids: tuple[str, ...] = ()
 
 
 def told(metrics: Metrics, shared: Iterable[tuple[Series, float]] = ()) -> dict[Series, float]:
@@ -40,7 +48,7 @@ def seen(status: int = 200, **changes: object) -> SeenCall:
 
 def test_call_is_counted_with_its_cards_gaps_and_stages() -> None:
     metrics = Metrics()
-    cards = [SeenCard("C10", "warning", ("R-1", "R-2")), SeenCard("C11", "info", ("R-2",))]
+    cards = [Card("C10", "warning", ("R-1", "R-2")), Card("C11", "info", ("R-2",))]
     metrics.called(seen(cards=cards, gaps=["missing-unit", "missing-unit"], fetched=["labs"], held_back=2))
     found = told(metrics)
     assert found["marrow_calls_total", "anybody", "view", "200"] == 1
@@ -132,7 +140,7 @@ def test_threads_lose_no_count() -> None:
 def test_series_without_room_are_counted_as_lost() -> None:
     metrics = Metrics(Board(lanes=1, lane_bytes=4096))
     for number in range(300):
-        metrics.called(seen(cards=[SeenCard(f"C{number}", "info")]))
+        metrics.called(seen(cards=[Card(f"C{number}", "info")]))
     found = told(metrics)
     assert found["marrow_metrics_lost_total",] > 100
     assert found["marrow_requests_total", "hook.call", "200"] == 300
@@ -146,7 +154,7 @@ def test_shared_numbers_are_told_as_they_are() -> None:
 
 def test_page_is_what_prometheus_reads_with_help_and_type() -> None:
     metrics = Metrics()
-    metrics.called(seen(cards=[SeenCard("C10", "info", ("R",))]))
+    metrics.called(seen(cards=[Card("C10", "info", ("R",))]))
     families = {family.name: family for family in text_string_to_metric_families(Page(metrics).text().decode())}
     assert families["marrow_call_seconds"].type == "histogram"
     assert families["marrow_cards"].type == "counter"

@@ -1,6 +1,7 @@
 """A call is a trace of its stages, part of the caller's where it says so; a collector that is gone harms nothing."""
 
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -8,16 +9,22 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 from cds_service.errors import ConfigError
-from cds_service.telemetry.calls import SeenCall, SeenCard
+from cds_service.telemetry.calls import SeenCall
 from cds_service.telemetry.desk import Telemetry
 from cds_service.telemetry.laps import Stage
 from cds_service.telemetry.metrics import Metrics
-from cds_service.telemetry.page import Page
 from cds_service.telemetry.parent import TraceParent, read_parent
 from cds_service.telemetry.tracing import Tracer, traces_address
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 INSTANCE = "9f4d74f6-a7e0-486a-bd2f-9a7f8589b2b3"
+
+
+@dataclass(frozen=True)
+class Card:
+    card_id: str
+    indicator: str
+    rule_ids: tuple[str, ...] = ()
 
 
 @pytest.fixture
@@ -26,7 +33,7 @@ def exporter() -> InMemorySpanExporter:
 
 
 def seen(**changes: Any) -> SeenCall:
-    cards = [SeenCard("C10", "warning", ("R-2", "R-1"))]
+    cards = [Card("C10", "warning", ("R-2", "R-1"))]
     call = SeenCall(trace=TRACE, endpoint="hook.call", status=200, service="view", instance=INSTANCE, cards=cards)
     for stage in (Stage.PARSE, Stage.EXTRACT, Stage.WRITE):
         call.laps.done(stage)
@@ -74,7 +81,7 @@ def test_failure_is_marked(exporter: InMemorySpanExporter) -> None:
 def test_collector_that_is_gone_costs_spans_only() -> None:
     tracer = Tracer("http://127.0.0.1:9")
     metrics = Metrics()
-    desk = Telemetry(metrics, Page(metrics), tracer)
+    desk = Telemetry(metrics, tracer=tracer)
     desk.called(seen())
     tracer.flush()
 
@@ -86,7 +93,7 @@ def test_failure_of_counting_is_told_by_its_kind_only(caplog: pytest.LogCaptureF
 
     metrics = Metrics()
     tracer: Any = Broken()
-    Telemetry(metrics, Page(metrics), tracer).called(seen())
+    Telemetry(metrics, tracer=tracer).called(seen())
     assert "ValueError" in caplog.text
     assert "Zephyrine" not in caplog.text
 
