@@ -182,6 +182,8 @@ class Grammar(_Strict):
         Literal[
             "abbreviations",
             "before_fracture_sign",
+            "confirming",
+            "nor",
             "never_joined",
             "ordinal_nouns",
             "rest",

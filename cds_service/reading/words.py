@@ -32,6 +32,8 @@ _HYPHEN_AT_LINE_END: Final = re.compile(r"[-\u2010\u00ad][^\S\n]*\n")
 _LONGEST_WORD: Final = 60
 _DIGRAPHS: Final = {"ae": "a", "oe": "o", "ue": "u"}
 _NEVER_JOINED: Final = frozenset(load_grammar().sentences["never_joined"])
+_CONFIRMING: Final = tuple(load_grammar().sentences["confirming"])
+_NOR: Final = frozenset(load_grammar().sentences["nor"])
 _ABBREVIATION: Final = 2
 # "bds. frei", "geringgr. Stenose"
 _ABBREVIATED: Final = frozenset(load_grammar().sentences["abbreviations"])
@@ -179,6 +181,8 @@ def cut(text: str) -> Words:
     gaps: list[int] = []
     for index, sign in enumerate(between):
         known = 0 if sign == " " else _SIGNS.get(sign, -1)
+        if known == Gap.COMMA and index and words[index] in _NOR and words[index - 1].startswith(_CONFIRMING):
+            known = Gap.SOFT
         gaps.append(known if known >= 0 else _gap(sign, words[index - 1] if index else "", raw[index]))
     between.append(pieces[-1])
     return Words(text, words, tuple(starts), tuple(ends), tuple(gaps), tuple(between))
