@@ -11,8 +11,10 @@ from cds_service.hooks.audit import AuditNote
 from cds_service.hooks.services import Service
 from cds_service.security.quota import Throttled
 from cds_service.store.records import StoreError
+from cds_service.telemetry.laps import Stage
 from cds_service.web.access_log import note
 from cds_service.web.backend import Backend
+from cds_service.web.metrics import seen
 from cds_service.web.problems import not_kept
 
 _FORBIDDEN = 403
@@ -41,6 +43,7 @@ def admitted(backend: Backend, service: Service, action: str) -> Iterator[AuditN
     """
     refuse_when_full(backend)
     caller = backend.caller(request)
+    seen().client = caller.client.name
     note(issuer=caller.client.issuer, tenant=caller.tenant, token=caller.token_id[:100])
     with backend.quotas.admitted(caller.client, request.remote_addr or ""):
         # Calls beyond the share of a client are not on record, or they would fill it.
@@ -80,6 +83,7 @@ def register_admission(app: Flask, backend: Backend) -> None:
                 note(recorded=backend.audit.record(opened, response.status_code))
             except StoreError as error:
                 _turn_into(response, not_kept(error))
+            seen().laps.done(Stage.RECORD)
         return response
 
     app.before_request(begin)

@@ -1,7 +1,7 @@
 """What the web layer needs of the rest of the service; the composition root fills it in."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from flask import Request
@@ -15,6 +15,7 @@ from cds_service.hooks.review.handbook import Handbook
 from cds_service.security.quota import Quotas
 from cds_service.security.tokens import Caller, CallerCheck
 from cds_service.store.records import Store
+from cds_service.telemetry.desk import Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Backend:
     knowledge_version: str
     handbook: Handbook
     results: ResultDesk | None = None
+    telemetry: Telemetry = field(default_factory=Telemetry)
 
     def caller(self, request: Request) -> Caller:
         """Return who made the call, before anything of its body is looked at. Raises TokenRefused.

@@ -8,6 +8,7 @@ from cds_service.web.admission import admitted
 from cds_service.web.backend import Backend
 from cds_service.web.bodies import json_response, read_json
 from cds_service.web.hook import known_service
+from cds_service.web.metrics import count_feedback
 from cds_service.web.problems import problem_response
 
 
@@ -24,6 +25,7 @@ def feedback_blueprint(backend: Backend) -> Blueprint:
             body = read_json(request, max_depth=settings.max_depth, max_entries=settings.max_entries)
             items, problems = read_feedback(body, service.id, backend.clock())
             backend.store.record_feedback(items)
+            count_feedback(backend, service.id, items, len(problems))
             cards = [card for card in (instance_for_log(item.card) for item in items) if card]
             note(cards=cards, kept=len(items), refused=len(problems))
         if problems:

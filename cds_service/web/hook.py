@@ -6,11 +6,13 @@ from werkzeug.exceptions import NotFound
 from cds_service.hooks.answer import Answer
 from cds_service.hooks.request import read_request
 from cds_service.hooks.services import Service, service_by_id
+from cds_service.telemetry.laps import Stage
 from cds_service.web.access_log import instance_for_log, note
 from cds_service.web.admission import admitted
 from cds_service.web.backend import Backend
 from cds_service.web.bodies import json_response, read_json
 from cds_service.web.languages import choose_language, mark_language
+from cds_service.web.metrics import note_answer, seen
 
 
 def known_service(service_id: str) -> Service:
@@ -42,14 +44,18 @@ def hook_blueprint(backend: Backend) -> Blueprint:
     def call(service_id: str) -> Response:
         service = known_service(service_id)
         with admitted(backend, service, "hook") as audited:
+            laps = seen().laps
+            laps.done(Stage.ADMIT)
             client = audited.caller.client
             language = choose_language(request, client, settings.language)
             body = read_json(request, max_depth=settings.max_depth, max_entries=settings.max_entries)
             audited.request = hook_request = read_request(service, body)
             audited.hook_instance, audited.language = instance_for_log(hook_request.hook_instance), language.value
             note(instance=audited.hook_instance, language=language.value)
-            audited.answer = answer = backend.hooks.answer(hook_request, language, backend.clock(), client)
+            laps.done(Stage.PARSE)
+            audited.answer = answer = backend.hooks.answer(hook_request, language, backend.clock(), client, laps)
             _note_answer(answer)
+            note_answer(answer)
             return mark_language(json_response(answer.body), language)
 
     return blueprint

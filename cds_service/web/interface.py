@@ -105,6 +105,17 @@ def _ready() -> Part:
     return part
 
 
+def _metrics() -> Part:
+    """Describe ``GET /metrics``, which is text for Prometheus."""
+    return {
+        "operationId": "metrics",
+        "summary": "What the service does, as Prometheus reads it; in a trial, elsewhere behind the operator's secret",
+        "tags": ["For operators"],
+        "security": [{"secret": []}, {}],
+        "responses": answers("The metrics.", {"type": "string"}, 401, 403, 404, label="text/plain"),
+    }
+
+
 def _static() -> Part:
     part = _page("static", "Style sheets and pictures of the pages")
     part["parameters"] = [{"name": "filename", "in": "path", "required": True, "schema": {"type": "string"}}]
@@ -133,6 +144,7 @@ def _paths() -> Mapping[str, Part]:
         "/about/knowledge": {"get": _knowledge("knowledge")},
         "/livez": {"get": _state("alive", "Whether the process answers", "Alive")},
         "/readyz": {"get": _ready()},
+        "/metrics": {"get": _metrics()},
         "/health": {"get": _state("health", "State of the service in words", "Health")},
         "/openapi.json": {"get": _state("interface", "This document", "Interface")},
         "/static/{filename}": {"get": _static()},

@@ -9,10 +9,15 @@ from flask import g, has_request_context
 
 
 def of_request() -> dict[str, Any]:
-    """Return request id and hook instance of the current call; nothing outside of one."""
+    """Return request id, trace of the caller and hook instance of the current call; nothing outside of one."""
     if not has_request_context():
         return {}
-    known = {"request": g.get("request_id", ""), "instance": g.get("access", {}).get("instance", "")}
+    seen = g.get("seen")
+    known = {
+        "request": g.get("request_id", ""),
+        "trace": seen.trace if seen is not None else "",
+        "instance": g.get("access", {}).get("instance", ""),
+    }
     return {name: value for name, value in known.items() if value}
 
 

@@ -12,6 +12,8 @@ from cds_service.hooks.request import FieldProblem, InvalidRequest
 from cds_service.security.quota import Throttled
 from cds_service.security.tokens import TokenRefused
 from cds_service.store.records import StoreError
+from cds_service.telemetry.labels import of_refused_token
+from cds_service.web.access_log import note
 from cds_service.web.bodies import json_response
 
 _log = logging.getLogger("cds_service.errors")
@@ -46,6 +48,8 @@ def problem_response(
     status: int, problems: Sequence[FieldProblem], diagnostics: str = "", headers: Mapping[str, str] | None = None
 ) -> Response:
     """Return the error answer with its OperationOutcome."""
+    if problems:
+        note(reason=problems[0].code)
     response = json_response(outcome(problems, diagnostics), status)
     response.headers.update(headers or {})
     return response
@@ -71,7 +75,9 @@ def _refused(error: TokenRefused) -> Response:
     # The reason helps the operator; told to the caller it would help to guess.
     _log.warning("caller refused: %s", error)
     problem = FieldProblem("", "The caller is not authenticated.", "login")
-    return problem_response(401, [problem], headers={"WWW-Authenticate": "Bearer"})
+    response = problem_response(401, [problem], headers={"WWW-Authenticate": "Bearer"})
+    note(reason=of_refused_token(str(error)))
+    return response
 
 
 def _throttled(error: Throttled) -> Response:

@@ -16,6 +16,7 @@ from cds_service.web.access_log import note
 from cds_service.web.admission import refuse_when_full, request_id
 from cds_service.web.backend import Backend
 from cds_service.web.bodies import json_response, read_json
+from cds_service.web.metrics import count_result
 
 _CALLER = Caller(Client(issuer="subscription", name="FHIR server"))
 
@@ -51,6 +52,7 @@ def results_blueprint(backend: Backend) -> Blueprint:
         words = []
         for outcome in outcomes:
             words.append(outcome.word)
+            count_result(backend, outcome)
             note(results=words)
             if outcome.request is not None:
                 audited = AuditNote("result", _CALLER, PATIENT_VIEW, request_id(), language=desk.language.value)

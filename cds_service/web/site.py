@@ -17,6 +17,7 @@ from cds_service.web.hook import hook_blueprint
 from cds_service.web.hosts import register_hosts
 from cds_service.web.interface import interface_blueprint
 from cds_service.web.knowledge import knowledge_blueprint
+from cds_service.web.metrics import metrics_blueprint, register_telemetry
 from cds_service.web.preview import preview_blueprint
 from cds_service.web.problems import register_problems
 from cds_service.web.results import results_blueprint
@@ -44,7 +45,8 @@ def build_site(backend: Backend) -> Flask:
     app.jinja_env.filters |= {"markdown": _rendered, "visible": visible, "pretty_json": pretty_json}
     app.jinja_env.globals |= {"words": words, "draw_spine": draw_spine, "draw_course": draw_course}
     app.jinja_env.globals["preview_open"] = backend.settings.preview_open
-    # Answers are logged last, so this is registered first: Flask runs these in reverse order.
+    # Answers are counted and logged last, so this is registered first: Flask runs these in reverse order.
+    register_telemetry(app, backend)
     register_access_log(app)
     register_admission(app, backend)
     register_tls(app, https=backend.settings.base_url.startswith("https://"))
@@ -58,6 +60,7 @@ def build_site(backend: Backend) -> Flask:
         feedback_blueprint,
         preview_blueprint,
         health_blueprint,
+        metrics_blueprint,
         knowledge_blueprint,
         interface_blueprint,
         results_blueprint,
