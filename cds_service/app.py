@@ -29,6 +29,7 @@ from cds_service.hooks.results.records import ResultServer
 from cds_service.hooks.review.handbook import build_handbook
 from cds_service.hooks.transport import HttpTransport
 from cds_service.hooks.writing import CardDesk
+from cds_service.hooks.usage import UsageDesk
 from cds_service.knowledge.load import Knowledge, load_knowledge
 from cds_service.reading.read import Reader
 from cds_service.rules.engine import Engine
@@ -46,6 +47,7 @@ from cds_service.store.repeats import RepeatStore
 from cds_service.store.tokens import MachineTokens
 from cds_service.web.backend import Backend
 from cds_service.web.site import build_site
+from cds_service.store.usage import reading_usage
 
 # Part of the budget of a call that fetching may use; the rest is for reading and writing the cards.
 _FETCH_SHARE = 0.8
@@ -53,6 +55,8 @@ _FETCH_SHARE = 0.8
 _RESULT_FETCH_SHARE = 0.6
 
 
+# What a single question of the report on usage may take.
+_USAGE_SECONDS = 20.0
 @dataclass(frozen=True, slots=True)
 class Clinic:
     """The clinical middle of the service, loaded once: knowledge, reader, evaluation and card writer."""
@@ -131,6 +135,12 @@ def build_results(
 
 def _time_of(seconds: float) -> Callable[[], bool]:
     """Begin the time of one call; the answer says whether some of it is left."""
+def build_usage(settings: Settings) -> UsageDesk:
+    """Put together what counts how cards are taken up; it has a connection of its own, so that no call waits for it."""
+    reading = partial(reading_usage, Database(settings.database), _USAGE_SECONDS)
+    return UsageDesk(reading, lambda: datetime.now(UTC).date())
+
+
     ends = time.monotonic() + seconds
     return lambda: time.monotonic() < ends
 
@@ -180,6 +190,7 @@ def build_service(settings: Settings) -> tuple[Backend, ClientDirectory | None]:
     )
     return backend, trust.directory
 
+        usage=build_usage(settings),
 
 def build_backend(settings: Settings) -> Backend:
     """Put the running service together. Raises KnowledgeError, ConfigError and StoreError naming what is wrong."""

@@ -21,6 +21,7 @@ _COMMANDS = {
     "clients": "Check a registry of callers: what it would accept.",
     "synth": "Write synthetic charts and reports whose truth is known, as a FHIR Bulk Data export.",
     "replay": "Tell for the reports of a FHIR Bulk Data export what would have been shown.",
+    "report": "Print how often cards were accepted or overridden, by rule, client and month.",
     "audit": "Export or purge the record of calls.",
     "store": "Upgrade, check, back up, restore or clean the database.",
     "assertion": "Tell for any phrase of a sentence whether it is denied, past or somebody else's, as NDJSON.",

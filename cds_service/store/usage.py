@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Integer,
+    Select,
     Text,
     case,
     cast,
@@ -46,20 +47,13 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class UsageRow:
-    """So many ``cards`` alike. ``client`` is its issuer, "" where no registry was kept, ``None`` where not recorded.
+class Fate:
+    """What became of so many ``cards`` alike.
 
     ``outcome`` is what was reported last, ``None`` while nothing was. ``suggests`` tells whether there was anything
     that could be accepted. The reason is as the client sent it.
     """
 
-    year: int
-    month: int
-    service: str
-    client: str | None
-    card_id: str
-    indicator: str
-    rules: tuple[str, ...]
     suggests: bool
     outcome: str | None
     reason_system: str | None
@@ -67,31 +61,51 @@ class UsageRow:
     cards: int
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Where cards belong. ``client`` is its issuer, "" where no registry was kept, ``None`` where not recorded."""
+
+    year: int
+    month: int
+    service: str
+    client: str | None
+    card_id: str
+    indicator: str
+
+
 class UsageReader:
-    """Reads counts from one database at one moment; ``seconds`` is what a single question to it may take."""
+    """Reads counts from one database."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def rows(self, window: Window) -> Iterator[UsageRow]:
+    def by_kind(self, window: Window) -> Iterator[tuple[Kind, Fate]]:
         """Yield the cards of the window in groups. Raises StoreError."""
+        card = schema.issued_card.c
+        names = (
+            extract("year", card.issued_at).label("year"),
+            extract("month", card.issued_at).label("month"),
+            *(card.service, card.client, card.card_id, card.indicator),
+        )
+        for row in self._grouped(window, names):
+            yield Kind(*row[: len(names)]), _fate(row)
+
+    def by_rules(self, window: Window) -> Iterator[tuple[tuple[str, ...], Fate]]:
+        """Yield the cards of the window in groups with the same rules. Raises StoreError."""
+        # Not every database can group by JSON, all can by its text.
+        for row in self._grouped(window, (cast(schema.issued_card.c.rule_ids, Text).label("rules"),)):
+            yield tuple(orjson.loads(row[0])), _fate(row)
+
+    def _grouped(self, window: Window, names: Sequence[ColumnElement[Any]]) -> Iterator[Any]:
+        """Yield ``names``, then the columns of a fate."""
         card, told = schema.issued_card.c, schema.feedback
         # A clinician may answer twice; what was reported last holds.
         last = select(told.c.card, func.max(told.c.id).label("id")).group_by(told.c.card).subquery()
         each = (
             select(
-                extract("year", card.issued_at).label("year"),
-                extract("month", card.issued_at).label("month"),
-                card.service,
-                card.client,
-                card.card_id,
-                card.indicator,
-                # Not every database can group by JSON, all can by its text.
-                cast(card.rule_ids, Text).label("rules"),
+                *names,
                 case((cast(card.suggestions, Text) == literal_column("'[]'"), 0), else_=1).label("suggests"),
-                told.c.outcome,
-                told.c.reason_system,
-                told.c.reason_code,
+                *(told.c.outcome, told.c.reason_system, told.c.reason_code),
             )
             .select_from(
                 schema.issued_card.outerjoin(last, last.c.card == card.uuid).outerjoin(told, told.c.id == last.c.id)
@@ -99,11 +113,7 @@ class UsageReader:
             .where(*_within(card.issued_at, window), *_of(window))
             .subquery()
         )
-        grouped = select(*each.c, func.count().label("cards")).group_by(*each.c)
-        for row in self._read(grouped).mappings():
-            yield UsageRow(
-                **dict(row) | {"rules": tuple(orjson.loads(row["rules"])), "suggests": bool(row["suggests"])}
-            )
+        return self._read(select(*each.c, func.count()).group_by(*each.c))
 
     def waits(self, window: Window, services: Sequence[str]) -> Iterator[tuple[int, int]]:
         """Yield (steps from the issue of a report to its first card, so many reports); only cards of ``services``.
@@ -131,8 +141,8 @@ class UsageReader:
         query = select(func.count(distinct(told.card))).where(*_within(told.received_at, window), ~issued)
         return int(self._connection.execute(query).scalar_one())
 
-    def _read(self, query: Any) -> Any:
-        return self._connection.execute(query.execution_options(yield_per=_AT_ONCE))
+    def _read(self, query: Select[Any]) -> Iterator[Any]:
+        return iter(self._connection.execute(query.execution_options(yield_per=_AT_ONCE)))
 
     def _steps(self, later: ColumnElement[Any], earlier: ColumnElement[Any]) -> ColumnElement[int]:
         """Whole steps between two moments; each database counts seconds in its own words."""
@@ -141,6 +151,11 @@ class UsageReader:
         else:
             seconds = cast(func.floor(extract("epoch", later) - extract("epoch", earlier)), Integer)
         return cast(func.floor(seconds / (60.0 * STEP_MINUTES)), Integer)
+
+
+def _fate(row: Sequence[Any]) -> Fate:
+    suggests, outcome, system, code, cards = row[-5:]
+    return Fate(bool(suggests), outcome, system, code, cards)
 
 
 def _within(column: Any, window: Window) -> tuple[ColumnElement[bool], ...]:

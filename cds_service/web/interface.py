@@ -23,6 +23,7 @@ from cds_service.web.interface_parts import (
 )
 from cds_service.web.interface_preview import preview_paths
 from cds_service.web.interface_schemas import schemas
+from cds_service.web.interface_usage import usage_path
 
 
 def _call(service: Service) -> Part:
@@ -142,6 +143,7 @@ def _paths() -> Mapping[str, Part]:
         "/": {"get": _start()},
         "/about": {"get": _knowledge("about")},
         "/about/knowledge": {"get": _knowledge("knowledge")},
+        "/about/usage": {"get": usage_path()},
         "/livez": {"get": _state("alive", "Whether the process answers", "Alive")},
         "/readyz": {"get": _ready()},
         "/metrics": {"get": _metrics()},
@@ -159,7 +161,8 @@ def interface(base_url: str) -> Part:
         "bearerFormat": "JWT",
         "description": "Signed by the caller for the address called; where no registry is kept, none is asked for.",
     }
-    secret = {"type": "http", "scheme": "bearer", "description": "Of the preview, where the operator set one."}
+    secret = {"type": "http", "scheme": "bearer", "description": "Of the page, where the operator set one."}
+    password = {"type": "http", "scheme": "basic", "description": "Any name, and the secret of the page."}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -172,7 +175,7 @@ def interface(base_url: str) -> Part:
         "paths": _paths(),
         "components": {
             "schemas": schemas() | {"Interface": {"type": "object", "required": ["openapi", "info", "paths"]}},
-            "securitySchemes": {"token": token, "secret": secret},
+            "securitySchemes": {"token": token, "secret": secret, "password": password},
         },
     }
 

@@ -6,6 +6,7 @@ from cds_service.store.records import Outcome
 from cds_service.web.interface_forms import COUNT, TEXT, Schema, record, ref
 from cds_service.web.interface_parts import call_name
 from cds_service.web.interface_preview_schemas import preview_schemas
+from cds_service.web.interface_usage import usage_schemas
 
 _RESOURCE: Schema = {"type": "object", "properties": {"resourceType": TEXT}, "required": ["resourceType"]}
 _ID = r"^[A-Za-z0-9_.~-]{1,256}$"
@@ -169,4 +170,5 @@ def schemas() -> dict[str, Schema]:
         **_errors(),
         **preview_schemas(),
         **_health(),
+        **usage_schemas(),
     }

@@ -23,6 +23,7 @@ from cds_service.web.problems import register_problems
 from cds_service.web.results import results_blueprint
 from cds_service.web.spine_drawing import draw_spine
 from cds_service.web.tls import register_tls
+from cds_service.web.usage import usage_blueprint
 from cds_service.web.visible import pretty_json, visible
 from cds_service.web.words import words
 
@@ -45,6 +46,7 @@ def build_site(backend: Backend) -> Flask:
     app.jinja_env.filters |= {"markdown": _rendered, "visible": visible, "pretty_json": pretty_json}
     app.jinja_env.globals |= {"words": words, "draw_spine": draw_spine, "draw_course": draw_course}
     app.jinja_env.globals["preview_open"] = backend.settings.preview_open
+    app.jinja_env.globals["usage_open"] = backend.settings.usage_open
     # Answers are counted and logged last, so this is registered first: Flask runs these in reverse order.
     register_telemetry(app, backend)
     register_access_log(app)
@@ -64,6 +66,7 @@ def build_site(backend: Backend) -> Flask:
         knowledge_blueprint,
         interface_blueprint,
         results_blueprint,
+        usage_blueprint,
     ):
         app.register_blueprint(build(backend))
     return app

@@ -32,6 +32,7 @@ PLAIN = [
     "/preview/catalogue",
     "/about",
     "/about/knowledge",
+    "/about/usage",
     "/livez",
     "/readyz",
     "/health",

@@ -13,7 +13,7 @@ WEB = Path(cds_service.web.__file__).parent
 PLACEHOLDER = re.compile(r"\{\w+\}")
 # Asked for by a name that is put together: the parts of a card that differ, the kinds of an entry, an action's type.
 COMPOSED = ("tab_", "about_", "part_", "kind_")
-LOOKED_UP = ("indicator",)
+LOOKED_UP = ("indicator", "usage_name")
 ACTIONS = {("result", "create"), ("result", "update"), ("result", "delete"), ("why", "changed")}
 
 
