@@ -42,6 +42,7 @@ from cds_service.security.shared_redis import RedisTokens, SharedRedis
 from cds_service.security.trust import build_trust
 from cds_service.store.assembly import open_stores
 from cds_service.store.database import load_hash_key
+from cds_service.store.connection import Database
 from cds_service.store.records import StoreError
 from cds_service.store.repeats import RepeatStore
 from cds_service.store.tokens import MachineTokens
