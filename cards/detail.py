@@ -4,7 +4,10 @@ Report and chart text is untrusted; it enters only through :mod:`cards.escape`.
 """
 
 import re
+from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
+from itertools import islice
 
 from cards.doubts import conflicts_block, gaps_block, missing_block, rests_on_markers
 from cards.escape import markdown_text
@@ -16,17 +19,18 @@ from cards.phrases import (
     day,
     finding_phrase,
     group_name,
-    newest,
     number,
     source_name,
     status_word,
 )
+from cards.template import Template
 from cards.trend import trend_block
 from cards.values import placeholder_values
 from cards.wording import MINIMUM_LINES, Wording
 from cards.writing import QUOTE, Writing, bullets, heading, quote
 from cds_service.domain.assessment import (
     ChartCause,
+    Citation,
     ConditionCause,
     FindingCause,
     LabCause,
@@ -42,6 +46,7 @@ _CHART_ITEMS = 8
 _RULES = 8
 _WHY = 3
 _TEXT = 160
+_CITATIONS = 1024
 _SAFE_URL = re.compile(r"^https://[A-Za-z0-9._~:/?#@!$&'*+,;=%-]+$")
 # Extra lines that say better what a marked line of the card says.
 _REPLACES = {
@@ -84,38 +89,41 @@ def _marks_taken_out(writing: Writing) -> frozenset[str]:
     return frozenset(taken)
 
 
-def _own_lines(writing: Writing, values: dict[str, str]) -> list[str]:
+def _own_lines(writing: Writing, values: Mapping[str, str]) -> list[str]:
     taken = _marks_taken_out(writing)
     lines = []
     for position, parts in enumerate(writing.wording.cards[writing.text_id].lines, start=1):
+        if taken and str(position) in taken:
+            continue
         kept = [
             part.fill(values)
             for letter, part in zip("abcdefgh", parts, strict=False)
-            if not {str(position), f"{position}{letter}"} & taken
+            if not taken or f"{position}{letter}" not in taken
         ]
         lines.append(" ".join(filter(None, kept)))
     return [line for line in lines if line]
 
 
-def _extra_line(identifier: str, wording: Wording, values: dict[str, str]) -> str:
+def _extra_parts(identifier: str, wording: Wording) -> tuple[Template, ...]:
     """Return an add-on line, or a line borrowed from another card (``C61.2``). Raises KeyError for an unknown id."""
     if identifier in wording.extra:
-        return wording.extra[identifier].fill(values) or ""
+        return (wording.extra[identifier],)
     text_id, _, place = identifier.rpartition(".")
-    parts = wording.cards[text_id].lines[int(place) - 1]
-    return " ".join(filter(None, (part.fill(values) for part in parts)))
+    return wording.cards[text_id].lines[int(place) - 1]
 
 
 def card_lines(writing: Writing) -> list[str]:
     """Return the sentences of the card: what was seen, why it matters, what to consider. Never fewer than three."""
     wording, catalogue = writing.wording, writing.catalogue
-    values = placeholder_values(writing.card, writing.assessment, wording, catalogue, plain=False)
-    lines = _own_lines(writing, values)
     said = catalogue.says_already.get(writing.text_id, frozenset())
-    extra = {key: _extra_line(key, wording, values) for key in writing.card.add_lines if key not in said}
+    added = {key: _extra_parts(key, wording) for key in writing.card.add_lines if key not in said}
+    names = wording.cards[writing.text_id].line_names.union(*(part.names for parts in added.values() for part in parts))
+    values = placeholder_values(writing, names, plain=False)
+    lines = _own_lines(writing, values)
+    extra = {key: " ".join(filter(None, (part.fill(values) for part in parts))) for key, parts in added.items()}
     lead = [text for key, text in extra.items() if key in catalogue.lead]
     second = [text for key, text in extra.items() if key in catalogue.second]
-    last = [text for key, text in extra.items() if key not in (*catalogue.lead, *catalogue.second)]
+    last = [text for key, text in extra.items() if key not in catalogue.lead and key not in catalogue.second]
     every = list(dict.fromkeys(filter(None, [*lead, *lines[:1], *second, *lines[1:], *last])))
     missing = max(0, MINIMUM_LINES - len(every))
     return [*every, *wording.fallback[:missing]]
@@ -133,41 +141,49 @@ def _window(sentence: str, span: Span, sentence_span: Span) -> str:
     return sentence[begin:]
 
 
-def _report_quotes(writing: Writing) -> str:
-    """Each sentence once, with date, source and what was read in it."""
+def _read_sentences(writing: Writing) -> dict[tuple[str, str, str], list[str]]:
+    """Return what was read in each sentence, by sentence, date and source."""
     wording = writing.wording
     early = {gap.resource for gap in writing.assessment.gaps if gap.code is GapCode.REPORT_PRELIMINARY}
+    sources: dict[str, str] = {}
 
     def source(report: Provenance) -> str:
-        mark = f" ({wording.phrase('preliminary')})" if report.reference in early else ""
-        return f"{source_name(report)}{mark}"
+        known = sources.get(report.reference)
+        if known is None:
+            mark = f" ({wording.phrase('preliminary')})" if report.reference in early else ""
+            known = sources[report.reference] = f"{source_name(report)}{mark}"
+        return known
 
     read: dict[tuple[str, str, str], list[str]] = {}
     for cause in writing.card.causes:
-        match cause:
-            case FindingCause(finding=finding, report=report, reported_on=reported_on):
-                sentence = _window(finding.sentence, finding.span, finding.sentence_span)
-                key = sentence, day(reported_on, wording), source(report)
-                status = status_word(finding, wording)
-                phrase = finding_phrase(finding.finding, finding.levels, status, wording)
-                trend = f", {wording.name('trends', finding.trend.value)}" if finding.trend else ""
-                read.setdefault(key, []).append(f"{phrase}{trend}")
-            case StatedCause(fact=fact, report=report):
-                key = fact.sentence, wording.phrase("history"), source(report)
-                status = wording.names["statuses"][fact.status.value]
-                name = wording.name("conditions", fact.group.value)
-                read.setdefault(key, []).append(f"{name} ({status})" if status else name)
-            case _:
-                continue
-    quotes = [
-        f"> {quote(sentence, wording)} – {when}, {where}: {'; '.join(dict.fromkeys(names))}"
-        for (sentence, when, where), names in read.items()
-    ]
-    if not quotes:
+        if isinstance(cause, FindingCause):
+            finding = cause.finding
+            sentence = _window(finding.sentence, finding.span, finding.sentence_span)
+            phrase = finding_phrase(finding.finding, finding.levels, status_word(finding, wording), wording)
+            trend = f", {wording.name('trends', finding.trend)}" if finding.trend else ""
+            key = sentence, day(cause.reported_on, wording), source(cause.report)
+            read.setdefault(key, []).append(f"{phrase}{trend}")
+        elif isinstance(cause, StatedCause):
+            fact = cause.fact
+            status = wording.names["statuses"][fact.status]
+            name = wording.name("conditions", fact.group)
+            key = fact.sentence, wording.phrase("history"), source(cause.report)
+            read.setdefault(key, []).append(f"{name} ({status})" if status else name)
+    return read
+
+
+def _report_quotes(writing: Writing) -> str:
+    """Each sentence once, with date, source and what was read in it."""
+    wording = writing.wording
+    read = _read_sentences(writing)
+    if not read:
         return ""
-    shown = quotes[:_QUOTES]
-    if len(quotes) > _QUOTES:
-        shown.append(wording.phrase("more", count=str(len(quotes) - _QUOTES)))
+    shown = [
+        f"> {quote(sentence, wording)} – {when}, {where}: {'; '.join(dict.fromkeys(names))}"
+        for (sentence, when, where), names in islice(read.items(), _QUOTES)
+    ]
+    if len(read) > _QUOTES:
+        shown.append(wording.phrase("more", count=str(len(read) - _QUOTES)))
     return "\n\n".join([heading("report", wording), *shown])
 
 
@@ -234,7 +250,7 @@ def _lab_note(cause: LabCause, wording: Wording) -> str:
 def _lab_row(cause: LabCause, wording: Wording) -> str:
     lab = cause.lab
     cells = (
-        wording.name("analytes", lab.analyte.value),
+        wording.name("analytes", lab.analyte),
         _lab_value(lab, wording),
         _reference(lab, wording),
         day(lab.collected, wording),
@@ -247,9 +263,9 @@ def _labs(writing: Writing) -> str:
     """CRP and ESR always, on cards about tumours what was asked for there, other values when the card rests on them."""
     wording = writing.wording
     wanted = (*_ALWAYS_SHOWN_LABS, *(_TUMOR_LABS if writing.card.lane is Lane.MALIGNANCY else ()))
-    own = [cause for cause in writing.card.causes if isinstance(cause, LabCause)]
-    always = [newest((*writing.assessment.labs, *own), analyte) for analyte in wanted]
-    rows = list(dict.fromkeys(_lab_row(cause, wording) for cause in (*always, *own) if cause is not None))
+    shown = [cause for analyte in wanted if (cause := writing.newest(analyte)) is not None]
+    shown += [cause for cause in writing.labs if cause not in shown]
+    rows = list(dict.fromkeys(_lab_row(cause, wording) for cause in shown))
     if not rows:
         return ""
     names = [wording.name("columns", key) for key in ("test", "value", "reference", "date", "note")]
@@ -269,7 +285,8 @@ def _rule(writing: Writing) -> str:
     """Return lane, row, rule ids and knowledge version with the sentence of the row, in English also of the rules."""
     card, wording = writing.card, writing.wording
     ids = list(dict.fromkeys(card.rule_ids))
-    parts = [wording.phrase("lane", lane=wording.name("lanes", card.lane.value), row=markdown_text(card.row))]
+    row = markdown_text(card.row)
+    parts = [wording.phrase("lane", lane=wording.name("lanes", card.lane), row=row)]
     if ids:
         parts.append(wording.phrase("rules", ids=", ".join(markdown_text(rule) for rule in ids[:_RULES])))
     if writing.assessment.knowledge_version:
@@ -277,29 +294,32 @@ def _rule(writing: Writing) -> str:
     line = f"{heading('rule', wording)}: {'; '.join(parts)}"
     if wording.language is not Language.EN:
         sentence = wording.rows.get(card.row)
-        return f"{line}\n\n{bullets([f'{markdown_text(card.row)}: {sentence}'])}" if sentence else line
-    said = {result.rule_id: result.why for result in writing.assessment.rules if result.fired and result.why}
-    why = [
-        f"{markdown_text(rule)}: {markdown_text(said[rule], _TEXT)}"
-        for rule in dict.fromkeys((card.row, *ids))
-        if rule in said
-    ]
+        return f"{line}\n\n{bullets([f'{row}: {sentence}'])}" if sentence else line
+    wanted = dict.fromkeys((card.row, *ids))
+    said = {
+        result.rule_id: result.why
+        for result in writing.assessment.rules
+        if result.rule_id in wanted and result.fired and result.why
+    }
+    why = [f"{markdown_text(rule)}: {markdown_text(said[rule], _TEXT)}" for rule in wanted if rule in said]
     return f"{line}\n\n{bullets(why[:_WHY])}" if why else line
 
 
+@lru_cache(maxsize=_CITATIONS)
+def _citation_line(citation: Citation, wording: Wording) -> str:
+    """Return one source with its address; the same for every card that rests on it."""
+    title = markdown_text(citation.title, _TEXT)
+    safe = citation.url is not None and _SAFE_URL.match(citation.url)
+    linked = f"[{title}]({citation.url})" if safe else title
+    origin = ", ".join(filter(None, (markdown_text(citation.source, _TEXT), markdown_text(citation.year))))
+    recheck = f" – {wording.phrase('recheck')}" if citation.verify or citation.provenance == "K" else ""
+    return f"{linked}{' – ' + origin if origin else ''}{recheck}"
+
+
 def _evidence(writing: Writing) -> str:
-    wording = writing.wording
-    lines = []
-    for identifier in dict.fromkeys(writing.card.evidence):
-        citation = writing.assessment.citations.get(identifier)
-        if citation is None:
-            continue
-        title = markdown_text(citation.title, _TEXT)
-        safe = citation.url is not None and _SAFE_URL.match(citation.url)
-        linked = f"[{title}]({citation.url})" if safe else title
-        origin = ", ".join(filter(None, (markdown_text(citation.source, _TEXT), markdown_text(citation.year))))
-        recheck = f" – {wording.phrase('recheck')}" if citation.verify or citation.provenance == "K" else ""
-        lines.append(f"{linked}{' – ' + origin if origin else ''}{recheck}")
+    wording, citations = writing.wording, writing.assessment.citations
+    named = (citations.get(identifier) for identifier in dict.fromkeys(writing.card.evidence))
+    lines = [_citation_line(citation, wording) for citation in named if citation is not None]
     return f"{heading('evidence', wording)}\n\n{bullets(lines)}" if lines else ""
 
 

@@ -55,14 +55,16 @@ def missing_block(writing: Writing) -> str:
 def _subject(conflict: Conflict, wording: Wording) -> str:
     """Name what two statements disagree on: finding and levels, or test and day."""
     if conflict.analyte is not None:
-        return f"{wording.name('analytes', conflict.analyte.value)} {day(conflict.on, wording)}"
-    finding = wording.name("findings", conflict.finding.value) if conflict.finding else ""
+        return f"{wording.name('analytes', conflict.analyte)} {day(conflict.on, wording)}"
+    finding = wording.name("findings", conflict.finding) if conflict.finding else ""
     return " ".join(filter(None, (finding, levels_text(conflict.levels, wording, _LEVELS))))
 
 
 def conflicts_block(writing: Writing) -> str:
     """Return all contradictions of reports on the conflict card; elsewhere those on what the card rests on."""
     card, wording = writing.card, writing.wording
+    if not writing.assessment.conflicts:
+        return ""
     own = {cause.finding.finding for cause in card.causes if isinstance(cause, FindingCause)}
     all_of_them = card.lane is Lane.CONFLICT
     grouped: dict[str, list[str]] = {}
@@ -109,7 +111,7 @@ def _gap_lines(gaps: Iterable[Gap], wording: Wording) -> list[str]:
     sorts: dict[tuple[str, ...], list[Gap]] = {}
     for gap in gaps:
         kind = gap.resource.partition("/")[0]
-        sorts.setdefault((gap.code.value, kind, gap.element, _gap_name(gap, wording)), []).append(gap)
+        sorts.setdefault((gap.code, kind, gap.element, _gap_name(gap, wording)), []).append(gap)
     lines = [
         (wording.gaps[code].fill({"where": _gap_place(same, wording)}) or "", len(same))
         for (code, *_), same in sorts.items()
@@ -141,6 +143,8 @@ def _unknown_drugs(writing: Writing) -> list[str]:
 
 def gaps_block(writing: Writing) -> str:
     """Return what could not be used and may matter, each sort once; on the unread card the reports alone."""
+    if not writing.assessment.gaps and not writing.assessment.unknown_drugs:
+        return ""
     wording, card = writing.wording, writing.card
     unread = card.lane is Lane.UNREAD
     listed = (gap for gap in writing.assessment.gaps if gap.clinical or (unread and gap.code in _UNREAD_GAPS))

@@ -1,129 +1,188 @@
-"""Strict wire objects of CDS Hooks cards: what is not allowed by the protocol cannot be built."""
+"""Cards as the writer makes them. What a call puts into one is checked here; the shipped words and codes are tested.
 
-from typing import Annotated, Any, Literal, Self
+:mod:`cards.protocol` says in full what the protocol allows; every card and order in every language is held against it
+by the tests. Making its models for each call would take longer than writing the cards.
+"""
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+import re
+from dataclasses import dataclass
+from typing import Any, Final
 
-SUMMARY_LIMIT = 139
-
-
-def _fits(text: str) -> str:
-    """CDS Hooks wants fewer than 140 characters; clients count code points or UTF-16 units, so both must fit."""
-    if max(len(text), len(text.encode("utf-16-le")) // 2) > SUMMARY_LIMIT:
-        raise ValueError(f"longer than {SUMMARY_LIMIT} characters")
-    return text
-
-
-Filled = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
-OneLine = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\r\n\t]*\S[^\r\n\t]*$")]
-Summary = Annotated[OneLine, AfterValidator(_fits)]
-AbsoluteUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+[^\s]*$")]
-AlphaNumeric = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,100}$")]
+SUMMARY_LIMIT: Final = 139
+_LABEL_LIMIT: Final = 100
 # Wider than FHIR's id rule: drafts have long, opaque, temporary ids that must come back exactly as they were sent.
-REFERENCE_PATTERN = r"^[A-Z][A-Za-z]+/[^\s/?#]{1,512}$"
-ReferenceText = Annotated[str, StringConstraints(pattern=REFERENCE_PATTERN)]
+REFERENCE_PATTERN: Final = r"^[A-Z][A-Za-z]+/[^\s/?#]{1,512}$"
+ABSOLUTE_URL_PATTERN: Final = r"^https?://[^\s/?#]+[^\s]*$"
+_REFERENCE: Final = re.compile(REFERENCE_PATTERN)
+_ABSOLUTE_URL: Final = re.compile(ABSOLUTE_URL_PATTERN)
+_ONE_LINE: Final = re.compile(r"[^\r\n\t]*\S[^\r\n\t]*")
 
 
-class _Wire(BaseModel):
-    """Base of every wire object: no unknown member, no change after building, no empty member."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Coding(_Wire):
-    """A Coding whose system and code are both present."""
-
-    system: AbsoluteUrl
-    code: Filled
-    display: Filled | None = None
+def counted_length(text: str) -> int:
+    """Code points or UTF-16 units, whichever is more: clients of CDS Hooks count either."""
+    return len(text) if text.isascii() else max(len(text), len(text.encode("utf-16-le")) // 2)
 
 
-class Topic(Coding):
+def is_absolute(address: str) -> bool:
+    """Whether a browser can open ``address`` as it is."""
+    return _ABSOLUTE_URL.fullmatch(address) is not None
+
+
+def is_reference(text: str) -> bool:
+    """Whether ``text`` is ``Type/id`` and can be sent as the target of an action."""
+    return _REFERENCE.fullmatch(text) is not None
+
+
+def _check_line(text: str, limit: int) -> None:
+    if counted_length(text) > limit or not _ONE_LINE.fullmatch(text):
+        raise ValueError(f"not one line of at most {limit} characters")
+
+
+# The parts of a card are kept from being changed by the type checker: a frozen dataclass takes twice as long to make.
+
+
+@dataclass(slots=True)
+class Topic:
     """What the card is about; the code is stable and alphanumeric, clients remember acknowledgements by it."""
 
-    code: AlphaNumeric
-
-
-class OverrideReason(Coding):
-    """A coded reason for not following a card; here the display is required."""
-
-    display: Filled
-
-
-class Source(_Wire):
-    """Where the guidance comes from."""
-
-    label: Filled
-    url: AbsoluteUrl | None = None
-    topic: Topic | None = None
-
-
-class Link(_Wire):
-    """A link that opens in a browser. SMART launches are not offered."""
-
-    label: Filled
-    url: AbsoluteUrl
-    type: Literal["absolute"] = "absolute"
-
-
-class Action(_Wire):
-    """One change to the chart that a clinician may accept: a new order, a changed draft, or a draft to take back.
-
-    A changed draft is the complete resource with the id that the client knows, never a patch.
-    """
-
-    type: Literal["create", "update", "delete"]
-    description: Filled
-    resource: dict[str, Any] | None = None
-    resource_id: ReferenceText | None = Field(default=None, serialization_alias="resourceId")
-
-    @model_validator(mode="after")
-    def _target_matches_type(self) -> Self:
-        """Check that create and update carry a resource and nothing else, a delete its target and nothing else."""
-        carries = self.type != "delete"
-        if (self.resource is not None) != carries or (self.resource_id is None) != carries:
-            raise ValueError("create and update need a resource, delete needs a resourceId, and none takes both")
-        if self.type == "update" and not (self.resource or {}).get("id"):
-            raise ValueError("update needs a resource with the id that the client knows")
-        return self
-
-
-class Suggestion(_Wire):
-    """One coherent step with its actions."""
-
-    label: Annotated[OneLine, StringConstraints(max_length=100)]
-    uuid: Filled
-    is_recommended: Literal[True] | None = Field(default=None, serialization_alias="isRecommended")
-    actions: Annotated[tuple[Action, ...], Field(min_length=1)]
-
-
-class Card(_Wire):
-    """One CDS Hooks card."""
-
-    uuid: Filled
-    summary: Summary
-    indicator: Literal["info", "warning", "critical"]
-    detail: Filled
-    source: Source
-    suggestions: Annotated[tuple[Suggestion, ...], Field(min_length=1)] | None = None
-    selection_behavior: Literal["any", "at-most-one"] | None = Field(
-        default=None, serialization_alias="selectionBehavior"
-    )
-    override_reasons: Annotated[tuple[OverrideReason, ...], Field(min_length=1)] = Field(
-        serialization_alias="overrideReasons"
-    )
-    links: Annotated[tuple[Link, ...], Field(min_length=1)] | None = None
-
-    @model_validator(mode="after")
-    def _members_agree(self) -> Self:
-        """``selectionBehavior`` goes with suggestions; several recommended steps only when any number may be taken."""
-        if (self.suggestions is None) != (self.selection_behavior is None):
-            raise ValueError("suggestions and selectionBehavior come together")
-        recommended = [step for step in self.suggestions or () if step.is_recommended]
-        if self.selection_behavior == "at-most-one" and len(recommended) > 1:
-            raise ValueError("at most one of several alternatives can be recommended")
-        return self
+    system: Final[str]
+    code: Final[str]
+    display: Final[str]
 
     def to_wire(self) -> dict[str, Any]:
-        """JSON object as sent, lists instead of tuples, FHIR resources untouched."""
-        return self.model_dump(by_alias=True, exclude_none=True, mode="json")
+        """Return the JSON object as sent."""
+        return {"system": self.system, "code": self.code, "display": self.display}
+
+
+@dataclass(slots=True)
+class OverrideReason:
+    """A coded reason for not following a card."""
+
+    system: Final[str]
+    code: Final[str]
+    display: Final[str]
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the JSON object as sent."""
+        return {"system": self.system, "code": self.code, "display": self.display}
+
+
+@dataclass(slots=True)
+class Source:
+    """Where the guidance comes from."""
+
+    label: Final[str]
+    url: Final[str | None] = None
+    topic: Final[Topic | None] = None
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the JSON object as sent."""
+        wire: dict[str, Any] = {"label": self.label}
+        if self.url:
+            wire["url"] = self.url
+        if self.topic:
+            wire["topic"] = self.topic.to_wire()
+        return wire
+
+
+@dataclass(slots=True)
+class Link:
+    """A link that opens in a browser. SMART launches are not offered."""
+
+    label: Final[str]
+    url: Final[str]
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the JSON object as sent."""
+        return {"label": self.label, "url": self.url, "type": "absolute"}
+
+
+@dataclass(slots=True)
+class Action:
+    """One change to the chart that a clinician may accept: a new order, a changed draft, or a draft to take back.
+
+    A changed draft is the complete resource with the id that the client knows, never a patch. ``create`` and ``update``
+    carry a resource, ``delete`` the reference of its target, and none has both.
+    """
+
+    type: Final[str]
+    description: Final[str]
+    resource: Final[dict[str, Any] | None] = None
+    resource_id: Final[str | None] = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where type and target do not belong together."""
+        resource, target = self.resource, self.resource_id
+        if self.type == "delete":
+            fits = resource is None and target is not None and is_reference(target)
+        else:
+            fits = resource is not None and target is None and (self.type == "create" or bool(resource.get("id")))
+        if not fits:
+            raise ValueError(f"an action that cannot {self.type} anything")
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the JSON object as sent."""
+        if self.resource is None:
+            return {"type": self.type, "description": self.description, "resourceId": self.resource_id}
+        return {"type": self.type, "description": self.description, "resource": self.resource}
+
+
+@dataclass(slots=True)
+class Suggestion:
+    """One coherent step with its actions."""
+
+    label: Final[str]
+    uuid: Final[str]
+    actions: Final[tuple[Action, ...]]
+    is_recommended: Final[bool] = False
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where the label cannot stand on a button or nothing is to be done."""
+        _check_line(self.label, _LABEL_LIMIT)
+        if not self.actions:
+            raise ValueError("a suggestion without an action")
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the JSON object as sent."""
+        wire: dict[str, Any] = {"label": self.label, "uuid": self.uuid}
+        if self.is_recommended:
+            wire["isRecommended"] = True
+        wire["actions"] = [action.to_wire() for action in self.actions]
+        return wire
+
+
+@dataclass(slots=True)
+class Card:
+    """One CDS Hooks card; of its suggestions any number may be taken."""
+
+    uuid: Final[str]
+    summary: Final[str]
+    indicator: Final[str]
+    detail: Final[str]
+    source: Final[Source]
+    override_reasons: Final[tuple[OverrideReason, ...]]
+    suggestions: Final[tuple[Suggestion, ...]] = ()
+    links: Final[tuple[Link, ...]] = ()
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where summary or detail cannot be shown."""
+        _check_line(self.summary, SUMMARY_LIMIT)
+        if not self.detail or self.detail.isspace():
+            raise ValueError("a card without a detail")
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the JSON object as sent: no member without a value, resources as they are."""
+        wire: dict[str, Any] = {
+            "uuid": self.uuid,
+            "summary": self.summary,
+            "indicator": self.indicator,
+            "detail": self.detail,
+            "source": self.source.to_wire(),
+        }
+        if self.suggestions:
+            wire["suggestions"] = [step.to_wire() for step in self.suggestions]
+            wire["selectionBehavior"] = "any"
+        wire["overrideReasons"] = [reason.to_wire() for reason in self.override_reasons]
+        if self.links:
+            wire["links"] = [link.to_wire() for link in self.links]
+        return wire

@@ -1,27 +1,26 @@
 """Turns the drafts of a card into suggestions with FHIR R4 resources that a clinician may accept, never signed."""
 
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from cards.catalogue import flaw, read_toml
 from cards.changes import CHANGES, changed
-from cards.model import REFERENCE_PATTERN, Action, Suggestion
+from cards.model import Action, Suggestion, is_reference
 from cards.phrases import levels_text
 from cards.wording import ORDERS_BESIDE_KINDS, Wording
 from cds_service.domain.assessment import Draft, DraftKind, PlannedCard, Priority
 from cds_service.errors import KnowledgeError
 
-_REFERENCE = re.compile(REFERENCE_PATTERN)
 _UNKNOWN_REGION = "unknown"
+_NO_DRAFTS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType({})
 _ONE_REGION_EACH = frozenset({DraftKind.CT_REGION})
 _LEVELS = 4
 _CURRENT = (Priority.URGENT, Priority.ASAP, Priority.STAT)
@@ -113,17 +112,47 @@ def orders() -> Mapping[str, OrderSpec]:
     return load_orders()
 
 
-@dataclass(frozen=True, slots=True)
 class OrderWriting:
-    """Everything the suggestions of one card are written from."""
+    """Everything the suggestions of one card are written from; what all its orders say is worded once."""
 
-    card: PlannedCard
-    text_id: str
-    wording: Wording
-    specs: Mapping[str, OrderSpec]
-    recommended: frozenset[DraftKind]
-    patient_id: str
-    drafts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    __slots__ = ("_note", "_reason", "card", "drafts", "patient_id", "recommended", "specs", "text_id", "wording")
+
+    def __init__(
+        self,
+        card: PlannedCard,
+        text_id: str,
+        wording: Wording,
+        specs: Mapping[str, OrderSpec],
+        recommended: frozenset[DraftKind],
+        patient_id: str,
+        drafts: Mapping[str, Mapping[str, Any]] = _NO_DRAFTS,
+    ) -> None:
+        self.card: Final = card
+        self.text_id: Final = text_id
+        self.wording: Final = wording
+        self.specs: Final = specs
+        self.recommended: Final = recommended
+        self.patient_id: Final = patient_id
+        self.drafts: Final = drafts
+        self._reason = ""
+        self._note = ""
+
+    @property
+    def reason(self) -> str:
+        """Why the orders are offered, without patient details beyond the level."""
+        if not self._reason:
+            levels = levels_text(self.card.levels, self.wording, _LEVELS)
+            title = self.wording.cards[self.text_id].title
+            self._reason = f"{title} ({levels})" if levels else title
+        return self._reason
+
+    @property
+    def note(self) -> str:
+        """What every order says of where it comes from."""
+        if not self._note:
+            title = self.wording.cards[self.text_id].title
+            self._note = self.wording.phrase("draft_from", card=self.text_id, title=title)
+        return self._note
 
 
 def regions_of(levels: tuple[str, ...]) -> tuple[str, ...]:
@@ -146,20 +175,11 @@ def _concept(codings: tuple[Mapping[str, str], ...], text: str) -> Resource:
     return {"coding": [dict(coding) for coding in codings], "text": text} if codings else {"text": text}
 
 
-def _reason(writing: OrderWriting) -> str:
-    """Why the order is offered, without patient details beyond the level."""
-    levels = levels_text(writing.card.levels, writing.wording, _LEVELS)
-    title = writing.wording.cards[writing.text_id].title
-    return f"{title} ({levels})" if levels else title
-
-
 def _notes(writing: OrderWriting, draft: Draft) -> list[Resource]:
-    wording = writing.wording
-    title = wording.cards[writing.text_id].title
-    notes = [wording.phrase("draft_from", card=writing.text_id, title=title)]
+    notes: list[Resource] = [{"text": writing.note}]
     if draft.note:
-        notes.append(wording.names["notes"][draft.note])
-    return [{"text": note} for note in notes]
+        notes.append({"text": writing.wording.names["notes"][draft.note]})
+    return notes
 
 
 def _service_request(writing: OrderWriting, draft: Draft, key: str, region: str) -> Resource:
@@ -167,7 +187,7 @@ def _service_request(writing: OrderWriting, draft: Draft, key: str, region: str)
     by_region = spec.regions.get(region)
     codings = (by_region,) if by_region else spec.codings
     words = writing.wording.drafts[key].text
-    text = words.fill({"region": writing.wording.name("regions", region)}) or words.source
+    text = words.constant or words.fill({"region": writing.wording.name("regions", region)}) or words.source
     resource: Resource = {
         "resourceType": "ServiceRequest",
         "status": "draft",
@@ -176,7 +196,7 @@ def _service_request(writing: OrderWriting, draft: Draft, key: str, region: str)
         "code": _concept(codings, text),
         "subject": {"reference": f"Patient/{writing.patient_id}"},
         **_window(draft),
-        "reasonCode": [{"text": _reason(writing)}],
+        "reasonCode": [{"text": writing.reason}],
         "note": _notes(writing, draft),
     }
     if spec.category:
@@ -196,7 +216,7 @@ def _medication_request(writing: OrderWriting, draft: Draft, key: str) -> Resour
         "priority": draft.priority.value,
         "medicationCodeableConcept": _concept(spec.codings, writing.wording.drafts[key].text.source),
         "subject": {"reference": f"Patient/{writing.patient_id}"},
-        "reasonCode": [{"text": _reason(writing)}],
+        "reasonCode": [{"text": writing.reason}],
         "note": _notes(writing, draft),
     }
 
@@ -209,9 +229,9 @@ def _task(writing: OrderWriting, draft: Draft, key: str) -> Resource:
         "intent": "proposal",
         "priority": draft.priority.value,
         "code": {"text": text},
-        "description": f"{text}: {_reason(writing)}",
+        "description": f"{text}: {writing.reason}",
         "for": {"reference": f"Patient/{writing.patient_id}"},
-        "reasonCode": {"text": _reason(writing)},
+        "reasonCode": {"text": writing.reason},
         "note": _notes(writing, draft),
     }
 
@@ -254,18 +274,18 @@ def _care_plan(writing: OrderWriting, draft: Draft) -> Resource:
 
 def resources(writing: OrderWriting, draft: Draft) -> list[Resource]:
     """Return the resources of one draft: usually one, more when one step needs several orders."""
-    spec = writing.specs[draft.kind.value]
+    spec = writing.specs[draft.kind]
     if spec.resource == "MedicationRequest":
-        return [_medication_request(writing, draft, draft.kind.value)]
+        return [_medication_request(writing, draft, draft.kind)]
     if spec.resource == "Task":
-        return [_task(writing, draft, draft.kind.value)]
+        return [_task(writing, draft, draft.kind)]
     if spec.resource == "CarePlan":
         return [_care_plan(writing, draft)]
     found = regions_of(writing.card.levels)
     if draft.kind in _ONE_REGION_EACH:
-        return [_service_request(writing, draft, draft.kind.value, region) for region in found or (_UNKNOWN_REGION,)]
+        return [_service_request(writing, draft, draft.kind, region) for region in found or (_UNKNOWN_REGION,)]
     region = found[0] if len(found) == 1 else _UNKNOWN_REGION
-    return [_service_request(writing, draft, key, region) for key in (draft.kind.value, *spec.also)]
+    return [_service_request(writing, draft, key, region) for key in (draft.kind, *spec.also)]
 
 
 def _when(draft: Draft, wording: Wording) -> str:
@@ -280,11 +300,11 @@ def _when(draft: Draft, wording: Wording) -> str:
 
 def _label(draft: Draft, wording: Wording) -> str:
     """Name the button: the step, its date or its urgency. An urgent test is worded unlike an urgent referral."""
-    label = wording.drafts[draft.kind.value].label
+    label = wording.drafts[draft.kind].label
     if draft.kind is not DraftKind.DELETE_ORDER and _replaced(draft):
         label = wording.phrase("replacing", title=label)
     hurried = "priorities" if draft.kind in _REFERRALS else "test_priorities"
-    urgency = wording.name(hurried, draft.priority.value) if draft.priority in _CURRENT else ""
+    urgency = wording.name(hurried, draft.priority) if draft.priority in _CURRENT else ""
     detail = _when(draft, wording) or urgency
     return f"{label} ({detail})" if detail else label
 
@@ -292,16 +312,16 @@ def _label(draft: Draft, wording: Wording) -> str:
 def _replaced(draft: Draft) -> str:
     """Return ``Type/id`` of the order that a draft takes the place of; empty when it names none that can be deleted."""
     target = draft.target.reference if draft.target else ""
-    return target if draft.kind not in CHANGES and _REFERENCE.match(target) else ""
+    return target if target and draft.kind not in CHANGES and is_reference(target) else ""
 
 
 def _actions(writing: OrderWriting, draft: Draft, label: str) -> tuple[Action, ...]:
     """Actions of one step; an exchange takes back one order and drafts the other in the same step."""
     if draft.kind in CHANGES:
         resource = changed(draft, writing.drafts, writing.wording)
-        return (Action(type="update", description=label, resource=resource),) if resource else ()
-    target, words = _replaced(draft), writing.wording.drafts[DraftKind.DELETE_ORDER.value].label
-    taken_back = (Action(type="delete", description=words, resource_id=target),) if target else ()
+        return (Action("update", label, resource),) if resource else ()
+    target, words = _replaced(draft), writing.wording.drafts[DraftKind.DELETE_ORDER].label
+    taken_back = (Action("delete", words, resource_id=target),) if target else ()
     if draft.kind is DraftKind.DELETE_ORDER:
         return taken_back
     return (*taken_back, *_created(writing, draft, label))
@@ -310,11 +330,8 @@ def _actions(writing: OrderWriting, draft: Draft, label: str) -> tuple[Action, .
 def _created(writing: OrderWriting, draft: Draft, label: str) -> tuple[Action, ...]:
     created = resources(writing, draft)
     if len(created) == 1:
-        return (Action(type="create", description=label, resource=created[0]),)
-    return tuple(
-        Action(type="create", description=f"{label}: {resource['code']['text']}", resource=resource)
-        for resource in created
-    )
+        return (Action("create", label, created[0]),)
+    return tuple(Action("create", f"{label}: {resource['code']['text']}", resource) for resource in created)
 
 
 def suggestions(writing: OrderWriting, new_uuid: Callable[[], str]) -> tuple[Suggestion, ...]:
@@ -324,6 +341,5 @@ def suggestions(writing: OrderWriting, new_uuid: Callable[[], str]) -> tuple[Sug
         label = _label(draft, writing.wording)
         actions = _actions(writing, draft, label)
         if actions:
-            recommended: Literal[True] | None = True if draft.kind in writing.recommended else None
-            built.append(Suggestion(label=label, uuid=new_uuid(), is_recommended=recommended, actions=actions))
+            built.append(Suggestion(label, new_uuid(), actions, is_recommended=draft.kind in writing.recommended))
     return tuple(built)

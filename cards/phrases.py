@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -32,6 +33,9 @@ _LEVELS_IN_EVIDENCE = 3
 _EVIDENCE_ITEMS = 5
 _CHART_PLACES = 2
 _CHART_TEXT = 70
+_SEVERAL = 2
+# findings and levels in words that are kept: names of the vocabulary, nothing of a patient
+_REMEMBERED = 4096
 _STATED = frozenset({Status.PRESENT, Status.POSSIBLE})
 # UCUM units whose usual print form differs; every other unit is shown as it is.
 _UNITS = {
@@ -111,7 +115,8 @@ def _level_name(level: str, wording: Wording) -> str:
     return _THORACIC.sub(wording.thoracic, plain_text(level, _LEVEL_LENGTH))
 
 
-def levels_text(levels: Sequence[str], wording: Wording, limit: int) -> str:
+@lru_cache(maxsize=_REMEMBERED)
+def levels_text(levels: tuple[str, ...], wording: Wording, limit: int) -> str:
     """Return the first ``limit`` levels, the rest as an ellipsis; empty when there is none."""
     shown = _shown_levels(_without_repeats(levels), wording)
     return ", ".join(shown[:limit]) + (ELLIPSIS if len(shown) > limit else "")
@@ -157,9 +162,11 @@ def lab_phrase(cause: LabCause, wording: Wording, escape: Escape, *, dated: bool
     return f"{value} ({', '.join(notes)})"
 
 
-def newest(causes: Iterable[Cause], analyte: Analyte) -> LabCause | None:
+def newest(causes: Iterable[LabCause], analyte: Analyte) -> LabCause | None:
     """Return the value of an analyte that counts: current ones first, then the latest; undated ones last."""
-    found = [cause for cause in causes if isinstance(cause, LabCause) and cause.lab.analyte is analyte]
+    found = [cause for cause in causes if cause.lab.analyte is analyte]
+    if len(found) < _SEVERAL:
+        return found[0] if found else None
 
     def rank(cause: LabCause) -> tuple[bool, str]:
         return cause.fresh, cause.lab.collected.isoformat() if cause.lab.collected else ""
@@ -173,22 +180,23 @@ def status_word(finding: TextFinding, wording: Wording) -> str:
         return wording.name("statuses", "probable")
     if finding.certainty is Certainty.UNLIKELY:
         return wording.name("statuses", "unlikely")
-    return wording.names["statuses"][finding.status.value]
+    return wording.names["statuses"][finding.status]
 
 
-def finding_phrase(finding: FindingId, levels: Sequence[str], status: str, wording: Wording) -> str:
+@lru_cache(maxsize=_REMEMBERED)
+def finding_phrase(finding: FindingId, levels: tuple[str, ...], status: str, wording: Wording) -> str:
     """``disc fluid L4-L5 (possible)``."""
     where = levels_text(levels, wording, _LEVELS_IN_EVIDENCE)
-    name = wording.name("findings", finding.value)
+    name = wording.name("findings", finding)
     return f"{name}{' ' + where if where else ''}{f' ({status})' if status else ''}"
 
 
 def _says_nothing_new(key: _Stated, stated: set[_Stated], catalogue: Catalogue) -> bool:
     """Tell whether the same finding is plainly stated, or one that includes it is stated as firmly."""
     finding, status = key
-    wider = catalogue.included_in(finding)
-    same_place = ((other, certainty) for other in wider for certainty in ("", status))
-    return (bool(status) and (finding, "") in stated) or any(each in stated for each in same_place)
+    if status and (finding, "") in stated:
+        return True
+    return any((other, "") in stated or (other, status) in stated for other in catalogue.included_in(finding))
 
 
 def finding_phrases(causes: Iterable[Cause], wording: Wording, catalogue: Catalogue) -> list[str]:
@@ -217,13 +225,13 @@ def finding_phrases(causes: Iterable[Cause], wording: Wording, catalogue: Catalo
 def group_name(groups: Iterable[ConditionGroup], wording: Wording) -> str:
     """Name of the first known group of a problem; empty when it has none."""
     known = sorted(groups, key=_GROUP_ORDER.__getitem__)
-    return wording.name("conditions", known[0].value) if known else ""
+    return wording.name("conditions", known[0]) if known else ""
 
 
 def chart_text(cause: ChartCause, wording: Wording, escape: Escape) -> str:
     """Return what the chart says; a state that the rules themselves name is put into the language of the card."""
     group = _NAMED_STATES.get((cause.kind, cause.text))
-    return wording.name("conditions", group.value) if group else escape(cause.text)
+    return wording.name("conditions", group) if group else escape(cause.text)
 
 
 def _chart_phrase(cause: Cause, wording: Wording, escape: Escape) -> str:
@@ -233,10 +241,10 @@ def _chart_phrase(cause: Cause, wording: Wording, escape: Escape) -> str:
             return group_name(condition.groups, wording) or escape(condition.text)
         case StatedCause(fact=fact) if fact.status in _STATED:
             possible = wording.name("statuses", "possible")
-            name = wording.name("conditions", fact.group.value)
+            name = wording.name("conditions", fact.group)
             return f"{name} ({possible})" if fact.status is Status.POSSIBLE else name
         case LabCause(lab=lab) if lab.analyte not in (Analyte.CRP, Analyte.ESR):
-            return f"{wording.name('analytes', lab.analyte.value)} {lab_phrase(cause, wording, escape, dated=True)}"
+            return f"{wording.name('analytes', lab.analyte)} {lab_phrase(cause, wording, escape, dated=True)}"
         case MedicationCause(medication=medication):
             return escape(medication.text)
         case ChartCause(kind=kind, text=text):
@@ -249,19 +257,22 @@ def _chart_phrase(cause: Cause, wording: Wording, escape: Escape) -> str:
 
 def evidence_text(causes: Sequence[Cause], wording: Wording, catalogue: Catalogue, escape: Escape) -> str:
     """Return what was seen, in one phrase: findings first, then chart facts; empty when there is nothing to name."""
-    findings = finding_phrases(causes, wording, catalogue)
+    return seen_text(finding_phrases(causes, wording, catalogue), causes, wording, escape)
+
+
+def seen_text(findings: Sequence[str], causes: Sequence[Cause], wording: Wording, escape: Escape) -> str:
+    """Return the same where the ``findings`` of the causes are in words already."""
     chart = [_chart_phrase(cause, wording, escape) for cause in causes]
     others = [item for item in dict.fromkeys(filter(None, chart)) if item not in findings]
     # chart facts keep a place beside a long list of findings: they may be what the card rests on
-    shown = findings[: _EVIDENCE_ITEMS - min(len(others), _CHART_PLACES)]
+    shown = list(findings[: _EVIDENCE_ITEMS - min(len(others), _CHART_PLACES)])
     shown += others[: _EVIDENCE_ITEMS - len(shown)]
     hidden = len(findings) + len(others) - len(shown)
     return "; ".join([*shown, wording.phrase("more", count=str(hidden))] if hidden else shown)
 
 
-def findings_text(causes: Sequence[Cause], wording: Wording, catalogue: Catalogue) -> str:
+def findings_text(findings: Sequence[str], wording: Wording) -> str:
     """Return the findings of the report alone, in one phrase; empty when there is none."""
-    findings = finding_phrases(causes, wording, catalogue)
     hidden = len(findings) - _EVIDENCE_ITEMS
     more = [wording.phrase("more", count=str(hidden))] if hidden > 0 else []
     return "; ".join([*findings[:_EVIDENCE_ITEMS], *more])

@@ -3,42 +3,49 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from cds_service.errors import KnowledgeError
 
-_TOKEN = re.compile(r"\[|\]|\{[a-z_]+\}|[^\[\]{}]+|[{}]")
+_TOKEN: Final = re.compile(r"\[|\]|\{[a-z_]+\}|[^\[\]{}]+|[{}]")
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A run of literals and placeholders; placeholders are written ``{name}`` in ``pieces``."""
+    """A run of literals and placeholders: each piece is a literal text and the name of the placeholder after it.
 
-    pieces: tuple[str, ...]
+    The last piece has no name when the run ends with a literal.
+    """
+
+    pieces: tuple[tuple[str, str], ...]
     optional: bool
 
     @property
     def names(self) -> frozenset[str]:
         """Placeholders of this part."""
-        return frozenset(piece[1:-1] for piece in self.pieces if piece.startswith("{"))
+        return frozenset(name for _, name in self.pieces if name)
 
     def fill(self, values: Mapping[str, str]) -> str | None:
         """Return the text, or ``None`` when a placeholder has no value."""
-        if any(not values.get(name) for name in self.names):
-            return None
-        return "".join(values[piece[1:-1]] if piece.startswith("{") else piece for piece in self.pieces)
+        text = ""
+        for literal, name in self.pieces:
+            text += literal
+            if name:
+                value = values.get(name)
+                if not value:
+                    return None
+                text += value
+        return text
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """One parsed sentence."""
+    """One parsed sentence with the ``names`` of all its placeholders; without any, ``constant`` is its whole text."""
 
     source: str
     parts: tuple[Part, ...]
-
-    @property
-    def names(self) -> frozenset[str]:
-        """All placeholders."""
-        return frozenset[str]().union(*(part.names for part in self.parts))
+    names: frozenset[str]
+    constant: str | None
 
     @property
     def required(self) -> frozenset[str]:
@@ -54,15 +61,23 @@ class Template:
 
         ``skip_optional`` leaves out that many of the optional parts, the last first.
         """
-        optional = [index for index, part in enumerate(self.parts) if part.optional]
-        skipped = frozenset(optional[max(0, len(optional) - skip_optional) :])
-        texts = []
-        for index, part in enumerate(self.parts):
-            text = None if index in skipped else part.fill(values)
-            if text is None and not part.optional:
+        if self.constant is not None:
+            return self.constant
+        kept = len(self.parts)
+        if skip_optional:
+            kept = sum(part.optional for part in self.parts) - skip_optional
+        text = ""
+        for part in self.parts:
+            if part.optional:
+                kept -= 1
+                if kept >= 0:
+                    text += part.fill(values) or ""
+                continue
+            filled = part.fill(values)
+            if filled is None:
                 return None
-            texts.append(text or "")
-        return "".join(texts).strip()
+            text += filled
+        return text.strip()
 
 
 def parse(source: str, where: str) -> Template:
@@ -74,15 +89,30 @@ def parse(source: str, where: str) -> Template:
         if piece in {"{", "}"} or (piece == "[" and inside) or (piece == "]" and not inside):
             raise KnowledgeError(f"{where}: unbalanced or misspelt placeholder in {source!r}")
         if piece in {"[", "]"}:
-            parts.append(Part(tuple(pieces), optional=inside))
+            parts.append(Part(_paired(pieces), optional=inside))
             pieces = []
             inside = piece == "["
         else:
             pieces.append(piece)
     if inside:
         raise KnowledgeError(f"{where}: an optional part is not closed in {source!r}")
-    parts.append(Part(tuple(pieces), optional=False))
+    parts.append(Part(_paired(pieces), optional=False))
     kept = tuple(part for part in parts if part.pieces)
     if any(part.optional and not part.names for part in kept):
         raise KnowledgeError(f"{where}: an optional part without a placeholder in {source!r}")
-    return Template(source, kept)
+    names = frozenset[str]().union(*(part.names for part in kept))
+    whole = "".join(literal for part in kept for literal, _ in part.pieces).strip()
+    return Template(source, kept, names, None if names else whole)
+
+
+def _paired(pieces: list[str]) -> tuple[tuple[str, str], ...]:
+    """Return each literal with the placeholder after it."""
+    paired: list[tuple[str, str]] = []
+    literal = ""
+    for piece in pieces:
+        if piece.startswith("{"):
+            paired.append((literal, piece[1:-1]))
+            literal = ""
+        else:
+            literal = piece
+    return (*paired, (literal, "")) if literal else tuple(paired)

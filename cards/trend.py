@@ -50,7 +50,7 @@ def _usual(shown: MarkerSeries, wording: Wording) -> str:
     unit = chart_escape(unit_text(shown.values[-1].unit))
     return wording.phrase(
         "usual_level",
-        title=wording.name("analytes", shown.analyte.value),
+        title=wording.name("analytes", shown.analyte),
         value=f"{number(shown.usual, wording)} {unit}",
         count=str(shown.usual_results),
         date=day(shown.usual_until, wording),
@@ -64,7 +64,7 @@ def trend_block(series: Sequence[MarkerSeries], wording: Wording) -> str:
     columns = [_cells(shown, wording) for shown in series]
     days = sorted({on for cells in columns for on in cells})
     hidden = len(days) - _ROWS
-    names = [wording.name("columns", "date"), *(wording.name("analytes", shown.analyte.value) for shown in series)]
+    names = [wording.name("columns", "date"), *(wording.name("analytes", shown.analyte) for shown in series)]
     rows = [
         f"| {' | '.join([on.isoformat(), *(cells.get(on, NO_VALUE) for cells in columns)])} |" for on in days[-_ROWS:]
     ]

@@ -1,31 +1,58 @@
 """Fills the placeholders of the card sentences from the params, causes, drafts and values of one planned card."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from types import MappingProxyType
+from typing import Final
 
-from cards.catalogue import Catalogue
 from cards.phrases import (
     Escape,
     chart_escape,
     day,
-    evidence_text,
     findings_text,
     history_text,
     lab_phrase,
     levels_text,
     missing_name,
     name_of,
-    newest,
     number,
+    seen_text,
     summary_escape,
 )
 from cards.wording import Wording
-from cds_service.domain.assessment import Assessment, DraftKind, ParamValue, PlannedCard
+from cards.writing import Writing
+from cds_service.domain.assessment import DraftKind, ParamValue, PlannedCard
 from cds_service.domain.vocabulary import Analyte, OrderKind
 
-_LEVELS = 2
+_LEVELS: Final = 2
 # Sorts of order that have a name of their own on the card "not suggested by this service".
-_NAMED_ORDERS = (OrderKind.SHOCK_WAVE, OrderKind.HYPERBARIC_OXYGEN, OrderKind.ILOPROST, OrderKind.CALCITONIN)
+_NAMED_ORDERS: Final = (OrderKind.SHOCK_WAVE, OrderKind.HYPERBARIC_OXYGEN, OrderKind.ILOPROST, OrderKind.CALCITONIN)
+
+
+class Filling:
+    """What the placeholders of one card are filled from, escaped for the summary (``plain``) or the Markdown detail."""
+
+    __slots__ = ("card", "escape", "params", "wording", "writing")
+
+    def __init__(self, writing: Writing, *, plain: bool) -> None:
+        self.writing: Final = writing
+        self.card: Final = writing.card
+        self.params: Final = writing.card.params
+        self.wording: Final = writing.wording
+        self.escape: Final[Escape] = summary_escape if plain else chart_escape
+
+    def charted(self, key: str) -> str:
+        """Return a param, or its items, as charted."""
+        return _listed(self.params.get(key), self.escape)
+
+    def named(self, key: str, *sections: str) -> str:
+        """Return a param, or its items, by the names that the language has for them."""
+        return _listed(self.params.get(key), lambda item: name_of(item, self.wording, *sections))
+
+    def period(self, start: str, end: str, *kinds: DraftKind) -> str:
+        """Return the time that two params tell, else that of the first dated draft of these kinds."""
+        told = _period(self.params.get(start), self.params.get(end), self.wording)
+        return told or draft_period(self.card, self.wording, *kinds)
 
 
 def _period(start: ParamValue | None, end: ParamValue | None, wording: Wording) -> str:
@@ -42,139 +69,164 @@ def draft_period(card: PlannedCard, wording: Wording, *kinds: DraftKind) -> str:
     return next((_period(draft.occurrence, draft.occurrence_end, wording) for draft in dated), "")
 
 
-def _sins(params: Mapping[str, ParamValue], wording: Wording) -> tuple[str, str]:
-    """SINS for a sentence and for the summary; both empty when it was not computed."""
-    score = params.get("sins_min")
-    if score is None:
-        return "", ""
-    missing = params.get("sins_missing")
-    if not isinstance(missing, tuple) or not missing:
-        return str(score), str(score)
-    items = ", ".join(name_of(item, wording, "sins") for item in missing)
-    long = f"{wording.phrase('at_least', count=str(score))} ({wording.phrase('items_missing', items=items)})"
-    return long, f"≥{score}"
-
-
-def _reason_values(params: Mapping[str, ParamValue], wording: Wording, escape: Escape) -> dict[str, str]:
-    """Values inside reason texts: numbers in the notation of the language."""
-    values: dict[str, str] = {}
-    for key in ("age", "egfr", "glucose", "inr", "platelets", "weeks"):
-        value = params.get(key)
-        if isinstance(value, int | float):
-            values[key] = number(value, wording)
-        elif isinstance(value, str):
-            values[key] = escape(value)
-    return values
-
-
-def _reason_words(identifier: str, values: Mapping[str, str], wording: Wording, *, short: bool) -> str:
-    reason = wording.reasons.get(identifier)
-    if reason is None:
-        return name_of(identifier, wording, "missing")
-    template = reason.short if short else reason.detail
-    return template.fill(values) or name_of(identifier, wording, "missing")
-
-
-def _reasons(params: Mapping[str, ParamValue], wording: Wording, escape: Escape) -> tuple[str, str]:
-    """Return the reason in a few words and all reasons in sentences; both empty when none is given."""
-    first, also = params.get("reason"), params.get("also")
-    every = [item for item in (first, *(also if isinstance(also, tuple) else ())) if isinstance(item, str) and item]
-    if not every:
-        return "", ""
-    values = _reason_values(params, wording, escape)
-    detail = "; ".join(_reason_words(identifier, values, wording, short=False) for identifier in every)
-    return _reason_words(every[0], values, wording, short=True), detail
-
-
-def _draft_reasons(params: Mapping[str, ParamValue], wording: Wording, escape: Escape) -> dict[str, str]:
-    """Return why drafts of the card were replaced or left out, each in a few words."""
-    values = _reason_values(params, wording, escape)
-    given = {key: params.get(key) for key in ("contrast_reason", "kidney_reason", "needle_reason", "scan_reason")}
-    return {
-        key: _reason_words(identifier, values, wording, short=True)
-        for key, identifier in given.items()
-        if isinstance(identifier, str) and identifier
-    }
-
-
 def _listed(value: ParamValue | None, translate: Callable[[str], str]) -> str:
     if isinstance(value, str) and value:
         return translate(value)
     return ", ".join(translate(item) for item in value) if isinstance(value, tuple) else ""
 
 
-def _order_name(card: PlannedCard, wording: Wording, escape: Escape) -> str:
-    """Name of the looked-at order: its sort where that has a name, else the words of the order."""
-    kinds = card.order.kinds if card.order else frozenset[OrderKind]()
-    for kind in _NAMED_ORDERS:
-        if kind in kinds:
-            return wording.name("orders", kind.value)
-    written = _listed(card.params.get("order"), escape)
-    return written or wording.name("orders", OrderKind.OTHER.value)
+def _finding(filling: Filling) -> str:
+    word = filling.params.get("finding_word")
+    return filling.wording.name("finding_words", word if isinstance(word, str) else "vertebral_lesion")
 
 
-def _lab_values(card: PlannedCard, assessment: Assessment, wording: Wording, escape: Escape) -> dict[str, str]:
-    values: dict[str, str] = {}
-    for key, analyte in (("crp", Analyte.CRP), ("esr", Analyte.ESR)):
-        cause = newest((*assessment.labs, *card.causes), analyte)
-        if cause is not None:
-            values[key] = lab_phrase(cause, wording, escape, dated=True)
-            values[f"{key}_short"] = lab_phrase(cause, wording, escape, dated=False)
-    return values
+def _sins(filling: Filling) -> str:
+    """SINS for a sentence; empty when it was not computed."""
+    score, wording = filling.params.get("sins_min"), filling.wording
+    missing = filling.params.get("sins_missing")
+    if score is None or not isinstance(missing, tuple) or not missing:
+        return "" if score is None else str(score)
+    items = ", ".join(name_of(item, wording, "sins") for item in missing)
+    return f"{wording.phrase('at_least', count=str(score))} ({wording.phrase('items_missing', items=items)})"
 
 
-def _unsized(assessment: Assessment, wording: Wording, escape: Escape) -> str:
-    """Return current results that cannot be held against a limit, with the name of the test."""
-    open_ended = (cause for cause in assessment.labs if not cause.comparable)
-    return ", ".join(
-        f"{wording.name('analytes', c.lab.analyte.value)} {lab_phrase(c, wording, escape, dated=True)}"
-        for c in open_ended
+def _sins_short(filling: Filling) -> str:
+    score, missing = filling.params.get("sins_min"), filling.params.get("sins_missing")
+    if score is None:
+        return ""
+    return f"≥{score}" if isinstance(missing, tuple) and missing else str(score)
+
+
+def _outside(filling: Filling) -> str:
+    return _listed(
+        filling.params.get("outside"), lambda item: filling.wording.phrase("quote", value=filling.escape(item))
     )
 
 
-def placeholder_values(
-    card: PlannedCard, assessment: Assessment, wording: Wording, catalogue: Catalogue, *, plain: bool
-) -> dict[str, str]:
-    """Every placeholder that has a value, escaped for the summary (``plain``) or for the Markdown detail."""
-    escape = summary_escape if plain else chart_escape
-    params = card.params
-    sins, sins_short = _sins(params, wording)
-    reason, reason_detail = _reasons(params, wording, escape)
-    onset = params.get("onset_weeks")
-    when = params.get("date")
-    finding_word = params.get("finding_word")
-    follow_up_mri = (DraftKind.MRI_FOLLOW_UP, DraftKind.MRI_FOLLOW_UP_NATIVE)
-    values = {
-        "finding": wording.name("finding_words", finding_word if isinstance(finding_word, str) else "vertebral_lesion"),
-        "level": levels_text(card.levels, wording, _LEVELS),
-        "evidence": evidence_text(card.causes, wording, catalogue, escape),
-        "findings": findings_text(card.causes, wording, catalogue),
-        "history": history_text(card.causes, wording, escape),
-        "sins": sins,
-        "sins_short": sins_short,
-        "of": _listed(params.get("of"), escape),
-        "ddx": _listed(params.get("ddx"), lambda item: name_of(item, wording, "ddx", "findings", "conditions")),
-        "missing": _listed(params.get("missing"), lambda item: missing_name(item, wording)),
-        "mask": _listed(params.get("mask"), escape),
-        "outside": _listed(params.get("outside"), lambda item: wording.phrase("quote", value=escape(item))),
-        "thinner": _listed(params.get("thinner"), escape),
-        "unsized": _unsized(assessment, wording, escape),
-        "organism": _listed(params.get("organism"), escape),
-        "device": _listed(params.get("device"), escape),
-        "source": _listed(params.get("source"), lambda item: name_of(item, wording, "analytes")),
-        "order": _order_name(card, wording, escape),
-        "date": day(when, wording) if isinstance(when, date) else "",
-        "visit": _period(params.get("visit"), params.get("visit_end"), wording)
-        or draft_period(card, wording, DraftKind.FOLLOW_UP_VISIT),
-        "mri": _period(params.get("mri"), params.get("mri_end"), wording)
-        or draft_period(card, wording, *follow_up_mri),
-        "recheck": draft_period(card, wording, DraftKind.CRP_ESR_RECHECK),
-        "onset": wording.phrase("weeks", count=str(onset)) if isinstance(onset, int) else "",
-        "course": _listed(params.get("course"), lambda item: name_of(item, wording, "courses")),
-        "reason": reason,
-        "reason_detail": reason_detail,
-        **_draft_reasons(params, wording, escape),
-        **_reason_values(params, wording, escape),
-        **_lab_values(card, assessment, wording, escape),
+def _missing(filling: Filling) -> str:
+    return _listed(filling.params.get("missing"), lambda item: missing_name(item, filling.wording))
+
+
+def _order(filling: Filling) -> str:
+    """Name of the looked-at order: its sort where that has a name, else the words of the order."""
+    order = filling.card.order
+    for kind in _NAMED_ORDERS if order else ():
+        if order and kind in order.kinds:
+            return filling.wording.name("orders", kind)
+    return filling.charted("order") or filling.wording.name("orders", OrderKind.OTHER)
+
+
+def _date(filling: Filling) -> str:
+    when = filling.params.get("date")
+    return day(when, filling.wording) if isinstance(when, date) else ""
+
+
+def _onset(filling: Filling) -> str:
+    onset = filling.params.get("onset_weeks")
+    return filling.wording.phrase("weeks", count=str(onset)) if isinstance(onset, int) else ""
+
+
+def _reason_value(filling: Filling, key: str) -> str:
+    """Value inside a reason text: a number in the notation of the language."""
+    value = filling.params.get(key)
+    if isinstance(value, int | float):
+        return number(value, filling.wording)
+    return filling.escape(value) if isinstance(value, str) else ""
+
+
+def _reason_words(identifier: str, filling: Filling, *, short: bool) -> str:
+    wording = filling.wording
+    reason = wording.reasons.get(identifier)
+    if reason is None:
+        return name_of(identifier, wording, "missing")
+    template = reason.short if short else reason.detail
+    values = {name: _reason_value(filling, name) for name in template.names}
+    return template.fill(values) or name_of(identifier, wording, "missing")
+
+
+def _every_reason(filling: Filling) -> list[str]:
+    first, also = filling.params.get("reason"), filling.params.get("also")
+    return [item for item in (first, *(also if isinstance(also, tuple) else ())) if isinstance(item, str) and item]
+
+
+def _reason(filling: Filling) -> str:
+    """Return the first reason in a few words; empty when none is given."""
+    every = _every_reason(filling)
+    return _reason_words(every[0], filling, short=True) if every else ""
+
+
+def _reason_detail(filling: Filling) -> str:
+    return "; ".join(_reason_words(identifier, filling, short=False) for identifier in _every_reason(filling))
+
+
+def _draft_reason(filling: Filling, key: str) -> str:
+    """Return in a few words why a draft of the card was replaced or left out."""
+    identifier = filling.params.get(key)
+    return _reason_words(identifier, filling, short=True) if isinstance(identifier, str) and identifier else ""
+
+
+def _lab(filling: Filling, analyte: Analyte, *, dated: bool) -> str:
+    cause = filling.writing.newest(analyte)
+    return "" if cause is None else lab_phrase(cause, filling.wording, filling.escape, dated=dated)
+
+
+def _unsized(filling: Filling) -> str:
+    """Return current results that cannot be held against a limit, with the name of the test."""
+    wording, escape = filling.wording, filling.escape
+    return ", ".join(
+        f"{wording.name('analytes', cause.lab.analyte)} {lab_phrase(cause, wording, escape, dated=True)}"
+        for cause in filling.writing.assessment.labs
+        if not cause.comparable
+    )
+
+
+_FILLERS: Final[Mapping[str, Callable[[Filling], str]]] = MappingProxyType(
+    {
+        "finding": _finding,
+        "level": lambda one: levels_text(one.card.levels, one.wording, _LEVELS),
+        "evidence": lambda one: seen_text(one.writing.findings, one.card.causes, one.wording, one.escape),
+        "findings": lambda one: findings_text(one.writing.findings, one.wording),
+        "history": lambda one: history_text(one.card.causes, one.wording, one.escape),
+        "sins": _sins,
+        "sins_short": _sins_short,
+        "of": lambda one: one.charted("of"),
+        "ddx": lambda one: one.named("ddx", "ddx", "findings", "conditions"),
+        "missing": _missing,
+        "mask": lambda one: one.charted("mask"),
+        "outside": _outside,
+        "thinner": lambda one: one.charted("thinner"),
+        "unsized": _unsized,
+        "organism": lambda one: one.charted("organism"),
+        "device": lambda one: one.charted("device"),
+        "source": lambda one: one.named("source", "analytes"),
+        "order": _order,
+        "date": _date,
+        "visit": lambda one: one.period("visit", "visit_end", DraftKind.FOLLOW_UP_VISIT),
+        "mri": lambda one: one.period("mri", "mri_end", DraftKind.MRI_FOLLOW_UP, DraftKind.MRI_FOLLOW_UP_NATIVE),
+        "recheck": lambda one: draft_period(one.card, one.wording, DraftKind.CRP_ESR_RECHECK),
+        "onset": _onset,
+        "course": lambda one: one.named("course", "courses"),
+        "reason": _reason,
+        "reason_detail": _reason_detail,
+        "contrast_reason": lambda one: _draft_reason(one, "contrast_reason"),
+        "kidney_reason": lambda one: _draft_reason(one, "kidney_reason"),
+        "needle_reason": lambda one: _draft_reason(one, "needle_reason"),
+        "scan_reason": lambda one: _draft_reason(one, "scan_reason"),
+        "egfr": lambda one: _reason_value(one, "egfr"),
+        "weeks": lambda one: _reason_value(one, "weeks"),
+        "crp": lambda one: _lab(one, Analyte.CRP, dated=True),
+        "crp_short": lambda one: _lab(one, Analyte.CRP, dated=False),
+        "esr": lambda one: _lab(one, Analyte.ESR, dated=True),
+        "esr_short": lambda one: _lab(one, Analyte.ESR, dated=False),
     }
-    return {key: value for key, value in values.items() if value}
+)
+
+
+def placeholder_values(writing: Writing, names: Iterable[str], *, plain: bool) -> dict[str, str]:
+    """Return what the placeholders of these ``names`` stand for, without those that have no value.
+
+    Escaped for the summary (``plain``) or for the Markdown detail. Raises KeyError for an unknown name.
+    """
+    filling = Filling(writing, plain=plain)
+    values = {name: _FILLERS[name](filling) for name in names}
+    return {name: value for name, value in values.items() if value}

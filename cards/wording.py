@@ -115,13 +115,17 @@ class _TextFile(_Strict):
 
 @dataclass(frozen=True, slots=True)
 class CardText:
-    """Words of one card: each line is a tuple of parts that can be taken out singly."""
+    """Words of one card: each line is a tuple of parts that can be taken out singly.
+
+    ``line_names`` are the placeholders of all lines.
+    """
 
     title: str
     summary: Template
     open_summary: Template
     no_contrast_summary: Template
     lines: tuple[tuple[Template, ...], ...]
+    line_names: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +144,12 @@ class DraftWords:
     text: Template
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Wording:
-    """All words of one language. ``words`` holds phrases, ``names`` the display names by section and id."""
+    """All words of one language. ``words`` holds phrases, ``names`` the display names by section and id.
+
+    It equals only itself, so that what it makes of names and levels can be remembered.
+    """
 
     language: Language
     decimal: str
@@ -164,7 +171,8 @@ class Wording:
 
     def phrase(self, key: str, **values: str) -> str:
         """Return a short phrase with its placeholders filled. Raises KeyError for an unknown phrase."""
-        return self.phrases[key].fill(values) or ""
+        template = self.phrases[key]
+        return template.fill(values) or "" if template.constant is None else template.constant
 
 
 _NAME_SECTIONS = (
@@ -246,6 +254,7 @@ def _card(raw: _CardText, where: str) -> CardText:
         open_summary=_summary(raw.open_summary or raw.summary, f"{where}.open_summary"),
         no_contrast_summary=_summary(raw.no_contrast_summary or raw.summary, f"{where}.no_contrast_summary"),
         lines=lines,
+        line_names=frozenset[str]().union(*(part.names for line in lines for part in line)),
     )
 
 

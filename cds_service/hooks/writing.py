@@ -43,8 +43,7 @@ class WrittenCard:
     @property
     def without_drafts(self) -> "WrittenCard":
         """The same advice in words alone."""
-        kept = self.card.model_copy(update={"suggestions": None, "selection_behavior": None})
-        return replace(self, card=kept)
+        return replace(self, card=replace(self.card, suggestions=()))
 
 
 class CardDesk:
@@ -53,7 +52,7 @@ class CardDesk:
     def __init__(self, writer: Writer, base_url: str, new_uuid: Callable[[], str]) -> None:
         self._writer = writer
         self._base_url = base_url
-        self._new_uuid = new_uuid
+        self.new_uuid = new_uuid
 
     def write(
         self,
@@ -63,15 +62,12 @@ class CardDesk:
         orders: Mapping[str, Mapping[str, Any]] = _NO_ORDERS,
     ) -> tuple[WrittenCard, ...]:
         """Write all planned cards, each beside its plan; ``orders`` are the drafts as received, by ``Type/id``."""
-        written: list[WrittenCard] = []
-        for plan in assessment.cards:
-            cards = self._writer.write(
-                replace(assessment, cards=(plan,)),
-                language,
-                patient_id=patient_id,
-                base_url=self._base_url,
-                new_uuid=self._new_uuid,
-                drafts=orders,
-            )
-            written.extend(WrittenCard(card, plan) for card in cards)
-        return tuple(written)
+        cards = self._writer.write(
+            assessment,
+            language,
+            patient_id=patient_id,
+            base_url=self._base_url,
+            new_uuid=self.new_uuid,
+            drafts=orders,
+        )
+        return tuple(WrittenCard(card, plan) for card, plan in zip(cards, assessment.cards, strict=True))

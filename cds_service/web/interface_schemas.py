@@ -1,6 +1,6 @@
 """Schemas of what goes in and out, for the OpenAPI document: cards come from their models, the rest stands here."""
 
-from cards.model import Card
+from cards.protocol import Card
 from cds_service.hooks.services import SERVICES, Hook, Service
 from cds_service.store.records import Outcome
 from cds_service.web.interface_forms import COUNT, TEXT, Schema, record, ref

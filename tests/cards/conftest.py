@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cards.build import CardWriter
+from cards.protocol import check
 from cards.wording import wordings
 from cds_service.domain.assessment import (
     Assessment,
@@ -212,7 +213,10 @@ def write_cards(*cards: PlannedCard, language: Language = Language.EN, **changes
         new_uuid=numbered(),
         drafts=session,
     )
-    return [card.to_wire() for card in written]
+    wire = [card.to_wire() for card in written]
+    for card in wire:
+        check(card)
+    return wire
 
 
 class Examples:

@@ -99,6 +99,11 @@ def test_links_exist_only_where_the_public_address_is_known(make: Any) -> None:
     assert "url" not in without["source"]
 
 
+def test_public_address_that_no_browser_opens_is_refused(make: Any) -> None:
+    with pytest.raises(ValueError, match="no absolute address"):
+        make.write(make.card(), base_url="cds.example")
+
+
 def test_row_cannot_break_out_of_the_link(make: Any) -> None:
     card = make.write(make.card(row='B1"><script>'))[0]
     assert card["links"][0]["url"] == "https://cds.example/about/knowledge#B1script"

@@ -12,6 +12,7 @@ from cards.phrases import (
     chart_escape,
     day,
     evidence_text,
+    finding_phrases,
     findings_text,
     history_text,
     lab_phrase,
@@ -22,7 +23,8 @@ from cards.phrases import (
     status_word,
 )
 from cards.values import placeholder_values
-from cards.wording import wordings
+from cards.wording import CARD_PLACEHOLDERS, wordings
+from cards.writing import Writing
 from cds_service.domain.assessment import ChartCause, Draft, DraftKind, MedicationCause, OrderCause, StatedCause
 from cds_service.domain.facts import Comparator, Provenance
 from cds_service.domain.vocabulary import Analyte, Certainty, ConditionGroup, FindingId, Language, OrderKind, Status
@@ -171,7 +173,7 @@ def test_finding_that_another_includes_is_not_named_beside_it(make: Any) -> None
         make.finding(FindingId.METASTASIS, levels=(), status=Status.POSSIBLE),
         make.finding(FindingId.MALIGNANCY_STATED, levels=()),
     )
-    assert findings_text(causes, EN, catalogue()) == (
+    assert findings_text(finding_phrases(causes, EN, catalogue()), EN) == (
         "metastasis (possible); malignancy; marrow replacement on T1 L3; reduced T1 signal L4"
     )
 
@@ -179,13 +181,13 @@ def test_finding_that_another_includes_is_not_named_beside_it(make: Any) -> None
 def test_possible_finding_includes_what_is_as_possible(make: Any) -> None:
     possible = {"levels": (), "status": Status.POSSIBLE}
     causes = [make.finding(one, **possible) for one in (FindingId.MALIGNANCY_STATED, FindingId.METASTASIS)]
-    assert findings_text(causes, EN, catalogue()) == "metastasis (possible)"
+    assert findings_text(finding_phrases(causes, EN, catalogue()), EN) == "metastasis (possible)"
 
 
 def test_findings_alone_are_counted_too(make: Any) -> None:
     causes = (make.condition(), *(make.finding(finding, levels=()) for finding in list(FindingId)[26:34]))
-    assert findings_text(causes, EN, catalogue()).endswith("; 3 more")
-    assert "diabetes" not in findings_text(causes, EN, catalogue())
+    assert findings_text(finding_phrases(causes, EN, catalogue()), EN).endswith("; 3 more")
+    assert "diabetes" not in findings_text(finding_phrases(causes, EN, catalogue()), EN)
 
 
 def test_evidence_of_nothing_is_empty(make: Any) -> None:
@@ -235,7 +237,8 @@ def test_source_of_the_patient_record_is_named_without_its_id() -> None:
 
 def values(make: Any, *, plain: bool = False, **changes: Any) -> dict[str, str]:
     card = make.card(**changes)
-    return placeholder_values(card, make.assessment(card), EN, catalogue(), plain=plain)
+    writing = Writing(card, card.text_id, make.assessment(card), EN, catalogue())
+    return placeholder_values(writing, CARD_PLACEHOLDERS, plain=plain)
 
 
 def test_every_param_reaches_its_placeholder(make: Any) -> None:
