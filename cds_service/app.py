@@ -2,17 +2,19 @@
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
+from typing import Protocol
 
 from flask import Flask
 
+import cds_service
 from cards.build import CardWriter
-from cds_service.config import Settings
+from cds_service.config import MEBIBYTE, Settings
 from cds_service.fhir.extract import FactExtractor
 from cds_service.fhir.remembered import RememberedReadings
 from cds_service.hooks.access import AccessPolicy, FhirAccess
@@ -40,12 +42,16 @@ from cds_service.security.quota import Quotas
 from cds_service.security.replay import SharedTokens
 from cds_service.security.shared_redis import RedisTokens, SharedRedis
 from cds_service.security.trust import build_trust
-from cds_service.store.assembly import open_stores
+from cds_service.store.assembly import Stores, open_stores, spools
 from cds_service.store.database import load_hash_key
 from cds_service.store.connection import Database
 from cds_service.store.records import StoreError
 from cds_service.store.repeats import RepeatStore
 from cds_service.store.tokens import MachineTokens
+from cds_service.telemetry.board import Board
+from cds_service.telemetry.desk import Telemetry
+from cds_service.telemetry.metrics import Metrics, Series
+from cds_service.telemetry.tracing import Tracer
 from cds_service.web.backend import Backend
 from cds_service.web.site import build_site
 from cds_service.store.usage import reading_usage
@@ -64,6 +70,7 @@ class Clinic:
 
     knowledge: Knowledge
     reader: Reader
+    readings: RememberedReadings
     evaluator: Evaluator
     writer: CardWriter
 
@@ -77,6 +84,7 @@ def build_clinic(overlay: Path | None = None) -> Clinic:
     return Clinic(
         knowledge=knowledge,
         reader=reader,
+        readings=remembered,
         evaluator=Evaluator(FactExtractor(knowledge, remembered), Engine(knowledge)),
         writer=CardWriter(),
     )
@@ -113,14 +121,15 @@ def build_repeats(clinic: Clinic, settings: Settings, hash_key: bytes, states: R
 
 
 def build_results(
-    clinic: Clinic, settings: Settings, pool: ThreadPoolExecutor, outbound: Outbound
+    clinic: Clinic, settings: Settings, pool: ThreadPoolExecutor, outbound: Outbound, telemetry: Telemetry
 ) -> ResultDesk | None:
     """Return the desk that a FHIR server notifies of results, ``None`` where none is set up. Raises ConfigError."""
     settings.check_results()
     if not settings.results_fhir:
         return None
     base, token = settings.results_fhir, settings.results_token
-    reads = FhirAccess(base, token, HttpTransport(settings.max_body_bytes, outbound), lambda: False)
+    transport = HttpTransport(settings.max_body_bytes, outbound, telemetry.metrics.fetched)
+    reads = FhirAccess(base, token, transport, lambda: False)
     limits = FetchLimits(settings.budget_seconds * _RESULT_FETCH_SHARE, settings.max_pages, settings.max_entries)
     return ResultDesk(
         server=ResultServer(base, token, reads, outbound, time.monotonic),
@@ -132,6 +141,58 @@ def build_results(
         seconds=settings.budget_seconds,
         clock=time.monotonic,
     )
+
+
+def build_telemetry(settings: Settings, clinic: Clinic, stores: Stores, board: Board | None) -> Telemetry:
+    """Put together what counts and traces; workers share a ``board``. Raises ConfigError."""
+    metrics = Metrics(board)
+    metrics.follow(partial(_of_databases, stores))
+    metrics.follow(partial(_of_memory, "readings", clinic.readings))
+    info = ("marrow_build_info", cds_service.__version__, clinic.knowledge.version)
+    tracer = Tracer(settings.otlp_endpoint) if settings.otlp_endpoint else None
+    return Telemetry(
+        metrics, [lambda: [(info, 1.0)], partial(_of_store, stores), partial(_of_spools, settings)], tracer
+    )
+
+
+class _Memory(Protocol):
+    hits: int
+    misses: int
+
+
+def _of_memory(name: str, memory: _Memory) -> Iterable[tuple[Series, float]]:
+    yield ("marrow_cache_lookups_total", name, "hit"), memory.hits
+    yield ("marrow_cache_lookups_total", name, "miss"), memory.misses
+
+
+def _of_databases(stores: Stores) -> Iterable[tuple[Series, float]]:
+    for name, database in stores.databases.items():
+        opened, used = database.connections()
+        yield ("marrow_database_connections", name, "open"), opened
+        yield ("marrow_database_connections", name, "used"), used
+
+
+def _of_store(stores: Stores) -> Iterable[tuple[Series, float]]:
+    try:
+        stores.cards.check()
+        answers = True
+    except StoreError:
+        answers = False
+    yield ("marrow_store_up",), float(answers)
+    yield ("marrow_store_keeps",), float(answers or stores.cards.can_write())
+
+
+def _of_spools(settings: Settings) -> Iterable[tuple[Series, float]]:
+    for name, spool in spools(settings).items():
+        files, size = spool.sizes()
+        yield ("marrow_spool_files", name), files
+        yield ("marrow_spool_bytes", name), size
+        yield ("marrow_spool_limit_bytes", name), settings.spool_megabytes * MEBIBYTE
+
+
+def _of_records(backend: Backend) -> Iterable[tuple[Series, float]]:
+    yield ("marrow_unrecorded_total", "cards"), backend.audit.unrecorded_cards
+    yield ("marrow_unrecorded_total", "calls"), backend.audit.unrecorded_calls
 
 
 def _time_of(seconds: float) -> Callable[[], bool]:
@@ -146,13 +207,14 @@ def build_usage(settings: Settings) -> UsageDesk:
     return lambda: time.monotonic() < ends
 
 
-def build_service(settings: Settings) -> tuple[Backend, ClientDirectory | None]:
-    """Put the running service together, with its registry of callers if it keeps one.
+def build_service(settings: Settings, board: Board | None = None) -> tuple[Backend, ClientDirectory | None]:
+    """Put the running service together, with its registry of callers if it keeps one; workers share a ``board``.
 
     Raises KnowledgeError, ConfigError and StoreError naming what is wrong.
     """
     clinic = build_clinic(settings.knowledge_overlay)
     stores = open_stores(settings)
+    telemetry = build_telemetry(settings, clinic, stores, board)
     redis = SharedRedis(settings.redis_url) if settings.redis_url else None
     tokens = RedisTokens(redis, stores.cards, StoreError) if redis is not None else stores.cards
     spare = MachineTokens(f"sqlite:///{(settings.state_path / 'seen-tokens.sqlite').absolute()}")
@@ -160,7 +222,7 @@ def build_service(settings: Settings) -> tuple[Backend, ClientDirectory | None]:
     hash_key = load_hash_key(settings.patient_hash_key, settings.state_path)
     pool = ThreadPoolExecutor(max_workers=2 * settings.threads + 8, thread_name_prefix="fhir")
     limits = FetchLimits(settings.budget_seconds * _FETCH_SHARE, settings.max_pages, settings.max_entries)
-    transport = HttpTransport(settings.max_body_bytes, trust.outbound)
+    transport = HttpTransport(settings.max_body_bytes, trust.outbound, telemetry.metrics.fetched)
     access = AccessPolicy(settings.fhir_origins, transport, time.monotonic, local=settings.trial)
     backend = Backend(
         settings=settings,
@@ -187,8 +249,10 @@ def build_service(settings: Settings) -> tuple[Backend, ClientDirectory | None]:
         clock=lambda: datetime.now(UTC),
         knowledge_version=clinic.knowledge.version,
         handbook=build_handbook(clinic.knowledge),
-        results=build_results(clinic, settings, pool, trust.outbound),
+        results=build_results(clinic, settings, pool, trust.outbound, telemetry),
+        telemetry=telemetry,
     )
+    telemetry.metrics.follow(partial(_of_records, backend))
     return backend, trust.directory
 
         usage=build_usage(settings),

@@ -13,6 +13,7 @@ from flask import Flask
 from waitress import wasyncore
 
 from cds_service.errors import ConfigError
+from cds_service.telemetry.metrics import Source, of_places
 from cds_service.web.admission import WAITING
 
 # Bodies a little over the limit are read and refused in the answer form of the service; beyond this, at the socket.
@@ -58,11 +59,17 @@ class Stragglers:
 
 
 def serve(
-    app: Flask, listening: socket.socket, *, threads: int, max_body_bytes: int, reload: Callable[[], None]
+    app: Flask,
+    listening: socket.socket,
+    *,
+    threads: int,
+    max_body_bytes: int,
+    reload: Callable[[], None],
+    follow: Callable[[Source], None],
 ) -> None:
     """Answer calls until SIGTERM or SIGINT, then finish those that run; a second signal ends at once.
 
-    SIGHUP calls ``reload`` and changes nothing else.
+    SIGHUP calls ``reload`` and changes nothing else. ``follow`` takes what tells how the places are taken.
     """
     in_memory = max_body_bytes + _SOCKET_MARGIN
     connections: dict[int, Any] = {}
@@ -86,6 +93,8 @@ def serve(
         channel_timeout=_IDLE_SECONDS,
         cleanup_interval=_IDLE_SECONDS,
     )
+    calls = server.task_dispatcher
+    follow(lambda: of_places(threads, calls.active_count, len(calls.queue)))
     stragglers = Stragglers()
     stopping = threading.Event()
 

@@ -107,6 +107,7 @@ def _serve(settings: Settings, listening: socket.socket, *, demo: bool, console:
         threads=settings.threads,
         max_body_bytes=settings.max_body_bytes,
         reload=lambda: _reload(directory),
+        follow=backend.telemetry.metrics.follow,
     )
 
 

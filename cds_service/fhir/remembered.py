@@ -27,6 +27,8 @@ class RememberedReadings:
         self._most = most
         self._known: OrderedDict[bytes, Reading] = OrderedDict()
         self._lock = threading.Lock()
+        self.hits = 0
+        self.misses = 0
 
     def read(
         self,
@@ -44,7 +46,9 @@ class RememberedReadings:
             known = self._known.get(key)
             if known is not None:
                 self._known.move_to_end(key)
+                self.hits += 1
                 return known
+            self.misses += 1
         reading = self._reader.read(texts, title=title, declared=declared, in_time=in_time)
         if not reading.unfinished:
             with self._lock:

@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Callable
 from typing import Any
 
 from cds_service.hooks.prefetch import FetchFailed
@@ -13,14 +14,35 @@ _TRIES = 3
 _FIRST_PAUSE = 0.1
 
 
-class HttpTransport:
-    """Reads FHIR JSON over HTTP. ``max_bytes`` bounds one answer."""
+def _nobody(_outcome: str, _seconds: float) -> None:
+    """Tell nobody."""
 
-    def __init__(self, max_bytes: int, outbound: Outbound | None = None) -> None:
+
+class HttpTransport:
+    """Reads FHIR JSON over HTTP. ``max_bytes`` bounds one answer.
+
+    ``watch`` is told of each read: the word with which it failed or "", and how many seconds it took.
+    """
+
+    def __init__(
+        self, max_bytes: int, outbound: Outbound | None = None, watch: Callable[[str, float], None] = _nobody
+    ) -> None:
         self._max_bytes = max_bytes
         self._outbound = outbound or Outbound()
+        self._watch = watch
 
     def get(self, url: str, *, token: str, seconds: float, form: str = "") -> Any:
+        """Return what ``_get`` returns, and tell who watches."""
+        begun = time.monotonic()
+        try:
+            found = self._get(url, token=token, seconds=seconds, form=form)
+        except FetchFailed as failure:
+            self._watch(failure.reason, time.monotonic() - begun)
+            raise
+        self._watch("", time.monotonic() - begun)
+        return found
+
+    def _get(self, url: str, *, token: str, seconds: float, form: str) -> Any:
         """Return the decoded JSON of ``url`` within ``seconds``, asked by POST with ``form`` when there is one.
 
         A server that is busy or lost the connection is asked again while there is time. Raises FetchFailed with a

@@ -1,6 +1,7 @@
 """Puts the stores together: which database each one writes to, and which spool stands behind it."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -20,11 +21,15 @@ _log = logging.getLogger("cds_service.store")
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """What a running service keeps: cards with their feedback, the states they were shown for, and whole calls."""
+    """What a running service keeps: cards with their feedback, the states they were shown for, and whole calls.
+
+    ``databases`` are what is behind them, by the name of what is kept there.
+    """
 
     cards: SqlStore
     shown: RepeatStore
     calls: CallStore
+    databases: Mapping[str, Database]
 
 
 def open_stores(settings: Settings) -> Stores:
@@ -35,7 +40,10 @@ def open_stores(settings: Settings) -> Stores:
     cards, shown = SqlStore(settings.database, keeper), RepeatStore(settings.database, keeper)
     audit = _open_audit(settings, database)
     together = settings.audit_database == settings.database
-    return Stores(cards, shown, CallStore(keeper, audit, together=together))
+    databases = {"store": database}
+    if audit is not None and audit.database is not database:
+        databases["audit"] = audit.database
+    return Stores(cards, shown, CallStore(keeper, audit, together=together), databases)
 
 
 def _open_audit(settings: Settings, database: Database) -> Keeper | None:

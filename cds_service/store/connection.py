@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import QueuePool
 
 from cds_service.errors import ConfigError
 from cds_service.store.records import StoreAway, StoreError
@@ -52,6 +53,14 @@ class Database:
     def close(self) -> None:
         """Give the connections back."""
         self.engine.dispose()
+
+    def connections(self) -> tuple[int, int]:
+        """Return how many connections are open, and how many of them are in use."""
+        pool = self.engine.pool
+        if not isinstance(pool, QueuePool):
+            return 0, 0
+        used = pool.checkedout()
+        return pool.checkedin() + used, used
 
     def run(self, operation: str, work: Callable[[Connection], _Result]) -> _Result:
         """Do the work in one transaction. Raises StoreAway (try again later) and StoreError (it would fail again)."""

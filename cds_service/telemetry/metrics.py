@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 
 from cds_service.telemetry.board import HEARTBEAT_SECONDS, Board
-from cds_service.telemetry.calls import SeenCall
+from cds_service.telemetry.calls import SeenCall, SeenCard
 from cds_service.telemetry.catalogue import BY_NAME, Kind
 from cds_service.telemetry.labels import FETCHES, REFUSALS, listed, of_fetch
 
@@ -72,7 +72,7 @@ class Metrics:
             changes.append((("marrow_refusals_total", status, listed(call.refused, REFUSALS)), 1.0))
         if call.service:
             changes.append((("marrow_calls_total", call.service, call.client, status), 1.0))
-        if call.cards or call.gaps or call.missing or call.fetched or call.held_back or call.unrecorded:
+        if call.cards or call.gaps or call.missing or call.fetched or call.held_back:
             changes += _of_answer(call)
         self.add(changes)
         if call.evaluated:
@@ -153,18 +153,31 @@ class Metrics:
                 begun = at
 
 
-def _of_answer(call: SeenCall) -> list[tuple[Series, float]]:
-    service = call.service
+def of_places(total: float, used: float, waiting: float) -> Iterable[tuple[Series, float]]:
+    """Return how the places of this process are taken."""
+    return [
+        (("marrow_places", "total"), total),
+        (("marrow_places", "used"), used),
+        (("marrow_places", "waiting"), waiting),
+    ]
+
+
+def of_cards(service: str, cards: Iterable[SeenCard]) -> list[tuple[Series, float]]:
+    """Return what to count of cards that were given."""
     changes: list[tuple[Series, float]] = []
-    for card in call.cards:
+    for card in cards:
         changes.append((("marrow_cards_total", service, card.card_id, card.indicator), 1.0))
         changes += [(("marrow_card_rules_total", service, rule), 1.0) for rule in card.rule_ids]
+    return changes
+
+
+def _of_answer(call: SeenCall) -> list[tuple[Series, float]]:
+    service = call.service
+    changes = of_cards(service, call.cards)
     changes += [(("marrow_gaps_total", service, code), 1.0) for code in call.gaps]
     changes += _of_keys(service, call.missing, "missing") + _of_keys(service, call.fetched, "fetched")
     if call.held_back:
         changes.append((("marrow_cards_held_back_total", service), float(call.held_back)))
-    if call.unrecorded:
-        changes.append((("marrow_unrecorded_total", "cards"), float(call.unrecorded)))
     return changes
 
 

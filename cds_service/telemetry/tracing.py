@@ -46,6 +46,11 @@ def _libraries() -> _Libraries:
     return _Libraries(trace, sdk, id_generator, export, resources, trace_exporter.OTLPSpanExporter)
 
 
+def require_tracing() -> None:
+    """Raise ConfigError where traces cannot be made."""
+    _libraries()
+
+
 def traces_address(endpoint: str) -> str:
     """Return where spans are sent: the usual path below an address that names none."""
     return endpoint if endpoint.partition("://")[2].partition("/")[2] else f"{endpoint}{_TRACES_PATH}"
