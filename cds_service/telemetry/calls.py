@@ -48,4 +48,3 @@ class SeenCall:
     missing: Sequence[str] = ()
     fetched: Sequence[str] = ()
     held_back: int = 0
-    unrecorded: int = 0

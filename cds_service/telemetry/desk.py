@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable
 
 from cds_service.telemetry.calls import SeenCall
-from cds_service.telemetry.metrics import Metrics, Source
+from cds_service.telemetry.metrics import Metrics, Series, Source
 from cds_service.telemetry.page import Page
 from cds_service.telemetry.tracing import Tracer
 
@@ -29,3 +29,10 @@ class Telemetry:
                 self._tracer.called(call)
         except Exception as error:  # noqa: BLE001 - the answer is ready; nobody must lose it over a number
             _log.error("a call was not counted: %s", type(error).__name__)
+
+    def count(self, changes: Iterable[tuple[Series, float]]) -> None:
+        """Count what is beside the request itself, with the same promise."""
+        try:
+            self.metrics.add(changes)
+        except Exception as error:  # noqa: BLE001 - as above
+            _log.error("something was not counted: %s", type(error).__name__)
