@@ -130,9 +130,12 @@ class Course(StrEnum):
     UNKNOWN = "u"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class LaneState:
-    """Input of the decision tables. The defaults are the neutral values of the safety cases (NONE/N/0/U/u)."""
+    """Input of the decision tables. The defaults are the neutral values of the safety cases (NONE/N/0/U/u).
+
+    The rules fill it in field by field, and nobody changes it afterwards.
+    """
 
     trigger: bool = True
     emergency: Emergency = Emergency.NONE

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, timedelta
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -41,7 +42,7 @@ class Parameter(BaseModel):
             raise ValueError("a published value needs a reference")
         return self
 
-    @property
+    @cached_property
     def span(self) -> timedelta:
         """The value as a length of time; only for hours, days and weeks."""
         return timedelta(hours=self.value * _HOURS_PER_UNIT[self.unit])

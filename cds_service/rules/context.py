@@ -1,9 +1,10 @@
 """The facts of one evaluation, prepared once, and the questions that rules ask of them."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
-from types import MappingProxyType
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import wraps
+from typing import Any, TypeVar
 
 from cds_service.domain.assessment import (
     Cause,
@@ -22,13 +23,12 @@ from cds_service.domain.vocabulary import (
     FindingId,
     ProcedureGroup,
     Qualifier,
-    Status,
 )
 from cds_service.knowledge.organisms import Organisms
 from cds_service.knowledge.thresholds import Thresholds
 from cds_service.rules.history import HistoryItem, histories
 from cds_service.rules.levels import covers, in_order, sites, touches
-from cds_service.rules.measured import standing
+from cds_service.rules.lookup import by_finding, by_group
 from cds_service.rules.polarity import Weight, weight
 from cds_service.rules.reports import as_causes
 
@@ -67,46 +67,66 @@ BACKGROUND = frozenset(
         FindingId.EXTRASPINAL_SUSPICION,
     }
 )
-_NOTHING: Mapping[str, tuple[Signal, ...]] = MappingProxyType({})
-_NO_VALUES: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
+class Basis:
+    """Knowledge that rules ask: the numbers and the names of germs."""
+
+    thresholds: Thresholds
+    organisms: Organisms
+
+
 class RuleContext:
     """Prepared facts of one patient at one moment, with the state variables decided so far.
 
     ``lead`` is the leading report, ``joined`` the other current reports of the same episode, ``earlier`` all other
     readable spine MRI reports, newest first. ``findings`` are those of ``lead`` and ``joined``. ``values`` and
     ``signals`` hold the state variables that are decided already, by name; a rule sees only those before its own.
+
+    Facts are sorted once by what rules ask for, since all rules together ask some hundred times.
     """
 
-    facts: PatientFacts
-    thresholds: Thresholds
-    organisms: Organisms
-    lead: Report
-    joined: tuple[Report, ...] = ()
-    earlier: tuple[Report, ...] = ()
-    findings: tuple[FindingCause, ...] = ()
-    history: tuple[HistoryItem, ...] = ()
-    values: Mapping[str, str] = field(default_factory=lambda: _NO_VALUES, hash=False)
-    signals: Mapping[str, tuple[Signal, ...]] = field(default_factory=lambda: _NOTHING, hash=False)
+    def __init__(
+        self, facts: PatientFacts, basis: Basis, lead: Report, joined: tuple[Report, ...], earlier: tuple[Report, ...]
+    ) -> None:
+        self.facts = facts
+        self.thresholds = basis.thresholds
+        self.organisms = basis.organisms
+        self.lead = lead
+        self.joined = joined
+        self.earlier = earlier
+        current = (lead, *joined)
+        self.findings = tuple([cause for report in current for cause in as_causes(report)])
+        self.values: dict[str, str] = {}
+        self.signals: dict[str, tuple[Signal, ...]] = {}
+        self.answers: dict[object, Any] = {}
+        # Moment and day of evaluation, and day of the leading examination.
+        self.as_of = facts.as_of
+        self.today = facts.as_of.date()
+        self.mri_day = lead.date.date() if lead.date else None
+        self._stated = by_finding(self.findings)
+        self._charted = by_group(facts, histories(facts.conditions, current))
+        # Everything that the chart holds, by the words of rules, and the variables that any rule has set.
+        self.words = self._stated.words() | self._charted.words()
+        self._edema: tuple[FindingCause, ...] | None = None
+        self._recent_trauma: tuple[HistoryItem, ...] | None = None
+        self._active_levels: tuple[str, ...] | None = None
+
+    def decide(self, variable: str, value: str, signals: tuple[Signal, ...]) -> None:
+        """Keep a variable that rules have set; what was asked before it was known may now be answered otherwise."""
+        self.values[variable] = value
+        self.signals[variable] = signals
+        self.words.add(variable)
+        self.answers.clear()
+
+    def leave(self, variable: str, value: str) -> None:
+        """Keep a variable that no rule has set, with the value that it has then."""
+        self.values[variable] = value
+        if value:
+            self.answers.clear()
 
     # ---- time ----
-
-    @property
-    def as_of(self) -> datetime:
-        """Moment of evaluation."""
-        return self.facts.as_of
-
-    @property
-    def today(self) -> date:
-        """Day of evaluation."""
-        return self.facts.as_of.date()
-
-    @property
-    def mri_day(self) -> date | None:
-        """Day of the leading examination."""
-        return self.lead.date.date() if self.lead.date else None
 
     def days_since(self, day: date | None) -> int | None:
         """Whole days from ``day`` to today; ``None`` without a day."""
@@ -123,20 +143,22 @@ class RuleContext:
 
     def stated(self, *ids: FindingId, least: Weight = Weight.PRESENT) -> tuple[FindingCause, ...]:
         """Statements of these findings that weigh at least ``least``; probable counts as present."""
-        return tuple(f for f in self.findings if f.finding.finding in ids and weight(f.finding) >= least)
+        return self._stated.present.of(ids) if least is Weight.PRESENT else self._stated.possible.of(ids)
 
     def possible(self, *ids: FindingId) -> tuple[FindingCause, ...]:
         """Statements of these findings that are present, probable or possible."""
-        return self.stated(*ids, least=Weight.POSSIBLE)
+        return self._stated.possible.of(ids)
 
     def denied(self, *ids: FindingId) -> tuple[FindingCause, ...]:
         """Statements that these findings are absent."""
-        return tuple(f for f in self.findings if f.finding.finding in ids and weight(f.finding) is Weight.ABSENT)
+        return self._stated.absent.of(ids)
 
     @property
     def edema(self) -> tuple[FindingCause, ...]:
         """Statements of marrow edema, present or possible."""
-        return self.possible(*EDEMA)
+        if self._edema is None:
+            self._edema = self.possible(*EDEMA)
+        return self._edema
 
     @property
     def technique(self) -> Technique:
@@ -148,8 +170,11 @@ class RuleContext:
     @property
     def active_levels(self) -> tuple[str, ...]:
         """Levels of all findings, present or possible, that are neither long-standing nor normal."""
-        active = (f.finding for f in self.findings if f.finding.finding not in BACKGROUND)
-        return in_order(level for f in active if weight(f) >= Weight.POSSIBLE and not _is_old(f) for level in f.levels)
+        if self._active_levels is None:
+            active = [f.finding for f in self.findings if f.finding.finding not in BACKGROUND]
+            counting = [f for f in active if weight(f) >= Weight.POSSIBLE and not _is_old(f)]
+            self._active_levels = in_order([level for f in counting for level in f.levels])
+        return self._active_levels
 
     @property
     def one_site(self) -> bool:
@@ -174,42 +199,39 @@ class RuleContext:
     def at(self, causes: Iterable[FindingCause], levels: Iterable[str]) -> tuple[FindingCause, ...]:
         """Statements at one of ``levels``; a missing level on either side may be the same place."""
         wanted = tuple(levels)
-        return tuple(f for f in causes if touches(f.finding.levels, wanted))
+        return tuple([f for f in causes if touches(f.finding.levels, wanted)])
 
     # ---- history ----
 
     def having(self, *groups: ConditionGroup) -> tuple[HistoryItem, ...]:
         """Entries of these groups that are stated as true and are not said to be over."""
-        return tuple(i for i in self._of(groups) if i.status is Status.PRESENT and not i.over)
+        return self._charted.true.of(groups)
 
     def ever(self, *groups: ConditionGroup) -> tuple[HistoryItem, ...]:
         """Entries of these groups that are or were true."""
-        return tuple(i for i in self._of(groups) if i.status in {Status.PRESENT, Status.HISTORICAL})
+        return self._charted.ever.of(groups)
 
     def recent(self, limit: timedelta, *groups: ConditionGroup) -> tuple[HistoryItem, ...]:
         """Entries whose last known day is at most ``limit`` ago; one that is not over and has no day counts."""
-        return tuple(i for i in self.ever(*groups) if self._is_recent(i, limit))
+        return tuple([i for i in self.ever(*groups) if self._is_recent(i, limit)])
 
     def _is_recent(self, item: HistoryItem, limit: timedelta) -> bool:
         days = self.days_since(item.last_day())
         return not item.over if days is None else days <= limit.days
 
-    def _of(self, groups: tuple[ConditionGroup, ...]) -> Iterator[HistoryItem]:
-        wanted = frozenset(groups)
-        return (item for item in self.history if item.groups & wanted)
-
     @property
     def recent_trauma(self) -> tuple[HistoryItem, ...]:
         """Trauma or a fall of the last six weeks; one without a date counts when the report's history states it."""
-        groups = (ConditionGroup.TRAUMA, ConditionGroup.HIGH_ENERGY_TRAUMA, ConditionGroup.FALL)
+        if self._recent_trauma is None:
+            groups = (ConditionGroup.TRAUMA, ConditionGroup.HIGH_ENERGY_TRAUMA, ConditionGroup.FALL)
+            self._recent_trauma = tuple([i for i in self.ever(*groups) if self._is_recent_trauma(i)])
+        return self._recent_trauma
+
+    def _is_recent_trauma(self, item: HistoryItem) -> bool:
         limit = self.thresholds.trauma_recent_days.span.days
-        return tuple(
-            i
-            for i in self.ever(*groups)
-            if (not i.charted and i.started is None and not i.over)
-            or (i.started is not None and 0 <= (self.today - i.started).days <= limit)
-            or (i.charted and i.started is None and not i.over and (self.days_since(i.recorded) or 0) <= limit)
-        )
+        if item.started is not None:
+            return 0 <= (self.today - item.started).days <= limit
+        return not item.over and (not item.charted or (self.days_since(item.recorded) or 0) <= limit)
 
     # ---- laboratory ----
 
@@ -218,17 +240,14 @@ class RuleContext:
 
         Of several results of one moment a corrected one comes first, then a final one, then the more alarming value.
         """
-        dated = [lab for lab in self.facts.labs if lab.analyte in analytes and lab.collected is not None]
-        past = [lab for lab in dated if lab.collected is not None and lab.collected <= self.as_of]
-        undated = [lab for lab in self.facts.labs if lab.analyte in analytes and lab.collected is None]
-        return (
-            *sorted(past, key=standing, reverse=True),
-            *sorted(undated, key=standing, reverse=True),
-        )
+        return self._charted.results.of(analytes)
 
     def newest(self, analyte: Analyte, limit: timedelta) -> LabValue | None:
         """Newest result of one test that was collected at most ``limit`` before now."""
-        return next((lab for lab in self.results(analyte) if self._within(lab, limit)), None)
+        for lab in self.results(analyte):
+            if self._within(lab, limit):
+                return lab
+        return None
 
     def within(self, limit: timedelta, *analytes: Analyte) -> tuple[LabValue, ...]:
         """Results of these tests that were collected at most ``limit`` before now, newest first."""
@@ -246,14 +265,12 @@ class RuleContext:
 
     def taking(self, *groups: DrugGroup) -> tuple[Medication, ...]:
         """Drugs of these groups that are not known to be stopped."""
-        return tuple(m for m in self.facts.medications if m.groups & frozenset(groups) and m.running is not False)
+        return tuple([m for m in self._charted.drugs.of(groups) if m.running is not False])
 
     def taken_since(self, limit: timedelta, *groups: DrugGroup) -> tuple[Medication, ...]:
         """Drugs of these groups that are taken, or were at most ``limit`` ago."""
         return tuple(
-            m
-            for m in self.facts.medications
-            if m.groups & frozenset(groups) and (m.running is not False or self._ended_within(m, limit))
+            [m for m in self._charted.drugs.of(groups) if m.running is not False or self._ended_within(m, limit)]
         )
 
     def _ended_within(self, drug: Medication, limit: timedelta) -> bool:
@@ -274,26 +291,22 @@ class RuleContext:
     def ever_operated(self, *groups: ProcedureGroup) -> tuple[ChartCause, ...]:
         """Procedures of these groups at any time."""
         return tuple(
-            ChartCause("procedure", p.text, p.performed, p.provenance)
-            for p in self.facts.procedures
-            if p.groups & frozenset(groups)
+            [ChartCause("procedure", p.text, p.performed, p.provenance) for p in self._charted.procedures.of(groups)]
         )
 
     def operated(self, limit: timedelta, *groups: ProcedureGroup) -> tuple[ChartCause, ...]:
         """Procedures of these groups at most ``limit`` ago."""
         return tuple(
-            ChartCause("procedure", p.text, p.performed, p.provenance)
-            for p in self.facts.procedures
-            if p.groups & frozenset(groups)
-            and p.performed is not None
-            and 0 <= (self.today - p.performed).days <= limit.days
+            [
+                ChartCause("procedure", p.text, p.performed, p.provenance)
+                for p in self._charted.procedures.of(groups)
+                if p.performed is not None and 0 <= (self.today - p.performed).days <= limit.days
+            ]
         )
 
     def implanted(self, *groups: DeviceGroup) -> tuple[ChartCause, ...]:
         """Devices of these groups."""
-        return tuple(
-            ChartCause("device", d.text, None, d.provenance) for d in self.facts.devices if d.groups & frozenset(groups)
-        )
+        return tuple([ChartCause("device", d.text, None, d.provenance) for d in self._charted.devices.of(groups)])
 
     # ---- decided variables ----
 
@@ -305,38 +318,35 @@ class RuleContext:
         """Signals of a variable that was decided before."""
         return self.signals.get(variable, ())
 
-    def deciding(self, values: dict[str, str], signals: dict[str, tuple[Signal, ...]]) -> "RuleContext":
-        """The same facts with a view of what the caller decides, one variable after the other."""
-        return replace(self, values=MappingProxyType(values), signals=MappingProxyType(signals))
+
+Answer = TypeVar("Answer")
 
 
-@dataclass(frozen=True, slots=True)
-class Basis:
-    """Knowledge that rules ask: the numbers and the names of germs."""
+def remembered(ask: Callable[[RuleContext], Answer]) -> Callable[[RuleContext], Answer]:
+    """Answer a question once until the next variable is decided: the rules of one variable ask the same ones."""
 
-    thresholds: Thresholds
-    organisms: Organisms
+    @wraps(ask)
+    def answer(context: RuleContext) -> Answer:
+        known = context.answers
+        if ask in known:
+            found: Answer = known[ask]
+            return found
+        found = ask(context)
+        known[ask] = found
+        return found
+
+    return answer
 
 
 def prepare(
     facts: PatientFacts, basis: Basis, lead: Report, joined: Iterable[Report], earlier: Iterable[Report]
 ) -> RuleContext:
-    """Prepare the facts around a leading report. Findings come from it and from the reports joined to it.
+    """Prepare the facts, which stand in one order, around a leading report.
 
-    History sentences of earlier reports count only through the leading and joined ones: they may be outdated.
+    Findings come from it and from the reports joined to it. History sentences of earlier reports count only through
+    the leading and joined ones: they may be outdated.
     """
-    beside = tuple(joined)
-    current = (lead, *beside)
-    return RuleContext(
-        facts=facts,
-        thresholds=basis.thresholds,
-        organisms=basis.organisms,
-        lead=lead,
-        joined=beside,
-        earlier=tuple(earlier),
-        findings=tuple(cause for report in current for cause in as_causes(report)),
-        history=tuple(histories(facts.conditions, current)),
-    )
+    return RuleContext(facts, basis, lead, tuple(joined), tuple(earlier))
 
 
 def _is_old(finding: TextFinding) -> bool:
@@ -345,29 +355,29 @@ def _is_old(finding: TextFinding) -> bool:
 
 def levels_of(causes: Iterable[Cause]) -> tuple[str, ...]:
     """Levels that finding causes name, from cranial to caudal, without repeats."""
-    return in_order(level for cause in causes if isinstance(cause, FindingCause) for level in cause.finding.levels)
+    return in_order([level for cause in causes if isinstance(cause, FindingCause) for level in cause.finding.levels])
 
 
 def has(finding: FindingCause, *qualifiers: Qualifier) -> bool:
     """Tell whether a statement carries one of the qualifiers."""
-    return bool(finding.finding.qualifiers & frozenset(qualifiers))
+    return not finding.finding.qualifiers.isdisjoint(qualifiers)
 
 
 def without(causes: Iterable[FindingCause], *qualifiers: Qualifier) -> tuple[FindingCause, ...]:
     """Statements that carry none of the qualifiers."""
-    return tuple(f for f in causes if not has(f, *qualifiers))
+    return tuple([f for f in causes if f.finding.qualifiers.isdisjoint(qualifiers)])
 
 
 def items(found: Iterable[HistoryItem]) -> tuple[Cause, ...]:
     """History entries as causes."""
-    return tuple(item.cause for item in found)
+    return tuple([item.cause for item in found])
 
 
 def drugs(found: Iterable[Medication]) -> tuple[Cause, ...]:
     """Drugs as causes."""
-    return tuple(MedicationCause(drug) for drug in found)
+    return tuple([MedicationCause(drug) for drug in found])
 
 
 def labs(*found: LabValue | None) -> tuple[Cause, ...]:
     """Results as causes, without the missing ones."""
-    return tuple(LabCause(lab) for lab in found if lab is not None)
+    return tuple([LabCause(lab) for lab in found if lab is not None])

@@ -8,7 +8,7 @@ from cds_service.domain.vocabulary import (
     Qualifier,
     Status,
 )
-from cds_service.rules.context import RuleContext, has, items, levels_of, without
+from cds_service.rules.context import RuleContext, has, items, levels_of, remembered, without
 from cds_service.rules.infection import NONE, erosions
 from cds_service.rules.levels import touches
 from cds_service.rules.malignancy import typical_hemangiomas
@@ -37,6 +37,7 @@ def _schmorl(context: RuleContext) -> tuple[FindingCause, ...]:
     return without(context.stated(FindingId.SCHMORL), Qualifier.OLD)
 
 
+@remembered
 def _endplate_edema(context: RuleContext) -> tuple[FindingCause, ...]:
     discs = context.stated(FindingId.DISC_DEGENERATION, FindingId.DISC_HERNIATION, FindingId.DISC_VACUUM)
     band = [

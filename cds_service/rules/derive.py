@@ -1,7 +1,7 @@
 """Runs the rules variable by variable in the order of their dependence, and makes the state of the decision tables."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from cds_service.domain.assessment import RuleResult, Signal, StateVariable
@@ -25,7 +25,8 @@ from cds_service.domain.state import (
 from cds_service.domain.vocabulary import BodyRegion, ConditionGroup, FindingId, Qualifier
 from cds_service.rules import fracture, infection, inflammatory, malignancy, metabolic, safety, time
 from cds_service.rules import variables as names
-from cds_service.rules.context import RuleContext, has, levels_of
+from cds_service.rules.asking import Combine, Combined, Silence, silence, value_unset
+from cds_service.rules.context import Basis, RuleContext, has, levels_of
 from cds_service.rules.degenerative import FACET
 from cds_service.rules.infection_clinical import diabetes
 from cds_service.rules.laboratory import crp_band, esr_only, markers, unsized
@@ -35,9 +36,6 @@ from cds_service.rules.measured import at_least
 from cds_service.rules.rule import Rule
 from cds_service.rules.stability import sins_of
 from cds_service.rules.trigger import BY_PRESSURE
-
-Combined = tuple[str, tuple[Signal, ...]]
-Combine = Callable[[RuleContext, tuple[Signal, ...]], Combined]
 
 
 def first_of(*order: str) -> Combine:
@@ -126,29 +124,73 @@ class Derived:
     state: LaneState
 
 
-def derive(context: RuleContext, rules: Iterable[Rule]) -> Derived:
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A state variable with the rules that argue about it.
+
+    ``unset`` is the variable where no rule fires. ``silences`` hold for each rule what it says where the chart holds
+    none of its words (:mod:`cds_service.rules.asking`); ``words`` are those of all rules and of their combination,
+    ``None`` where one of them has to be run for every chart.
+    """
+
+    variable: Variable
+    rules: tuple[Rule, ...]
+    unset: StateVariable
+    silences: tuple[Silence | None, ...]
+    words: frozenset[str] | None
+    silent: tuple[RuleResult, ...]
+
+
+def in_steps(rules: Iterable[Rule], basis: Basis) -> tuple[Step, ...]:
+    """Put rules behind the variables that they argue about, in the order in which variables are decided."""
+    listed = tuple(rules)
+    values: dict[str, str] = {}
+    steps: list[Step] = []
+    for variable in VARIABLES:
+        own = tuple(rule for rule in listed if rule.variable == variable.name)
+        silences = tuple(silence(rule, basis, values) for rule in own)
+        unset, words = value_unset(variable.combine, basis, values)
+        values[variable.name] = unset
+        known = [each for each in silences if each is not None]
+        always = words is None or len(known) < len(own)
+        words = None if always else frozenset(words or ()).union(*(each.words for each in known))
+        silent = tuple(each.result for each in known)
+        steps.append(Step(variable, own, StateVariable(variable.name, unset), silences, words, silent))
+    return tuple(steps)
+
+
+def derive(context: RuleContext, steps: Iterable[Step]) -> Derived:
     """Run all rules on prepared facts. Raises whatever a rule raises: a partial state must not look complete."""
-    by_variable: dict[str, list[Rule]] = {}
-    for each in rules:
-        by_variable.setdefault(each.variable, []).append(each)
     results: list[RuleResult] = []
     decided: list[StateVariable] = []
-    values: dict[str, str] = {}
-    signals: dict[str, tuple[Signal, ...]] = {}
-    context = context.deciding(values, signals)
-    for variable in VARIABLES:
-        new_results, state = _decide(context, variable, by_variable.get(variable.name, ()))
-        results.extend(new_results)
-        decided.append(state)
-        values[variable.name], signals[variable.name] = state.value, state.signals
+    held = context.words
+    for step in steps:
+        if step.words is not None and held.isdisjoint(step.words):
+            results.extend(step.silent)
+            decided.append(step.unset)
+            context.leave(step.unset.name, step.unset.value)
+            continue
+        decided.append(_decide(context, step, results))
     return Derived(context, tuple(results), tuple(decided), lane_state(context))
 
 
-def _decide(context: RuleContext, variable: Variable, rules: Sequence[Rule]) -> tuple[list[RuleResult], StateVariable]:
-    outcomes = [each.apply(context) for each in rules]
-    signals = tuple(signal for _, found in outcomes for signal in found)
-    value, chosen = variable.combine(context, signals)
-    return [result for result, _ in outcomes], StateVariable(variable.name, value, chosen)
+def _decide(context: RuleContext, step: Step, results: list[RuleResult]) -> StateVariable:
+    """Decide one variable by its rules and put what they said behind ``results``."""
+    signals: list[Signal] = []
+    for each, silent in zip(step.rules, step.silences, strict=True):
+        if silent is not None and context.words.isdisjoint(silent.words):
+            results.append(silent.result)
+        else:
+            result, found = each.apply(context)
+            results.append(result)
+            signals.extend(found)
+    value, chosen = step.variable.combine(context, tuple(signals))
+    if not chosen and value == step.unset.value:
+        context.leave(step.unset.name, value)
+        return step.unset
+    state = StateVariable(step.variable.name, value, chosen)
+    context.decide(state.name, value, chosen)
+    return state
 
 
 _FRACTURES: Mapping[str, Fracture] = MappingProxyType(
@@ -182,8 +224,8 @@ def clinical_infection(context: RuleContext) -> ClinicalInfection:
 def lane_state(context: RuleContext) -> LaneState:
     """Finite input of the decision tables from the decided variables."""
     state = LaneState()
-    for part in (_with_safety, _with_infection, _with_malignancy, _with_cause, _with_time, _with_study):
-        state = part(state, context)
+    for fill in (_fill_safety, _fill_infection, _fill_malignancy, _fill_cause, _fill_time, _fill_study):
+        fill(state, context)
     return state
 
 
@@ -191,18 +233,15 @@ def _set(context: RuleContext, name: str) -> bool:
     return bool(context.value(name))
 
 
-def _with_safety(state: LaneState, context: RuleContext) -> LaneState:
+def _fill_safety(state: LaneState, context: RuleContext) -> None:
     unstable = {s.value for s in context.fired(names.UNST)}
-    return replace(
-        state,
-        trigger=_set(context, names.TRIGGER),
-        emergency=Emergency(context.value(names.EMERG) or "NONE"),
-        ankylosed_unstable="ankylosed" in unstable,
-        root_symptoms=_set(context, names.ROOT),
-        canal_unseen=bool(safety.unseen(context)),
-        pressure_without_bone=_pressure_without_bone(context),
-        extraspinal_suspicion=bool(context.possible(FindingId.EXTRASPINAL_SUSPICION)),
-    )
+    state.trigger = _set(context, names.TRIGGER)
+    state.emergency = Emergency(context.value(names.EMERG) or "NONE")
+    state.ankylosed_unstable = "ankylosed" in unstable
+    state.root_symptoms = _set(context, names.ROOT)
+    state.canal_unseen = bool(safety.unseen(context))
+    state.pressure_without_bone = _pressure_without_bone(context)
+    state.extraspinal_suspicion = bool(context.possible(FindingId.EXTRASPINAL_SUSPICION))
 
 
 def _pressure_without_bone(context: RuleContext) -> bool:
@@ -212,27 +251,24 @@ def _pressure_without_bone(context: RuleContext) -> bool:
     return bool(pressing) and bool(opened) and opened <= BY_PRESSURE
 
 
-def _with_infection(state: LaneState, context: RuleContext) -> LaneState:
+def _fill_infection(state: LaneState, context: RuleContext) -> None:
     limits, known = context.thresholds, markers(context)
-    return replace(
-        state,
-        known_infection=_set(context, names.KNOWN_INF),
-        new_abscess=_set(context, names.NEW_ABSCESS),
-        abscess=_set(context, names.ABSCESS),
-        culture=_set(context, names.CULTURE),
-        culture_sets_resulted_7d=_set(context, names.CULTURE_SETS),
-        imaging_infection=ImagingInfection[context.value(names.IMG_INF) or "N"],
-        clinical_infection=clinical_infection(context),
-        labs=Labs(context.value(names.LAB) or "U"),
-        esr_only=context.value(names.LAB) == "R" and esr_only(context),
-        esr_70=at_least(known.esr, limits.esr_high.value) is True,
-        lab_strong=_set(context, names.LAB_STRONG),
-        crp_band=crp_band(context),
-        mask=_MASKS.get(context.value(names.CRP_MASK), MarkerMask.NONE),
-        exposure_or_subacute=_set(context, names.EXPOSURE) or _subacute(context),
-        marker_raised_unsized=bool(unsized(context)),
-        neuropathic_or_crystal=_set(context, names.NEUROPATHIC),
-    )
+    state.known_infection = _set(context, names.KNOWN_INF)
+    state.new_abscess = _set(context, names.NEW_ABSCESS)
+    state.abscess = _set(context, names.ABSCESS)
+    state.culture = _set(context, names.CULTURE)
+    state.culture_sets_resulted_7d = _set(context, names.CULTURE_SETS)
+    state.imaging_infection = ImagingInfection[context.value(names.IMG_INF) or "N"]
+    state.clinical_infection = clinical_infection(context)
+    state.labs = Labs(context.value(names.LAB) or "U")
+    state.esr_only = context.value(names.LAB) == "R" and esr_only(context)
+    state.esr_70 = at_least(known.esr, limits.esr_high.value) is True
+    state.lab_strong = _set(context, names.LAB_STRONG)
+    state.crp_band = crp_band(context)
+    state.mask = _MASKS.get(context.value(names.CRP_MASK), MarkerMask.NONE)
+    state.exposure_or_subacute = _set(context, names.EXPOSURE) or _subacute(context)
+    state.marker_raised_unsized = bool(unsized(context))
+    state.neuropathic_or_crystal = _set(context, names.NEUROPATHIC)
 
 
 def _subacute(context: RuleContext) -> bool:
@@ -240,28 +276,25 @@ def _subacute(context: RuleContext) -> bool:
     return weeks is not None and weeks * 7 >= context.thresholds.subacute_days.value
 
 
-def _with_malignancy(state: LaneState, context: RuleContext) -> LaneState:
+def _fill_malignancy(state: LaneState, context: RuleContext) -> None:
     value, score = context.value(names.MAL_IMG), sins_of(context)
     beyond = any(s.value == BY_OTHER for s in context.fired(names.MAL_LAB))
-    return replace(
-        state,
-        known_metastases=_set(context, names.KNOWN_METS),
-        metastases_progress=_set(context, names.METS_PROGRESS),
-        cancer_history=CancerHistory(context.value(names.MAL_HIST) or "0"),
-        imaging_malignancy=ImagingMalignancy.M if value == malignancy.T1_ALONE else ImagingMalignancy(value or "N"),
-        t1_only=value == malignancy.T1_ALONE,
-        several_dark_or_fractured=_set(context, names.SEVERAL_DARK),
-        malignancy_lab=_set(context, names.MAL_LAB),
-        malignancy_lab_beyond_esr=beyond,
-        malignancy_clinical=_set(context, names.MAL_CLIN),
-        malignancy_denied_at_fracture=_set(context, names.FX_DENIED_MAL),
-        malignancy_at_fracture_stated=_tumor_at_fracture(context),
-        epidural_tumour=_set(context, names.EPIDURAL_TUMOR),
-        sins_7=score is not None and score.at_least >= context.thresholds.sins_surgical_opinion.value,
-        calcium_3=_set(context, names.CALCIUM_3),
-        cytopenias_2=_set(context, names.CYTOPENIAS_2),
-        paget_certain=_set(context, names.PAGET_CERTAIN),
-    )
+    state.known_metastases = _set(context, names.KNOWN_METS)
+    state.metastases_progress = _set(context, names.METS_PROGRESS)
+    state.cancer_history = CancerHistory(context.value(names.MAL_HIST) or "0")
+    state.imaging_malignancy = ImagingMalignancy.M if value == malignancy.T1_ALONE else ImagingMalignancy(value or "N")
+    state.t1_only = value == malignancy.T1_ALONE
+    state.several_dark_or_fractured = _set(context, names.SEVERAL_DARK)
+    state.malignancy_lab = _set(context, names.MAL_LAB)
+    state.malignancy_lab_beyond_esr = beyond
+    state.malignancy_clinical = _set(context, names.MAL_CLIN)
+    state.malignancy_denied_at_fracture = _set(context, names.FX_DENIED_MAL)
+    state.malignancy_at_fracture_stated = _tumor_at_fracture(context)
+    state.epidural_tumour = _set(context, names.EPIDURAL_TUMOR)
+    state.sins_7 = score is not None and score.at_least >= context.thresholds.sins_surgical_opinion.value
+    state.calcium_3 = _set(context, names.CALCIUM_3)
+    state.cytopenias_2 = _set(context, names.CYTOPENIAS_2)
+    state.paget_certain = _set(context, names.PAGET_CERTAIN)
 
 
 def _tumor_at_fracture(context: RuleContext) -> bool:
@@ -271,35 +304,29 @@ def _tumor_at_fracture(context: RuleContext) -> bool:
     return bool(stated) or any(has(f, Qualifier.PATHOLOGIC) for f in pathologic)
 
 
-def _with_cause(state: LaneState, context: RuleContext) -> LaneState:
+def _fill_cause(state: LaneState, context: RuleContext) -> None:
     kind = context.value(names.FX)
     degenerative = {s.value for s in context.fired(names.DEG)}
-    return replace(
-        state,
-        fracture=_FRACTURES.get(kind, Fracture.NONE),
-        occult_kind=_OCCULT.get(kind, OccultKind.RISK),
-        fracture_explains_all_levels=fracture.explains_every_edema(context),
-        fracture_pathologic=_set(context, names.FX_PATHOLOGIC),
-        fracture_severe=_set(context, names.FX_SEVERE),
-        collapse_progressing=_set(context, names.COLLAPSE_PROGRESS),
-        inflammatory=Inflammatory(context.value(names.INFL) or "0"),
-        degenerative=_set(context, names.DEG),
-        degenerative_certain=_set(context, names.DEG_CERTAIN),
-        degenerative_facet_only=degenerative == {FACET},
-        benign_lesion=_set(context, names.BENIGN_LESION),
-        modic1=bool(context.stated(FindingId.MODIC1)),
-        post_treatment=_set(context, names.POST),
-        metabolic=Metabolic(context.value(names.MET) or "0"),
-    )
+    state.fracture = _FRACTURES.get(kind, Fracture.NONE)
+    state.occult_kind = _OCCULT.get(kind, OccultKind.RISK)
+    state.fracture_explains_all_levels = fracture.explains_every_edema(context)
+    state.fracture_pathologic = _set(context, names.FX_PATHOLOGIC)
+    state.fracture_severe = _set(context, names.FX_SEVERE)
+    state.collapse_progressing = _set(context, names.COLLAPSE_PROGRESS)
+    state.inflammatory = Inflammatory(context.value(names.INFL) or "0")
+    state.degenerative = _set(context, names.DEG)
+    state.degenerative_certain = _set(context, names.DEG_CERTAIN)
+    state.degenerative_facet_only = degenerative == {FACET}
+    state.benign_lesion = _set(context, names.BENIGN_LESION)
+    state.modic1 = bool(context.stated(FindingId.MODIC1))
+    state.post_treatment = _set(context, names.POST)
+    state.metabolic = Metabolic(context.value(names.MET) or "0")
 
 
-def _with_time(state: LaneState, context: RuleContext) -> LaneState:
-    return replace(
-        state,
-        time=TimeCourse(context.value(names.TIME) or "u"),
-        course=Course(context.value(names.COURSE) or "u"),
-        severe_persisting=_set(context, names.SEVERE_PERSISTING),
-    )
+def _fill_time(state: LaneState, context: RuleContext) -> None:
+    state.time = TimeCourse(context.value(names.TIME) or "u")
+    state.course = Course(context.value(names.COURSE) or "u")
+    state.severe_persisting = _set(context, names.SEVERE_PERSISTING)
 
 
 def _just_imaged(context: RuleContext) -> bool:
@@ -309,20 +336,17 @@ def _just_imaged(context: RuleContext) -> bool:
     return recent and technique.contrast is not False and technique.stir_or_fat_saturated is not False
 
 
-def _with_study(state: LaneState, context: RuleContext) -> LaneState:
+def _fill_study(state: LaneState, context: RuleContext) -> None:
     age, limits, technique = context.age, context.thresholds, context.technique
     pregnancy = context.facts.pregnancy.pregnant or bool(context.having(ConditionGroup.PREGNANCY))
     by_t2 = context.edema and all(has(f, Qualifier.PLAIN_T2_ONLY) for f in context.edema)
-    return replace(
-        state,
-        native_study=technique.contrast is False,
-        edema_present=bool(context.edema),
-        edema_on_plain_t2_only=bool(by_t2) or (bool(context.edema) and technique.stir_or_fat_saturated is False),
-        whole_spine_contrast_done=context.lead.region is BodyRegion.WHOLE_SPINE and technique.contrast is True,
-        mri_just_done=_just_imaged(context),
-        male=context.facts.demographics.sex is Sex.MALE,
-        age_50_or_more=age is not None and age >= limits.malignancy_clinical_age.value,
-        age_under_50=age is not None and age < limits.fragility_under_age.value,
-        pregnant=pregnancy,
-        augmentation_offered=limits.switches.augmentation_offered,
-    )
+    state.native_study = technique.contrast is False
+    state.edema_present = bool(context.edema)
+    state.edema_on_plain_t2_only = bool(by_t2) or (bool(context.edema) and technique.stir_or_fat_saturated is False)
+    state.whole_spine_contrast_done = context.lead.region is BodyRegion.WHOLE_SPINE and technique.contrast is True
+    state.mri_just_done = _just_imaged(context)
+    state.male = context.facts.demographics.sex is Sex.MALE
+    state.age_50_or_more = age is not None and age >= limits.malignancy_clinical_age.value
+    state.age_under_50 = age is not None and age < limits.fragility_under_age.value
+    state.pregnant = pregnancy
+    state.augmentation_offered = limits.switches.augmentation_offered

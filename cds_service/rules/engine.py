@@ -27,7 +27,7 @@ from cds_service.rules.arbitration import Decision, decide
 from cds_service.rules.catalogue import RULES
 from cds_service.rules.context import Basis, RuleContext, prepare
 from cds_service.rules.contradictions import SERIOUS, contradictions
-from cds_service.rules.derive import Derived, derive
+from cds_service.rules.derive import Derived, derive, in_steps
 from cds_service.rules.fitting import fitted
 from cds_service.rules.lanes import row_catalogue
 from cds_service.rules.ordering import in_one_order
@@ -94,6 +94,7 @@ class Engine:
         self._knowledge = knowledge
         self._basis = Basis(knowledge.thresholds, knowledge.organisms)
         self._rules = rules
+        self._steps = in_steps(rules, self._basis)
 
     def assess(self, facts: PatientFacts) -> Assessment:
         """Evaluate for the view of a patient. Raises whatever a rule raises: no answer is better than half of one."""
@@ -153,14 +154,14 @@ class Engine:
             return ()
         latest, limit = reports.earlier[0], self._knowledge.thresholds.earlier_report_days.span
         recent = latest.date is not None and facts.as_of - latest.date <= limit
-        told = recent and derive(self._context(facts, reports, latest), self._rules).state.trigger
-        chart = derive(prepare(facts, self._basis, NO_REPORT, (), ()), self._rules).state
+        told = recent and derive(self._context(facts, reports, latest), self._steps).state.trigger
+        chart = derive(prepare(facts, self._basis, NO_REPORT, (), ()), self._steps).state
         alarming = chart.emergency is not Emergency.NONE or chart.clinical_infection is ClinicalInfection.SIGN
         return (outdated_card(latest, facts),) if told or alarming else ()
 
     def _order_outcomes(self, facts: PatientFacts, evaluation: _Evaluation) -> tuple[OrderOutcome, ...]:
         """Ask the order rules; without any report the chart alone may still tell a neurological emergency (O-CES)."""
-        derived = evaluation.derived or derive(prepare(facts, self._basis, NO_REPORT, (), ()), self._rules)
+        derived = evaluation.derived or derive(prepare(facts, self._basis, NO_REPORT, (), ()), self._steps)
         shown, limits = lane_cards(evaluation.decision), self._knowledge.thresholds
         outcomes = evaluate_orders(
             facts,
@@ -198,7 +199,7 @@ class Engine:
         reports = self._current(facts)
         newest: Derived | None = None
         for lead in reports.candidates:
-            derived = derive(self._context(facts, reports, lead), self._rules)
+            derived = derive(self._context(facts, reports, lead), self._steps)
             if derived.state.trigger:
                 newest = derived
                 break
@@ -206,9 +207,9 @@ class Engine:
         if newest is None:
             return _Evaluation(reports, None, Decision(), ())
         conflicts = contradictions(newest.context)
-        serious = any(c.finding in SERIOUS for c in conflicts)
-        state = replace(newest.state, conflict=bool(conflicts), serious_conflict=serious)
-        return _Evaluation(reports, replace(newest, state=state), decide(state), conflicts)
+        newest.state.conflict = bool(conflicts)
+        newest.state.serious_conflict = any(c.finding in SERIOUS for c in conflicts)
+        return _Evaluation(reports, newest, decide(newest.state), conflicts)
 
     def _context(self, facts: PatientFacts, reports: CurrentReports, lead: Report) -> RuleContext:
         limits = self._knowledge.thresholds

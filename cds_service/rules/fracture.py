@@ -5,7 +5,7 @@ from datetime import date
 from cds_service.domain.assessment import Cause, ChartCause, FindingCause, Pathway, Signal
 from cds_service.domain.facts import Provenance, Sex
 from cds_service.domain.vocabulary import ConditionGroup, DrugGroup, FindingId, Qualifier, Trend
-from cds_service.rules.context import RuleContext, drugs, has, items, levels_of, without
+from cds_service.rules.context import RuleContext, drugs, has, items, levels_of, remembered, without
 from cds_service.rules.inflammatory import explains_edema
 from cds_service.rules.levels import touches
 from cds_service.rules.malignancy import NAMED
@@ -55,6 +55,7 @@ def _edema_denied(context: RuleContext, finding: FindingCause) -> bool:
     return bool(context.at(denials, finding.finding.levels)) and not _with_edema(context, finding)
 
 
+@remembered
 def fresh_fractures(context: RuleContext) -> tuple[FindingCause, ...]:
     """Fractures, fracture lines and collapses with edema that are not old, whatever their cause."""
     lines = without(context.stated(FindingId.FRACTURE_LINE), Qualifier.OLD)
@@ -102,6 +103,7 @@ def fracture(context: RuleContext) -> Outcome:
     return when(BROKEN, found, "a fracture that may be fresh", "no fracture that may be fresh")
 
 
+@remembered
 def _plain_edema(context: RuleContext) -> tuple[FindingCause, ...]:
     """Edema without deformity or line at its level that no other finding explains."""
     other = (

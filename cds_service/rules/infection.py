@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from cds_service.domain.assessment import Cause, FindingCause, Pathway, Signal
 from cds_service.domain.vocabulary import ConditionGroup, DrugGroup, FindingId, Qualifier, Section, Status, Trend
-from cds_service.rules.context import RuleContext, drugs, has, items, levels_of, without
+from cds_service.rules.context import RuleContext, drugs, has, items, levels_of, remembered, without
 from cds_service.rules.levels import touches
 from cds_service.rules.polarity import Weight, weight
 from cds_service.rules.rule import Found, Outcome, Rule, fired, quiet, rule, when
@@ -110,6 +110,7 @@ def _contiguous(context: RuleContext) -> tuple[FindingCause, ...]:
     return _signs(context, FindingId.CONTIGUOUS)
 
 
+@remembered
 def _all_signs(context: RuleContext) -> tuple[FindingCause, ...]:
     ids = [i for group in _GROUPS for i in group if i is not FindingId.CONTIGUOUS]
     return (*_signs(context, *ids), *_contiguous(context))

@@ -2,7 +2,7 @@
 
 from cds_service.domain.assessment import FindingCause, Pathway, Signal
 from cds_service.domain.vocabulary import ConditionGroup, FindingId, Qualifier
-from cds_service.rules.context import RuleContext, has, items, levels_of, without
+from cds_service.rules.context import RuleContext, has, items, levels_of, remembered, without
 from cds_service.rules.levels import bodies, is_sacral, touches
 from cds_service.rules.rule import Outcome, Rule, fired, quiet, rule, when
 from cds_service.rules.variables import INFL
@@ -11,6 +11,7 @@ _INFLAMMATORY = Pathway.INFLAMMATORY
 SPONDYLOARTHRITIS, CNO = "A", "C"
 
 
+@remembered
 def corner_count(context: RuleContext) -> int:
     """Number of vertebral corner lesions as far as levels or "multiple" tell; one per vertebra."""
     corners = context.stated(FindingId.CORNER)
@@ -19,6 +20,7 @@ def corner_count(context: RuleContext) -> int:
     return max(named, int(context.thresholds.corner_sites.value) if many else len(corners[:1]))
 
 
+@remembered
 def counting_sacroiliac(context: RuleContext) -> tuple[FindingCause, ...]:
     """Sacroiliac edema that speaks for sacroiliitis; not after pregnancy, with a stress injury or septic joint."""
     if expecting_or_recent(context) or any(has(f, Qualifier.INFECTIOUS) for f in _sacroiliac(context)):

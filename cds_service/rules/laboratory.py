@@ -8,7 +8,7 @@ from cds_service.domain.assessment import Pathway
 from cds_service.domain.facts import LabValue
 from cds_service.domain.state import CrpBand
 from cds_service.domain.vocabulary import Analyte, ConditionGroup, DrugGroup
-from cds_service.rules.context import RuleContext, drugs, items, labs
+from cds_service.rules.context import RuleContext, drugs, items, labs, remembered
 from cds_service.rules.measured import above, at_least, interval
 from cds_service.rules.rule import Outcome, Rule, fired, quiet, rule, when
 from cds_service.rules.scores import esr_limit
@@ -31,11 +31,13 @@ class Markers:
     esr: LabValue | None
 
 
+@remembered
 def is_hot(context: RuleContext) -> bool:
     """Tell whether infection is so likely that only results of the last 72 hours around the examination count."""
     return context.value(IMG_INF) in {"S", "M"} or context.value(CLIN_INF) == "2"
 
 
+@remembered
 def markers(context: RuleContext) -> Markers:
     """Markers collected from 14 days before the MRI on (72 hours where infection is likely); without date none counts.
 
@@ -77,6 +79,7 @@ def is_raised(context: RuleContext, lab: LabValue) -> bool | None:
     return above(lab, limit)
 
 
+@remembered
 def upper_esr(context: RuleContext) -> float:
     """Upper limit of a normal ESR for this patient in mm/h (R-MILLER1983, floor of R-AISP)."""
     limits = context.thresholds
@@ -113,6 +116,7 @@ def esr_only(context: RuleContext) -> bool:
     return known.esr is not None and known.crp is None
 
 
+@remembered
 def unsized(context: RuleContext) -> tuple[LabValue, ...]:
     """CRP and ESR that are called raised, or lie above an open limit, so that nobody can tell by how much.
 

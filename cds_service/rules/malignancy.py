@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from cds_service.domain.assessment import FindingCause, Pathway, Signal
 from cds_service.domain.vocabulary import Certainty, FindingId, Qualifier
-from cds_service.rules.context import RuleContext, has, levels_of, without
+from cds_service.rules.context import RuleContext, has, levels_of, remembered, without
 from cds_service.rules.infection import ABSCESSES
 from cds_service.rules.levels import bodies, touches
 from cds_service.rules.polarity import Weight
@@ -217,6 +217,7 @@ def marrow_replaced(context: RuleContext) -> Outcome:
     return when(MODERATE, kept, "marrow is replaced", "no unexplained marrow replacement")
 
 
+@remembered
 def dark_bodies(context: RuleContext) -> tuple[FindingCause, ...]:
     """Low or replaced T1 signal of whole bodies outside fractures, disc-centred processes and kept fat."""
     explaining = (

@@ -3,7 +3,7 @@
 from cds_service.domain.assessment import Cause, FindingCause, Pathway
 from cds_service.domain.facts import LabValue, Sex
 from cds_service.domain.vocabulary import Analyte, Certainty, ConditionGroup, FindingId, Qualifier, Trend
-from cds_service.rules.context import RuleContext, has, items, labs
+from cds_service.rules.context import RuleContext, has, items, labs, remembered
 from cds_service.rules.history import HistoryItem
 from cds_service.rules.laboratory import markers
 from cds_service.rules.levels import bodies
@@ -171,6 +171,7 @@ def alkaline_phosphatase(context: RuleContext) -> Outcome:
     return when(BY_OTHER, labs(alp) if high and not explained else (), "ALP is raised", "no unexplained raised ALP")
 
 
+@remembered
 def _cytopenias(context: RuleContext) -> tuple[LabValue, ...]:
     limits = context.thresholds
     tests = (

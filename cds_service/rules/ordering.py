@@ -1,6 +1,6 @@
 """Puts facts into one order, so that an answer never depends on the order in which resources arrive."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from typing import TypeVar
@@ -34,8 +34,8 @@ def _gap(gap: Gap) -> tuple[str, str, str, tuple[tuple[str, str], ...]]:
     return gap.resource, gap.element, gap.code.value, gap.params
 
 
-def _sorted(facts: Iterable[_Fact], key: Callable[[_Fact], tuple[object, ...]]) -> tuple[_Fact, ...]:
-    return tuple(sorted(facts, key=key))
+def _sorted(facts: tuple[_Fact, ...], key: Callable[[_Fact], tuple[object, ...]]) -> tuple[_Fact, ...]:
+    return tuple(sorted(facts, key=key)) if len(facts) > 1 else facts
 
 
 def in_one_order(facts: PatientFacts) -> PatientFacts:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cds_service.domain.assessment import Cause, Pathway, RuleResult, Signal
 
 if TYPE_CHECKING:
     from cds_service.rules.context import RuleContext
+
+
+# Most rules do not fire for a patient, and say so in the same few words each time.
+_MOST_WORDS = 2048
+_PAIR = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,7 @@ def fired(value: str, causes: Iterable[Cause], why: str, *, missing: tuple[str, 
     return Outcome((Found(value, tuple(causes)),), why, missing)
 
 
+@lru_cache(maxsize=_MOST_WORDS)
 def quiet(why: str, *missing: str) -> Outcome:
     """Outcome of a rule that did not fire; ``missing`` names unknown facts that could have changed it."""
     return Outcome((), why, missing)
@@ -69,10 +76,24 @@ class Rule:
         An exception of the function is not caught: an assessment with a failed rule must not look complete.
         """
         outcome = self.function(context)
-        signals = tuple(Signal(self.id, self.variable, found.value, found.causes) for found in outcome.found)
-        causes = tuple(dict.fromkeys(cause for found in outcome.found for cause in found.causes)) if signals else ()
-        result = RuleResult(self.id, bool(signals), outcome.why, outcome.missing, causes)
-        return result, signals
+        found = outcome.found
+        if not found:
+            return _not_fired(self.id, outcome.why, outcome.missing), ()
+        signals = tuple([Signal(self.id, self.variable, each.value, each.causes) for each in found])
+        causes = found[0].causes if len(found) == 1 else tuple([cause for each in found for cause in each.causes])
+        return RuleResult(
+            self.id, fired=True, why=outcome.why, missing=outcome.missing, causes=distinct(causes)
+        ), signals
+
+
+@lru_cache(maxsize=_MOST_WORDS)
+def _not_fired(rule_id: str, why: str, missing: tuple[str, ...]) -> RuleResult:
+    return RuleResult(rule_id, fired=False, why=why, missing=missing)
+
+
+def distinct(causes: tuple[Cause, ...]) -> tuple[Cause, ...]:
+    """Causes without repeats, each where it stood first."""
+    return causes if len(causes) < _PAIR else tuple(dict.fromkeys(causes))
 
 
 def rule(id_: str, pathway: Pathway, variable: str, *evidence: str) -> Callable[[RuleFunction], Rule]:

@@ -5,7 +5,7 @@ import re
 from cds_service.domain.assessment import Cause, FindingCause, Pathway, Signal
 from cds_service.domain.facts import LabValue
 from cds_service.domain.vocabulary import Analyte, Certainty, ConditionGroup, FindingId, Qualifier, Section, Status
-from cds_service.rules.context import RuleContext, has, items, labs, without
+from cds_service.rules.context import RuleContext, has, items, labs, remembered, without
 from cds_service.rules.history import HistoryItem
 from cds_service.rules.infection import ABSCESSES
 from cds_service.rules.levels import touches
@@ -57,6 +57,7 @@ _DEGENERATIVE_CANAL = (
 _POWER_KEPT = re.compile(r"\b[45]\s?/\s?5|\bkraftgrad [45]\b", re.IGNORECASE)
 
 
+@remembered
 def new_deficits(context: RuleContext) -> tuple[HistoryItem, ...]:
     """Neurological deficits that may be new: undated ones count, those known for long or charted long ago do not."""
     found = tuple(i for i in context.having(*DEFICITS) if is_new(context, i))
@@ -99,6 +100,7 @@ def _mild_root_pareses(context: RuleContext) -> frozenset[str]:
     )
 
 
+@remembered
 def lesions_in_canal(context: RuleContext) -> tuple[FindingCause, ...]:
     """Findings other than degeneration that may press on cord or cauda equina."""
     return (*context.possible(*_LESIONS), *broken(context))
@@ -117,6 +119,7 @@ def by_degeneration(context: RuleContext, compression: FindingCause) -> bool:
     return bool(named) and not lesions
 
 
+@remembered
 def compressions(context: RuleContext) -> tuple[FindingCause, ...]:
     """Compression of cord or cauda equina, possible included, that the report does not deny in the same breath."""
     found = without(context.stated(*COMPRESSIONS), Qualifier.WITHOUT_COMPRESSION)

@@ -4,7 +4,7 @@ import re
 
 from cds_service.domain.assessment import Cause, FindingCause, Pathway
 from cds_service.domain.vocabulary import ConditionGroup, FindingId, Qualifier, Trend
-from cds_service.rules.context import RuleContext, has, items, levels_of, without
+from cds_service.rules.context import RuleContext, has, items, levels_of, remembered, without
 from cds_service.rules.fracture import fresh_fractures
 from cds_service.rules.levels import touches
 from cds_service.rules.malignancy import NAMED
@@ -60,6 +60,7 @@ def tumor_lesions(context: RuleContext) -> tuple[FindingCause, ...]:
     return context.possible(*ids, FindingId.T1_REPLACED)
 
 
+@remembered
 def sins_of(context: RuleContext) -> SinsScore | None:
     """Least SINS of the tumour on what is stated; ``None`` without an imaged or known tumour or without any item."""
     if context.value(MAL_IMG) != "S" and not context.value(KNOWN_METS):
@@ -120,6 +121,7 @@ def ankylosed_spine(context: RuleContext) -> Outcome:
     return when("1", found, "the spine is ankylosed", "no ankylosis is known")
 
 
+@remembered
 def broken(context: RuleContext) -> tuple[FindingCause, ...]:
     """Fresh fractures, and fractures called possible that are not old."""
     possible = without(context.possible(FindingId.FRACTURE, FindingId.FRACTURE_LINE), Qualifier.OLD)

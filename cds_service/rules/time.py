@@ -6,7 +6,7 @@ from cds_service.domain.assessment import Cause, FindingCause, Pathway, Signal
 from cds_service.domain.facts import Report
 from cds_service.domain.vocabulary import Analyte, ConditionGroup, FindingId, Qualifier, Trend
 from cds_service.rules.compared import compared_days
-from cds_service.rules.context import EDEMA, RuleContext, has, items, labs, levels_of
+from cds_service.rules.context import EDEMA, RuleContext, has, items, labs, levels_of, remembered
 from cds_service.rules.history import HistoryItem
 from cds_service.rules.levels import touches
 from cds_service.rules.measured import at_least
@@ -53,6 +53,7 @@ def weeks_since_onset(context: RuleContext) -> int | None:
     return None if days is None else max(days, 0) // _DAYS_PER_WEEK
 
 
+@remembered
 def _complaints(context: RuleContext) -> tuple[tuple[date, tuple[Cause, ...]], ...]:
     pains = context.having(ConditionGroup.BACK_PAIN)
     found = [(i.started, items([i])) for i in pains if i.started is not None and i.started <= context.today]
@@ -64,6 +65,7 @@ def _complaints(context: RuleContext) -> tuple[tuple[date, tuple[Cause, ...]], .
     return (*found, *told)
 
 
+@remembered
 def _images(context: RuleContext) -> tuple[tuple[date, tuple[Cause, ...]], ...]:
     found: list[tuple[date, tuple[Cause, ...]]] = []
     for report in (context.lead, *context.joined, *context.earlier):

@@ -60,9 +60,10 @@ from cds_service.domain.vocabulary import (
 )
 from cds_service.knowledge.load import Knowledge, load_knowledge
 from cds_service.rules.catalogue import RULES
-from cds_service.rules.context import Basis, prepare
-from cds_service.rules.derive import Derived, derive
+from cds_service.rules.context import Basis, RuleContext, prepare
+from cds_service.rules.derive import Derived, Step, derive, in_steps
 from cds_service.rules.engine import Engine
+from cds_service.rules.ordering import in_one_order
 from cds_service.rules.rule import Rule
 
 AS_OF = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
@@ -277,13 +278,25 @@ def all_knowledge() -> Knowledge:
     return load_knowledge()
 
 
-def derived(case: Case, rules: tuple[Rule, ...] = RULES) -> Derived:
-    """State of a case with the first report leading and all others before it."""
+@cache
+def all_steps() -> tuple[Step, ...]:
+    return in_steps(RULES, known_basis())
+
+
+def known_basis() -> Basis:
+    return Basis(all_knowledge().thresholds, all_knowledge().organisms)
+
+
+def prepared(case: Case) -> RuleContext:
+    """Facts of a case with the first report leading and all others before it."""
     patient = facts(case)
-    known = all_knowledge()
-    basis = Basis(known.thresholds, known.organisms)
     lead, *before = patient.reports
-    return derive(prepare(patient, basis, lead, (), before), rules)
+    return prepare(in_one_order(patient), known_basis(), lead, (), before)
+
+
+def derived(case: Case, rules: tuple[Rule, ...] = RULES) -> Derived:
+    """State of a case."""
+    return derive(prepared(case), all_steps() if rules is RULES else in_steps(rules, known_basis()))
 
 
 def values(outcome: Derived) -> dict[str, str]:
@@ -316,6 +329,16 @@ def cases() -> tuple[tuple[str, Case], ...]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "case" in metafunc.fixturenames:
         metafunc.parametrize("case", [entry for _, entry in cases()], ids=[name for name, _ in cases()])
+
+
+@pytest.fixture
+def basis() -> Basis:
+    return known_basis()
+
+
+@pytest.fixture
+def prepare_case() -> Callable[[Case], RuleContext]:
+    return prepared
 
 
 @pytest.fixture

@@ -1,0 +1,70 @@
+"""A rule that is passed over because the chart holds none of its words says what it would have said."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from cds_service.domain.assessment import FindingCause, Pathway
+from cds_service.domain.vocabulary import FindingId
+from cds_service.rules.asking import silence, value_unset
+from cds_service.rules.catalogue import RULES
+from cds_service.rules.context import Basis, RuleContext
+from cds_service.rules.derive import derive, in_steps
+from cds_service.rules.rule import Outcome, quiet, rule, when
+
+Case = Mapping[str, Any]
+
+
+def about(given: RuleContext) -> tuple[FindingCause, ...]:
+    return given.stated(FindingId.CLEFT, FindingId.PAGET)
+
+
+@rule("X-WORDS", Pathway.FRACTURE, "X")
+def by_words(context: RuleContext) -> Outcome:
+    """Asks for findings and an earlier variable."""
+    return when("1", about(context) if context.value("Y") == "N" else (), "found", "not found")
+
+
+@rule("X-AGE", Pathway.FRACTURE, "X")
+def by_age(context: RuleContext) -> Outcome:
+    """Asks for the age."""
+    return quiet("no age" if context.age is None else "an age")
+
+
+def test_words_and_variables_that_a_rule_asks_for_are_noted(basis: Basis) -> None:
+    asked = silence(by_words, basis, {"Y": "N"})
+    assert asked is not None
+    assert asked.words == {"Y", FindingId.CLEFT, FindingId.PAGET}
+    assert not asked.result.fired
+    assert asked.result.why == "not found"
+
+
+def test_only_what_is_asked_on_the_way_is_noted(basis: Basis) -> None:
+    asked = silence(by_words, basis, {})
+    assert asked is not None
+    assert asked.words == {"Y"}
+
+
+def test_a_rule_that_looks_at_more_than_words_is_always_run(basis: Basis) -> None:
+    assert silence(by_age, basis, {}) is None
+
+
+def test_words_of_a_combination_are_noted(basis: Basis) -> None:
+    value, words = value_unset(lambda context, _: ("N" if not about(context) else "A", ()), basis, {})
+    assert value == "N"
+    assert words == {FindingId.CLEFT, FindingId.PAGET}
+    assert value_unset(lambda context, _: (str(context.age), ()), basis, {}) == ("", None)
+
+
+def test_most_rules_are_passed_over_in_a_chart_without_their_words(basis: Basis) -> None:
+    known = [each for each in RULES if silence(each, basis, {})]
+    assert len(known) > len(RULES) / 2
+
+
+def test_passing_over_changes_no_answer(case: Case, prepare_case: Callable[[Case], RuleContext], basis: Basis) -> None:
+    steps = in_steps(RULES, basis)
+    every_rule = [replace(step, silences=(None,) * len(step.rules), words=None) for step in steps]
+    asked, run = derive(prepare_case(case), steps), derive(prepare_case(case), every_rule)
+    assert asked.results == run.results
+    assert asked.variables == run.variables
+    assert asked.state == run.state
