@@ -22,6 +22,7 @@ from cds_service.config import Settings, read_settings
 from cds_service.errors import ConfigError
 from cds_service.hooks.services import PATIENT_VIEW
 from cds_service.security.clients import SANDBOX_ISSUER, ClientDirectory
+from cds_service.store.assembly import hold_reserve
 from cds_service.web.logs import log_as_json
 from cds_service.web.site import build_site
 
@@ -87,6 +88,7 @@ def _reload(directory: ClientDirectory | None) -> None:
 
 
 def _serve(settings: Settings, listening: socket.socket, *, demo: bool, console: Console) -> None:
+    hold_reserve(settings)
     backend, directory = build_service(settings)
     app = build_site(backend)
     gc.collect()

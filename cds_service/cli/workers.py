@@ -5,6 +5,7 @@ Beside a worker that ends, a new one is begun. SIGHUP replaces the workers one b
 
 import gc
 import logging
+import resource
 import threading
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -12,30 +13,39 @@ from io import BytesIO
 from typing import Any
 
 from granian.constants import Interfaces
+from granian.http import HTTP1Settings
 from granian.server import MPServer
 
 from cds_service.app import build_clinic, build_service
 from cds_service.cli.listening import listen
+from cds_service.cli.receiving import Receivers
 from cds_service.config import MEBIBYTE, Settings
 from cds_service.errors import ConfigError
 from cds_service.security.replay import SeenTokens
 from cds_service.security.trust import build_trust
+from cds_service.store.assembly import hold_reserve
 from cds_service.store.connection import Database
 from cds_service.store.database import load_hash_key
 from cds_service.store.records import StoreAway
 from cds_service.store.upgrade import open_tables
+from cds_service.telemetry.board import Board
+from cds_service.telemetry.metrics import Series, of_places
+from cds_service.telemetry.tracing import require_tracing
 from cds_service.web.admission import WAITING
 from cds_service.web.site import build_site
 
 _log = logging.getLogger("cds_service.serve")
 # Bodies on their way do not keep whole ones from being answered: so many calls are received at once by a worker.
-# A caller that sends byte by byte holds one of them, so a proxy that takes requests whole stands in front.
 _RECEIVING = 256
+# Connections of a worker, of which most may be idle; a call waits only for a place to be received.
+_CONNECTIONS = 8192
 _BACKLOG = 1024
+_HEADER_MILLISECONDS = 10_000
 _DRAIN_SECONDS = 15
 # Two workers answer for this long before the old one of them is asked to end.
 _OVERLAP_SECONDS = 2.0
 _BODY_MARGIN = MEBIBYTE
+_SPARE_LANES = 2
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -43,41 +53,61 @@ Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 class Gate:
     """Receives calls whole before they may take one of the places at which they are answered."""
 
-    def __init__(self, application: Application, places: int, max_body_bytes: int) -> None:
+    def __init__(self, application: Application, places: int, max_body_bytes: int, receivers: Receivers) -> None:
         self._application = application
+        self._receivers = receivers
         self._places = threading.Semaphore(places)
         self._most = max_body_bytes + _BODY_MARGIN
         self._waiting = 0
+        self._used = 0
+        self._total = places
         self._lock = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer one call."""
         # What is beyond the limit stays where it is: the service refuses the call by its length.
-        body = environ["wsgi.input"].read(self._most)
+        with self._receivers.receiving():
+            body = environ["wsgi.input"].read(self._most)
         environ["wsgi.input"] = BytesIO(body)
-        if "CONTENT_LENGTH" not in environ:
-            environ["CONTENT_LENGTH"] = str(len(body))
-        self._count(1)
+        declared = environ.setdefault("CONTENT_LENGTH", str(len(body)))
+        if declared.isdigit() and len(body) < min(int(declared), self._most):
+            # Whoever sent it is gone or was cut off; half a chart is no call.
+            start_response("408 Request Timeout", [])
+            return []
+        self._count(waiting=1)
         environ[WAITING] = self._waiting - 1
         with self._places:
-            self._count(-1)
-            return list(self._application(environ, start_response))
+            self._count(waiting=-1, used=1)
+            try:
+                return list(self._application(environ, start_response))
+            finally:
+                self._count(used=-1)
 
-    def _count(self, change: int) -> None:
+    def numbers(self) -> Iterable[tuple[Series, float]]:
+        """Tell how the places are taken."""
+        return of_places(self._total, self._used, self._waiting)
+
+    def _count(self, *, waiting: int = 0, used: int = 0) -> None:
         with self._lock:
-            self._waiting += change
+            self._waiting += waiting
+            self._used += used
 
 
-def _application(settings: Settings) -> Application:
-    """Put the service together in a worker."""
-    backend, directory = build_service(settings)
+def _application(settings: Settings, board: Board) -> Application:
+    """Put the service together in a worker; what it counts stands on the ``board`` of all workers."""
+    backend, directory = build_service(settings, board)
     app = build_site(backend)
     gc.collect()
     # What is loaded now stays for good; the collector need not look at it during calls.
     gc.freeze()
     if directory is not None:
         threading.Thread(target=directory.warm, daemon=True).start()
-    return Gate(app, settings.threads, settings.max_body_bytes)
+    receivers = Receivers(_RECEIVING, settings.budget_seconds)
+    receivers.watch()
+    gate = Gate(app, settings.threads, settings.max_body_bytes, receivers)
+    backend.telemetry.metrics.follow(gate.numbers)
+    backend.telemetry.metrics.keep_sampling()
+    return gate
 
 
 def _prepare(settings: Settings) -> None:
@@ -89,6 +119,9 @@ def _prepare(settings: Settings) -> None:
         build_clinic(settings.knowledge_overlay)
     build_trust(settings, SeenTokens())
     load_hash_key(settings.patient_hash_key, settings.state_path)
+    if settings.otlp_endpoint:
+        require_tracing()
+    hold_reserve(settings)
     database = Database(settings.database)
     try:
         open_tables(database)
@@ -119,9 +152,16 @@ class Replacing(MPServer):
         super().signal_handler_reload(*args, **kwargs)  # type: ignore[no-untyped-call]
 
 
+def _allow_connections() -> None:
+    """Let each worker hold as many connections as the system allows at most; usual is a limit of a thousand files."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def serve_workers(settings: Settings, workers: int) -> None:
     """Answer calls in so many processes until SIGTERM or SIGINT; SIGHUP begins new workers with the registry anew."""
     _prepare(settings)
+    _allow_connections()
     server = Replacing(
         partial(build_trust, settings, SeenTokens()),
         address=settings.host,
@@ -129,8 +169,9 @@ def serve_workers(settings: Settings, workers: int) -> None:
         interface=Interfaces.WSGI,
         workers=workers,
         blocking_threads=_RECEIVING,
-        backpressure=_RECEIVING,
+        backpressure=_CONNECTIONS,
         backlog=_BACKLOG,
+        http1_settings=HTTP1Settings(header_read_timeout=_HEADER_MILLISECONDS),
         websockets=False,
         log_enabled=False,
         respawn_failed_workers=True,
@@ -139,4 +180,6 @@ def serve_workers(settings: Settings, workers: int) -> None:
     )
     gc.collect()
     gc.freeze()
-    server.serve(target_loader=partial(_application, settings), wrap_loader=False)
+    # Old and new workers run beside each other while they are replaced.
+    board = Board(lanes=2 * workers + _SPARE_LANES)
+    server.serve(target_loader=partial(_application, settings, board), wrap_loader=False)

@@ -9,7 +9,6 @@ from unittest.mock import patch
 
 from cds_service.app import build_service
 from cds_service.cli.main import run
-from cds_service.config import Settings
 
 AHEAD = "TESTS_CLOCK_AHEAD"
 
@@ -18,8 +17,8 @@ def main() -> None:
     """Serve with the clock of the file that the environment names."""
     file = Path(os.environ[AHEAD])
 
-    def moved(settings: Settings) -> Any:
-        backend, directory = build_service(settings)
+    def moved(*given: Any) -> Any:
+        backend, directory = build_service(*given)
         return replace(backend, clock=lambda: datetime.now(UTC) + timedelta(hours=float(file.read_text()))), directory
 
     with patch("cds_service.cli.workers.build_service", moved):

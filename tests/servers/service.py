@@ -25,7 +25,8 @@ class Service:
         self.clock = state / "hours-ahead"
         self.clock.write_text("0")
         self._log = state / "service.log"
-        given = {f"MARROW_{name}": value for name, value in settings.items()}
+        sparing = {"SPOOL_RESERVE_MEGABYTES": "1"}
+        given = {f"MARROW_{name}": value for name, value in (sparing | dict(settings)).items()}
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith("MARROW_")}
         self._environment |= given | {"MARROW_STATE_DIR": str(state), AHEAD: str(self.clock)}
         module = "tests.servers.moved_clock"

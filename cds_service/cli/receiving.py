@@ -1,0 +1,145 @@
+"""Ends callers that send a call too slowly: a few of them must not hold the places of those that send it at once.
+
+The server reads headers under a time limit of its own, but bodies without one, and it does not tell which connection a
+call came by. So the kernel is asked: a connection on which a caller has sent something and nothing was answered for
+longer than any call takes is one that is still not whole. It is shut down beneath the server, whose read then ends as
+if the caller had gone. Nobody asks while all calls come in at once.
+"""
+
+import logging
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+_log = logging.getLogger("cds_service.serve")
+# What a call may take to arrive; in want of places only as long as an answer may take, and this.
+_RECEIVE_SECONDS = 30.0
+_SHORT_SECONDS = 2.0
+_LOOK_SECONDS = 1.0
+# The kernel's account of a connection: bytes that the other side has taken, and bytes that came from it.
+_ACKNOWLEDGED_AND_RECEIVED = struct.Struct("=120xQQ")
+
+Connection = tuple[int, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Bytes that went over a connection so far, from us and to us."""
+
+    answered: int
+    received: int
+
+
+class Unanswered:
+    """Knows of each connection since when something was sent on it and nothing was answered."""
+
+    def __init__(self) -> None:
+        self._last: dict[Connection, Traffic] = {}
+        self._since: dict[Connection, float] = {}
+
+    def look(self, found: Mapping[Connection, Traffic], now: float) -> dict[Connection, float]:
+        """Compare with the look before and return for how many seconds each connection has waited."""
+        since: dict[Connection, float] = {}
+        for connection, traffic in found.items():
+            before = self._last.get(connection, Traffic(traffic.answered, 0))
+            sent = connection in self._since or traffic.received > before.received
+            if sent and traffic.answered == before.answered:
+                since[connection] = self._since.get(connection, now)
+        self._last, self._since = dict(found), since
+        return {connection: now - began for connection, began in since.items()}
+
+
+class Receivers:
+    """The calls that are being received.
+
+    ``places`` is how many there may be, ``answer_seconds`` what an answer takes. ``connections`` gives those
+    of callers.
+    """
+
+    def __init__(
+        self,
+        places: int,
+        answer_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        connections: Callable[[], Mapping[Connection, Traffic]] | None = None,
+    ) -> None:
+        self._places = places
+        self._short = answer_seconds + _SHORT_SECONDS
+        self._clock = clock
+        self._connections = connections or own_connections
+        self._numbers = count()
+        self._since: dict[int, float] = {}
+        self._unanswered = Unanswered()
+
+    def watch(self) -> None:
+        """Look after the callers from now on, where the kernel can be asked."""
+        if hasattr(socket, "TCP_INFO"):
+            threading.Thread(target=self._look_again_and_again, name="receivers", daemon=True).start()
+
+    @contextmanager
+    def receiving(self) -> Iterator[None]:
+        """Note a call for as long as it takes to arrive."""
+        # Each line is one step of the interpreter, so that no lock is needed.
+        number = next(self._numbers)
+        self._since[number] = self._clock()
+        try:
+            yield
+        finally:
+            del self._since[number]
+
+    def end_slow(self) -> int:
+        """Look at the connections while a call is on its way for long, end the late ones and return how many."""
+        now = self._clock()
+        waiting = [now - since for since in self._since.copy().values()]
+        if max(waiting, default=0.0) < _LOOK_SECONDS:
+            return 0
+        limit = min(self._short, _RECEIVE_SECONDS) if len(waiting) > self._places // 2 else _RECEIVE_SECONDS
+        found = self._unanswered.look(self._connections(), now)
+        late = [connection for connection, seconds in found.items() if seconds > limit]
+        for connection in late:
+            shut_down(connection)
+        if late:
+            _log.warning("%d callers sent too slowly and were cut off", len(late))
+        return len(late)
+
+    def _look_again_and_again(self) -> None:
+        while True:
+            time.sleep(_LOOK_SECONDS)
+            self.end_slow()
+
+
+@contextmanager
+def _borrowed(descriptor: int) -> Iterator[socket.socket]:
+    """Look at a connection that the server holds. Raises OSError for a descriptor of anything else."""
+    connection = socket.socket(fileno=descriptor)
+    try:
+        yield connection
+    finally:
+        connection.detach()
+
+
+def own_connections() -> dict[Connection, Traffic]:
+    """Return the connections of callers that this process holds."""
+    found = {}
+    for path in Path("/proc/self/fd").iterdir():
+        # Most descriptors are something else, and any of them may be closed by now.
+        with suppress(OSError), _borrowed(int(path.name)) as connection:
+            if connection.family in {socket.AF_INET, socket.AF_INET6}:
+                host, port = connection.getpeername()[:2]
+                raw = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKNOWLEDGED_AND_RECEIVED.size)
+                found[int(path.name), host, port] = Traffic(*_ACKNOWLEDGED_AND_RECEIVED.unpack(raw))
+    return found
+
+
+def shut_down(connection: Connection) -> None:
+    """End a connection, unless its descriptor leads elsewhere by now."""
+    descriptor, host, port = connection
+    with suppress(OSError), _borrowed(descriptor) as found:
+        if found.getpeername()[:2] == (host, port):
+            found.shutdown(socket.SHUT_RDWR)

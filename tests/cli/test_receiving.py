@@ -1,0 +1,79 @@
+"""Slow callers: who counts as one, and that only their connections are ended."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from cds_service.cli.receiving import Connection, Receivers, Traffic, Unanswered, own_connections, shut_down
+
+SLOW, QUICK, IDLE = ((number, "127.0.0.1", 5000 + number) for number in range(3))
+
+
+def test_only_what_was_sent_and_not_answered_counts() -> None:
+    known = Unanswered()
+    assert known.look({SLOW: Traffic(0, 10), QUICK: Traffic(0, 90), IDLE: Traffic(0, 0)}, 0.0) == {SLOW: 0, QUICK: 0}
+    assert known.look({SLOW: Traffic(0, 11), QUICK: Traffic(7, 90), IDLE: Traffic(0, 0)}, 5.0) == {SLOW: 5}
+    # The next call on a connection begins anew, and an old descriptor may lead to somebody else.
+    other = (SLOW[0], SLOW[1], 6000)
+    assert known.look({other: Traffic(0, 12), QUICK: Traffic(7, 95)}, 9.0) == {other: 0, QUICK: 0}
+    assert known.look({other: Traffic(0, 12), QUICK: Traffic(7, 180)}, 10.0) == {other: 1, QUICK: 1}
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, Connection]]:
+    """A caller, and how its connection is known on our side."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        socket.create_connection(listening.getsockname()) as caller,
+    ):
+        ours, (host, port) = listening.accept()
+        with ours:
+            yield caller, (ours.fileno(), host, port)
+
+
+def test_kernel_tells_what_went_over_a_connection(pair: tuple[socket.socket, Connection]) -> None:
+    caller, connection = pair
+    caller.sendall(b"abc")
+    with socket.socket(fileno=connection[0]) as ours:
+        assert ours.recv(3) == b"abc"
+        ours.sendall(b"answer")
+        assert caller.recv(6) == b"answer"
+        assert own_connections()[connection] == Traffic(6, 3)
+        ours.detach()
+
+
+def test_connection_is_ended_unless_its_descriptor_leads_elsewhere(pair: tuple[socket.socket, Connection]) -> None:
+    caller, (descriptor, host, port) = pair
+    shut_down((descriptor, host, port + 1))
+    caller.settimeout(0)
+    with pytest.raises(BlockingIOError):
+        caller.recv(1)
+    caller.settimeout(None)
+    shut_down((descriptor, host, port))
+    assert caller.recv(1) == b""
+
+
+@pytest.mark.parametrize(("receiving", "seconds", "ended"), [(0, 99, 0), (1, 29, 0), (1, 31, 1), (3, 6, 0), (3, 7, 1)])
+def test_slow_ones_are_ended_sooner_when_places_are_short(
+    pair: tuple[socket.socket, Connection],
+    caplog: pytest.LogCaptureFixture,
+    receiving: int,
+    seconds: float,
+    ended: int,
+) -> None:
+    caller, connection = pair
+    now = [0.0]
+    receivers = Receivers(4, 4.0, lambda: now[0], lambda: {connection: Traffic(0, 5)})
+    with ExitStack() as running:
+        for _ in range(receiving):
+            running.enter_context(receivers.receiving())
+        for moment in (1.0, 1.0 + seconds):
+            now[0] = moment
+            found = receivers.end_slow()
+    assert found == ended
+    assert ("cut off" in caplog.text) == bool(ended)
+    if ended:
+        assert caller.recv(1) == b""
+    assert receivers.end_slow() == 0
