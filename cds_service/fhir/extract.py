@@ -30,8 +30,9 @@ from cds_service.fhir.medications import DrugNames, MedicationReader
 from cds_service.fhir.node import Intake, Node
 from cds_service.fhir.orders import OrderReader
 from cds_service.fhir.pregnancy import is_about_pregnancy, pregnancy
-from cds_service.fhir.received import ReceivedResource, receive
+from cds_service.fhir.received import ReceivedResource, Survey, receive
 from cds_service.fhir.reports import ReportReader, TextReader, without_superseded
+from cds_service.fhir.sieve import Sieve
 from cds_service.fhir.symptoms import SymptomReader
 from cds_service.knowledge.codes import Codes
 
@@ -49,10 +50,6 @@ _SILENT = frozenset(
         "ImagingStudy",
     }
     | {"Specimen", "Provenance", "Media", "CareTeam", "RelatedPerson", "ServiceRequest", "Coverage", "Composition"}
-)
-_READ = frozenset(
-    {"Patient", "DiagnosticReport", "Observation", "Condition", "Procedure", "AllergyIntolerance", "Device"}
-    | {"DeviceUseStatement", *_DRUGS}
 )
 
 
@@ -108,6 +105,7 @@ class FactExtractor:
         self._devices = DeviceReader(devices)
         self._reports = ReportReader(codes, reader)
         orders = GroupFinder.of(codes.orders, cues)
+        self._sieve = Sieve(self._labs, self._reports)
         self._orders = OrderReader(orders, names, codes.drug_orders, ImagingIndex(codes.imaging))
 
     def extract(
@@ -120,27 +118,33 @@ class FactExtractor:
         selections: Sequence[str] = (),
         gaps: Iterable[Gap] = (),
         in_time: Callable[[], bool] = lambda: True,
+        survey: Survey = Survey.WHOLE,
     ) -> PatientFacts:
         """Return what the resources say of the patient; foreign, withdrawn and unreadable ones become gaps.
 
         ``resources`` are FHIR resources or Bundles as plain JSON, ``as_of`` is the moment of evaluation; without a
         time zone it is taken as UTC. ``selections`` are references to the drafts that were just chosen. What is left
         when ``in_time`` says no is not read and becomes a gap, so that a chart too large says so instead of nothing.
+        ``survey`` tells how much is looked through for flaws that touch no fact; the facts are the same.
         """
         moment = as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
         intake = Intake(GapLog(gaps), moment)
-        received = receive(resources, intake)
+        received = receive(resources, intake, survey)
         check = PatientCheck(patient_id, received)
         own = [item for item in _newest_versions(received) if check.is_own(item, intake)]
         index = ReferenceIndex(own, intake)
         person, born = _person(own, intake)
         found = _Found()
         for item in own:
+            if self._sieve.holds_back(item):
+                continue
             if in_time():
+                if survey is Survey.READ:
+                    item.look_over(intake)
                 self._take(item, index, intake, born, found, in_time)
             else:
                 item.node(intake).note(GapCode.RESOURCE_UNREADABLE, "", clinical=True, reason="time")
-        drafts = [item for item in receive(draft_orders, intake) if check.is_own(item, intake)]
+        drafts = [item for item in receive(draft_orders, intake, survey) if check.is_own(item, intake)]
         links = ReferenceIndex([*own, *drafts], intake) if drafts else index
         orders = self._orders.read_all(
             (
@@ -175,6 +179,8 @@ class FactExtractor:
         found: _Found,
         in_time: Callable[[], bool],
     ) -> None:
+        if item.kind == "Patient" or item.kind in _SILENT:
+            return
         node = item.node(intake)
         links = index.around(item, intake)
         if item.kind == "Observation":
@@ -193,7 +199,7 @@ class FactExtractor:
             found.devices.extend(_some(self._devices.read(node, links)))
         elif item.kind == "DocumentReference":
             self._document(item, links, intake, found, in_time)
-        elif item.kind not in _SILENT | _READ:
+        else:
             node.note(GapCode.UNEXPECTED_RESOURCE)
 
     def _report(

@@ -1,15 +1,17 @@
 """Tells whose resource it is: facts of another patient must never reach the rules."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import final
 
 from cds_service.domain.facts import GapCode
-from cds_service.fhir.node import Intake, Node
+from cds_service.fhir.node import Intake, Node, unheard
 from cds_service.fhir.received import ReceivedResource
 
 _SUBJECTS = ("subject", "patient", "for", "beneficiary")
 _URN = "urn:"
 
 
+@final
 class PatientCheck:
     """Knows the patient of one call under every form of reference."""
 
@@ -18,6 +20,7 @@ class PatientCheck:
         self._addresses = {
             item.full_url: f"{item.kind}/{item.id}" for item in resources if item.full_url.startswith(_URN)
         }
+        self._known: dict[bytes, bool] = {}
 
     def is_own(self, item: ReceivedResource, intake: Intake) -> bool:
         """Tell whether a resource may be read; a foreign one becomes a clinical gap.
@@ -25,14 +28,29 @@ class PatientCheck:
         A resource without subject was asked for with the patient's id and is read. A contained subject has no
         identity that could be compared and belongs to the resource it stands in.
         """
-        node = item.node(intake)
+        outline = item.outline
         if item.kind == "Patient":
             own = not item.id or item.id == self._id
+        elif outline is None or outline.recipient or outline.beneficiary:
+            own = self._is_about_patient(item.node(intake))
         else:
-            own = all(self._means_patient(reference) for reference in _subjects(node))
+            own = (not outline.subject or self._is_reference(bytes(outline.subject))) and (
+                not outline.patient or self._is_reference(bytes(outline.patient))
+            )
         if not own:
             intake.log.add(GapCode.FOREIGN_PATIENT, item.reference, clinical=True)
         return own
+
+    def _is_reference(self, raw: bytes) -> bool:
+        """Tell whether the JSON of a Reference means the patient; most resources of a chart write it alike."""
+        known = self._known.get(raw)
+        if known is None:
+            node = unheard(b'{"subject":%b}' % raw)
+            known = self._known[raw] = node is not None and self._is_about_patient(node)
+        return known
+
+    def _is_about_patient(self, node: Node) -> bool:
+        return all(self._means_patient(reference) for reference in _subjects(node))
 
     def _means_patient(self, reference: str) -> bool:
         if not reference or reference.startswith("#"):
@@ -50,47 +68,62 @@ def _subjects(node: Node) -> list[str]:
     return [node.reference_to(name) for name in _SUBJECTS if node.has(name)]
 
 
+@final
 class ReferenceIndex:
-    """Finds resources of one call by what references write: relative, absolute, versioned, ``urn:uuid:``, ``#id``."""
+    """Finds resources of one call by what references write: relative, absolute, versioned, ``urn:uuid:``, ``#id``.
 
-    def __init__(self, resources: Iterable[ReceivedResource], intake: Intake) -> None:
-        self._nodes: dict[str, Node] = {}
-        for item in resources:
-            node = item.node(intake)
-            if item.id:
-                self._nodes.setdefault(f"{item.kind}/{item.id}", node)
-            if item.full_url:
-                self._nodes.setdefault(item.full_url, node)
-        self._alone = Links(self._nodes, {})
+    Nothing is listed before somebody looks for a reference.
+    """
+
+    def __init__(self, resources: Sequence[ReceivedResource], intake: Intake) -> None:
+        self._resources = resources
+        self._intake = intake
+        self._listed: dict[str, ReceivedResource] | None = None
+        self._alone = Links(self, {})
 
     def around(self, item: ReceivedResource, intake: Intake) -> "Links":
         """Return the references as they read from inside one resource."""
         if "contained" not in item.body:
             return self._alone
         contained = {f"#{node.text('id').removeprefix('#')}": node for node in item.contained(intake) if node.has("id")}
-        return Links(self._nodes, contained)
+        return Links(self, contained)
+
+    @property
+    def listed(self) -> Mapping[str, ReceivedResource]:
+        """Resources by ``Type/id`` and by address; of two with one name the first."""
+        if self._listed is None:
+            self._listed = {}
+            for item in self._resources:
+                if item.id:
+                    self._listed.setdefault(f"{item.kind}/{item.id}", item)
+                if item.full_url:
+                    self._listed.setdefault(item.full_url, item)
+        return self._listed
+
+    def find(self, reference: str) -> Node:
+        """Return the target of a reference. Raises KeyError."""
+        item = self.listed.get(reference)
+        if item is None:
+            parts = reference.partition("/_history/")[0].split("/")
+            item = self.listed["/".join(parts[-2:])]
+        return item.node(self._intake)
 
 
 class Links(Mapping[str, Node]):
     """References as seen from one resource."""
 
-    def __init__(self, nodes: Mapping[str, Node], contained: Mapping[str, Node]) -> None:
-        self._nodes = nodes
+    def __init__(self, index: ReferenceIndex, contained: Mapping[str, Node]) -> None:
+        self._index = index
         self._contained = contained
 
     def __getitem__(self, reference: str) -> Node:
         """Return the target of a reference."""
-        if reference in self._contained:
-            return self._contained[reference]
-        if reference in self._nodes:
-            return self._nodes[reference]
-        parts = reference.partition("/_history/")[0].split("/")
-        return self._nodes["/".join(parts[-2:])]
+        return self._contained[reference] if reference in self._contained else self._index.find(reference)
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the known references."""
-        return iter((*self._contained, *self._nodes))
+        return iter((*self._contained, *self._index.listed))
 
     def __len__(self) -> int:
         """Return the number of known targets."""
-        return len(self._contained) + len(self._nodes)
+        return len(self._contained) + len(self._index.listed)

@@ -117,8 +117,8 @@ class LabReader:
 
     def read_report(self, node: Node) -> list[LabValue]:
         """Return the result that a laboratory report states as text (cultures); its Observations are read apart."""
-        analyte = self.analyte(node.concept("code"))
-        if analyte is None or not self._labs.analytes[analyte].qualitative:
+        analyte = self._stated(node)
+        if analyte is None:
             return []
         status = self._status(node, clinical=True)
         if status is None:
@@ -132,6 +132,14 @@ class LabReader:
             analyte, None, lab.unit, self._collected(node, clinical=True), node.provenance(), status=status
         )
         return self._worded(node, blank, lab, text)
+
+    def states_results(self, node: Node) -> bool:
+        """Tell whether a laboratory report is one of a test whose result it states as text."""
+        return self._stated(node) is not None
+
+    def _stated(self, node: Node) -> Analyte | None:
+        analyte = self.analyte(node.concept("code"))
+        return analyte if analyte is not None and self._labs.analytes[analyte].qualitative else None
 
     # ---- frame ----
 

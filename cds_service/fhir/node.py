@@ -4,8 +4,10 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
+
+import orjson
 
 from cds_service.domain.facts import Coding, GapCode, Provenance
 from cds_service.fhir.gaps import GapLog
@@ -244,3 +246,12 @@ class Node:
     def notes_text(self) -> str:
         """All annotation texts of this object."""
         return " ".join(filter(None, (note.text("text") for note in self.children("note"))))
+
+
+def unheard(raw: bytes) -> Node | None:
+    """Return an object from JSON whose flaws nobody hears of; ``None`` when it is no JSON."""
+    try:
+        value: Any = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None
+    return Node(value, "", Intake(GapLog(), datetime.min.replace(tzinfo=UTC)))

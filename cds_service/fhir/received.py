@@ -2,14 +2,18 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from enum import Enum
+from typing import Any, TypeAlias, final
 
+import msgspec
 import orjson
 
 from cds_service.domain.facts import GapCode
+from cds_service.errors import RequestError
+from cds_service.fhir.bounds import Bounds
 from cds_service.fhir.elements import R4_ELEMENTS, R5_ELEMENTS
 from cds_service.fhir.node import Intake, Node
+from cds_service.fhir.outline import Outline, outline_of
 
 _VALID_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 # Anything else would not be safe to show or to log.
@@ -23,20 +27,74 @@ _MOST_ELEMENTS = 4_000
 _SIGNS_OF_EMPTY = (b"null", b'""', b"[]", b"{}", b'" ', b'"\\', b'"\xc2', b'"\xe1', b'"\xe2', b'"\xe3')
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedResource:
-    """One resource as it came. ``reference`` is ``Type/id``, or ``Type[n]`` when it has no usable id."""
+class Survey(Enum):
+    """How much of what was sent is looked through for flaws that no reading would meet."""
 
-    kind: str
-    reference: str
-    body: Mapping[str, Any] = field(hash=False)
-    full_url: str = ""
+    WHOLE = "whole"
+    """Every resource, every element of it: for those who want to know all that is wrong with their data."""
+    READ = "read"
+    """Resources that the facts depend on, and of them the names of their elements: for a call that must be fast."""
+
+
+@final
+class ReceivedResource:
+    """One resource as it came: parsed already, or still JSON that is parsed when its elements are asked for.
+
+    ``position`` tells resources without a usable id apart. With an ``outline`` much is known without parsing.
+    """
+
+    __slots__ = ("_above", "_body", "_bounds", "_raw", "full_url", "id", "kind", "outline", "position")
+
+    def __init__(
+        self, kind: str, identity: str, full_url: str = "", body: Mapping[str, Any] | None = None, position: int = 0
+    ) -> None:
+        self.kind = kind
+        self.id = identity
+        self.full_url = full_url
+        self.position = position
+        self.outline: Outline | None = None
+        self._body = body
+        self._raw: msgspec.Raw | None = None
+        self._bounds: Bounds | None = None
+        self._above = 0
+
+    @classmethod
+    def sent(cls, outline: Outline, raw: msgspec.Raw, full_url: str, bounds: Bounds, above: int) -> "ReceivedResource":
+        """Return a resource that stands as JSON ``above`` levels below the top of a body."""
+        made = cls(outline.kind, outline.id, full_url)
+        made.outline = outline
+        made._raw, made._bounds, made._above = raw, bounds, above
+        return made
 
     @property
-    def id(self) -> str:
-        """Logical id as sent; empty without one."""
-        value = self.body.get("id")
-        return value if isinstance(value, str) else ""
+    def body(self) -> Mapping[str, Any]:
+        """The elements. Raises RequestError when what was sent is no JSON or nested deeper than any resource is."""
+        if self._body is None:
+            self._body = self._parsed()
+        return self._body
+
+    def _parsed(self) -> Mapping[str, Any]:
+        if self._raw is None or self._bounds is None:
+            raise ValueError("a resource without any content")
+        raw = bytes(self._raw)
+        try:
+            body: dict[str, Any] = orjson.loads(raw)
+        except orjson.JSONDecodeError as error:
+            raise RequestError(f"is not JSON: {error.msg}", field="body", code="structure") from None
+        self._bounds.check_parsed(raw, body, self._above)
+        return body
+
+    @property
+    def reference(self) -> str:
+        """``Type/id``, or ``Type[n]`` when it has no usable id."""
+        if self.id and _SHOWABLE_ID.fullmatch(self.id):
+            return f"{self.kind}/{self.id}"
+        return f"{self.kind}[{self.position}]"
+
+    @property
+    def identity(self) -> tuple[str, str] | None:
+        """Type and id, or ``None`` for a resource that cannot be recognised again."""
+        return (self.kind, self.id) if self.id else None
 
     def node(self, intake: Intake) -> Node:
         """Return the resource ready for tolerant reading."""
@@ -46,15 +104,41 @@ class ReceivedResource:
         """Resources inside this one; they have no provenance of their own."""
         return self.node(intake).children("contained")
 
+    def look_over(self, intake: Intake) -> None:
+        """Note an id that is none, and names of elements that no resource of this type has."""
+        identity = self.body.get("id")
+        if identity is not None and not (isinstance(identity, str) and _VALID_ID.fullmatch(identity)):
+            intake.log.add(GapCode.INVALID_ID, self.reference, "id")
+        known = R4_ELEMENTS.get(self.kind)
+        if known is not None and not known.issuperset(self.body):
+            _note_unknown(self.body, self.kind, known, self.reference, intake)
 
-def receive(items: Iterable[Any], intake: Intake) -> list[ReceivedResource]:
+    def look_through(self, intake: Intake) -> None:
+        """Note what ``look_over`` notes, and null or empty values anywhere; nothing is taken away."""
+        self.look_over(intake)
+        if isinstance(self.body, dict) and _may_hold_empty(self.body):
+            _note_empty(self.body, self.reference, intake)
+        narrative = self.body.get("text")
+        if isinstance(narrative, Mapping) and "div" not in narrative:
+            intake.log.add(GapCode.EMPTY_VALUE, self.reference, "text.div")
+
+
+def receive(items: Iterable[Any], intake: Intake, survey: Survey = Survey.WHOLE) -> list[ReceivedResource]:
     """Take in resources and Bundles of them; what is no resource becomes a gap."""
     found: list[ReceivedResource] = []
     for index, item in enumerate(items):
         if isinstance(item, ReceivedResource):
+            item.position = len(found)
             found.append(item)
         else:
             _take(item, f"resource[{index}]", "", intake, found, 0)
+    if survey is Survey.WHOLE:
+        for one in found:
+            one.look_through(intake)
+    else:
+        for one in found:
+            if one.outline is None:
+                one.outline = outline_of(one.body)
     return found
 
 
@@ -71,7 +155,9 @@ def _take(item: Any, place: str, full_url: str, intake: Intake, found: list[Rece
     elif kind == "OperationOutcome":
         _outcome(item, place, intake)
     else:
-        found.append(_resource(item, kind, len(found), full_url, intake))
+        identity = item.get("id")
+        named = identity if isinstance(identity, str) else ""
+        found.append(ReceivedResource(kind, named, full_url, item, len(found)))
 
 
 def _open_bundle(bundle: Mapping[str, Any], intake: Intake, found: list[ReceivedResource], depth: int) -> None:
@@ -97,30 +183,14 @@ def _outcome(item: Mapping[str, Any], place: str, intake: Intake) -> None:
     intake.log.add(GapCode.OPERATION_OUTCOME, place, clinical=failed)
 
 
-def _resource(item: Mapping[str, Any], kind: str, position: int, full_url: str, intake: Intake) -> ReceivedResource:
-    identity = item.get("id")
-    usable = isinstance(identity, str) and _SHOWABLE_ID.fullmatch(identity) is not None
-    reference = f"{kind}/{identity}" if usable else f"{kind}[{position}]"
-    if identity is not None and not (isinstance(identity, str) and _VALID_ID.fullmatch(identity)):
-        intake.log.add(GapCode.INVALID_ID, reference, "id")
-    _survey(item, kind, reference, intake)
-    return ReceivedResource(kind, reference, item, full_url)
-
-
-def _survey(body: Mapping[str, Any], kind: str, reference: str, intake: Intake) -> None:
-    """Note unknown elements at the top and null or empty values anywhere; nothing is taken away."""
-    known, newer = R4_ELEMENTS.get(kind), R5_ELEMENTS.get(kind, frozenset())
-    for name in body.keys() - (known or body.keys()):
+def _note_unknown(body: Mapping[str, Any], kind: str, known: frozenset[str], reference: str, intake: Intake) -> None:
+    newer = R5_ELEMENTS.get(kind, frozenset())
+    for name in body.keys() - known:
         plain = name.removeprefix("_")
         if plain in newer:
             intake.log.add(GapCode.OTHER_VERSION_ELEMENT, reference, plain)
-        elif known is not None and plain not in known:
+        elif plain not in known:
             intake.log.add(GapCode.UNKNOWN_ELEMENT, reference, plain if plain.isalnum() else "")
-    if isinstance(body, dict) and _may_hold_empty(body):
-        _note_empty(body, reference, intake)
-    narrative = body.get("text")
-    if isinstance(narrative, Mapping) and "div" not in narrative:
-        intake.log.add(GapCode.EMPTY_VALUE, reference, "text.div")
 
 
 _Trail: TypeAlias = "tuple[_Trail, str | int] | None"

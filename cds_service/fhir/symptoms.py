@@ -16,8 +16,7 @@ class SymptomReader:
 
     def read(self, node: Node) -> EntryFacts:
         """Return what an Observation states; a denied question gives nothing."""
-        categories = {coding.code for concept in node.concepts("category") for coding in concept.codings}
-        if node.code("status").lower() in _WITHDRAWN or not (categories & _CATEGORIES):
+        if node.code("status").lower() in _WITHDRAWN or not states_symptoms(node):
             return EntryFacts()
         question = node.concept("code")
         value = node.concept("valueCodeableConcept")
@@ -37,3 +36,8 @@ class SymptomReader:
         facts = self._conditions.facts(node, stated, stated.words if confirmed else texts, dated(day, active=True))
         recognised = tuple(condition for condition in facts.conditions if condition.groups)
         return EntryFacts(recognised, facts.medications, facts.procedures, facts.allergies, facts.devices)
+
+
+def states_symptoms(node: Node) -> bool:
+    """Tell whether an Observation is of a category whose findings are read in words."""
+    return any(coding.code in _CATEGORIES for concept in node.concepts("category") for coding in concept.codings)

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from cds_service.fhir.received import ReceivedResource
+
 Resource: TypeAlias = dict[str, Any]
 
 
@@ -13,6 +15,11 @@ class Entry:
 
     resource: Resource
     full_url: str = ""
+
+    @property
+    def body(self) -> Resource:
+        """Return the elements, under the name that resources not parsed yet have for them."""
+        return self.resource
 
     @property
     def kind(self) -> str:
@@ -49,10 +56,10 @@ def entries_of(bundle: Mapping[str, Any]) -> tuple[list[Entry], int]:
     return found, broken
 
 
-def without_repeats(entries: Iterable[Entry]) -> list[Entry]:
+def without_repeats(entries: Iterable[Entry | ReceivedResource]) -> list[Entry | ReceivedResource]:
     """Keep one of the resources that several keys brought; those without an id all stay."""
     seen: set[tuple[str, str]] = set()
-    kept = []
+    kept: list[Entry | ReceivedResource] = []
     for entry in entries:
         identity = entry.identity
         if identity is None or identity not in seen:

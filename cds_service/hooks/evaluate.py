@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from cds_service.domain.assessment import Assessment
 from cds_service.domain.facts import Gap, PatientFacts
+from cds_service.fhir.received import Survey
 from cds_service.hooks.services import Hook
 from cds_service.telemetry.laps import UNWATCHED, Laps, Stage
 
@@ -29,6 +30,7 @@ class Extractor(Protocol):
         selections: Sequence[str] = (),
         gaps: Sequence[Gap] = (),
         in_time: Callable[[], bool] = always,
+        survey: Survey = Survey.WHOLE,
     ) -> PatientFacts:
         """Return what the resources say of the patient; foreign, unreadable and late ones become gaps."""
 
@@ -94,8 +96,12 @@ class Evaluator:
         gaps: Sequence[Gap] = (),
         in_time: Callable[[], bool] = always,
         laps: Laps = UNWATCHED,
+        survey: Survey = Survey.WHOLE,
     ) -> Evaluation:
-        """Run the use case that belongs to ``hook``; what is not read while ``in_time`` says yes becomes a gap."""
+        """Run the use case that belongs to ``hook``; what is not read while ``in_time`` says yes becomes a gap.
+
+        With a ``survey`` of what is read alone the facts are the same, and fewer flaws are listed.
+        """
         drafts: dict[str, Any] = {}
         if hook is not Hook.PATIENT_VIEW:
             drafts = {
@@ -103,7 +109,7 @@ class Evaluator:
                 "selections": selections if hook is Hook.ORDER_SELECT else _all_of(orders),
             }
         facts = self._extractor.extract(
-            resources, patient_id=patient_id, as_of=as_of, gaps=gaps, in_time=in_time, **drafts
+            resources, patient_id=patient_id, as_of=as_of, gaps=gaps, in_time=in_time, survey=survey, **drafts
         )
         laps.done(Stage.EXTRACT)
         assessment = self.judge(hook, facts)

@@ -5,16 +5,18 @@ value of the wrong JSON type counts as not sent, and so does a Bundle whose ``en
 results and holds none; an error outcome is not asked for again.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from cds_service.domain.facts import Gap, GapCode
 from cds_service.errors import MarrowError, PrefetchError, RequestError
+from cds_service.fhir.received import ReceivedResource
 from cds_service.hooks.attachments import linked_texts
 from cds_service.hooks.entries import Entry, Resource, entries_of, without_repeats
 from cds_service.hooks.request import HookRequest
+from cds_service.hooks.sent import SentBundle
 from cds_service.hooks.services import PrefetchKey
 
 _FAILED_SEVERITIES = ("error", "fatal")
@@ -54,9 +56,12 @@ class FetchLimits:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What is to be read for one call; ``missing`` are the keys that neither arrived nor could be fetched."""
+    """What is to be read for one call; ``missing`` are the keys that neither arrived nor could be fetched.
 
-    resources: tuple[Resource, ...]
+    ``resources`` are as they came: plain JSON, or resources that are not parsed yet.
+    """
+
+    resources: tuple[Any, ...]
     gaps: tuple[Gap, ...] = ()
     missing: tuple[str, ...] = ()
     fetched: tuple[str, ...] = ()
@@ -70,7 +75,7 @@ class _Answer:
     """
 
     usable: bool
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[Entry | ReceivedResource] = field(default_factory=list)
     next_page: str = ""
     error_outcome: bool = False
     broken: int = 0
@@ -107,7 +112,7 @@ class _Answer:
         )
 
 
-def _is_failure(outcome: Resource) -> bool:
+def _is_failure(outcome: Mapping[str, Any]) -> bool:
     issues = outcome.get("issue")
     severities = (
         [issue.get("severity") for issue in issues if isinstance(issue, dict)] if isinstance(issues, list) else []
@@ -115,55 +120,60 @@ def _is_failure(outcome: Resource) -> bool:
     return not severities or any(severity in _FAILED_SEVERITIES for severity in severities)
 
 
-def _next_page(bundle: Resource) -> str:
-    links = bundle.get("link")
+def _next_page(links: Any) -> str:
     for link in links if isinstance(links, list) else []:
         if isinstance(link, dict) and link.get("relation") == "next" and isinstance(link.get("url"), str):
             return str(link["url"])
     return ""
 
 
-def _announced(bundle: Resource) -> int:
-    total = bundle.get("total")
-    return total if isinstance(total, int) else 0
-
-
-def _read_bundle(key: PrefetchKey, bundle: Resource) -> _Answer:
-    if not isinstance(bundle.get("entry"), list | None):
-        return _Answer(usable=False)
+def _read_bundle(
+    key: PrefetchKey, held: tuple[Sequence[Entry | ReceivedResource], int], links: Any, total: Any
+) -> _Answer:
+    """Read the entries ``held``, with the number of broken ones, of a Bundle with these ``links``."""
     # A narrower key is only a sample of the wider one, and of a read there is one: neither has a rest to ask for.
     whole = not (key.is_read or key.covered_by)
     answer = _Answer(
-        usable=True, next_page=_next_page(bundle) if whole else "", total=_announced(bundle) if whole else 0
+        usable=True,
+        next_page=_next_page(links) if whole else "",
+        total=total if whole and isinstance(total, int) else 0,
     )
-    wanted = {key.resource_type} | _COMPANIONS.get(key.resource_type, frozenset())
-    entries, answer.broken = entries_of(bundle)
+    expected = key.resource_type
+    wanted = {expected} | _COMPANIONS.get(expected, frozenset())
+    entries, answer.broken = held
     for entry in entries:
         kind = entry.kind
         if kind in wanted:
             answer.entries.append(entry)
-            answer.matches += kind == key.resource_type
+            answer.matches += kind == expected
         elif kind == "OperationOutcome":
-            answer.error_outcome = answer.error_outcome or _is_failure(entry.resource)
+            answer.error_outcome = answer.error_outcome or _is_failure(entry.body)
         else:
             answer.skipped.add(kind if kind.isalpha() else "unknown")
     answer.usable = bool(answer.entries) or not answer.error_outcome
     return answer
 
 
+def _read_parsed(key: PrefetchKey, bundle: Resource) -> _Answer:
+    if not isinstance(bundle.get("entry"), list | None):
+        return _Answer(usable=False)
+    return _read_bundle(key, entries_of(bundle), bundle.get("link"), bundle.get("total"))
+
+
 def _read_value(key: PrefetchKey, value: Any) -> _Answer:
     """Read what stands under a key or came from the server; ``None`` is "looked for and nothing found"."""
+    if isinstance(value, SentBundle):
+        return _read_bundle(key, value.entries(), value.link, value.total)
     if value is None:
         return _Answer(usable=True)
     kind = value.get("resourceType") if isinstance(value, dict) else None
     if kind == "Bundle":
-        return _read_bundle(key, value)
+        return _read_parsed(key, value)
     if kind == "OperationOutcome":
         failed = _is_failure(value)
         return _Answer(usable=not failed, error_outcome=failed)
-    if kind == key.resource_type:
-        return _Answer(usable=True, entries=[Entry(value)], matches=1)
-    return _Answer(usable=False)
+    matches = kind == key.resource_type
+    return _Answer(usable=matches, entries=[Entry(value)] if matches else [], matches=int(matches))
 
 
 def _fill(template: str, request: HookRequest) -> str:
@@ -289,7 +299,7 @@ class PrefetchCompleter:
 
 def _is_other_patient(request: HookRequest, answer: _Answer) -> bool:
     """Whether a Patient that is not the one of the call came."""
-    ids = [entry.resource.get("id") for entry in answer.entries if entry.kind == "Patient"]
+    ids = [entry.body.get("id") for entry in answer.entries if entry.kind == "Patient"]
     return any(isinstance(found, str) and found not in {"", request.patient_id} for found in ids)
 
 
@@ -318,7 +328,8 @@ def _chart(request: HookRequest, answers: Mapping[str, _Answer], fetched: tuple[
     keys = [key for key in request.service.prefetch if answers[key.name].usable or not key.covered_by]
     return Chart(
         resources=tuple(
-            entry.item for entry in without_repeats(one for key in keys for one in answers[key.name].entries)
+            entry.item if isinstance(entry, Entry) else entry
+            for entry in without_repeats(one for key in keys for one in answers[key.name].entries)
         ),
         gaps=tuple(gap for key in keys for gap in _gaps(key, answers[key.name])),
         missing=tuple(key.name for key in keys if not answers[key.name].usable),

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from cds_service.fhir.received import ReceivedResource
 from cds_service.hooks.entries import entries_of
 
 # Request types that R4 replaced by ServiceRequest, MedicationRequest and DeviceRequest.
@@ -19,14 +20,23 @@ _DROPPED = {
 _CODED_STATUS = frozenset({"AllergyIntolerance", "Condition"})
 
 
-def _unwrapped(resources: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+def _unwrapped(resources: Iterable[Mapping[str, Any] | ReceivedResource]) -> Iterator[Mapping[str, Any]]:
     """Give the resource of a Bundle of one, which stands for a resource with its address."""
     for resource in resources:
-        if resource.get("resourceType") == "Bundle":
+        if isinstance(resource, ReceivedResource):
+            if resource.kind != "Observation" or _has_comment(resource):
+                yield resource.body
+        elif resource.get("resourceType") == "Bundle":
             found, _ = entries_of(resource)
             yield from (entry.resource for entry in found)
         else:
             yield resource
+
+
+def _has_comment(resource: ReceivedResource) -> bool:
+    """Tell, without building it, whether an Observation may be one of an older release."""
+    outline = resource.outline
+    return outline is None or bool(outline.comment) or bool(outline.comments)
 
 
 def _is_older(resource: Mapping[str, Any]) -> bool:
@@ -42,6 +52,6 @@ def _is_older(resource: Mapping[str, Any]) -> bool:
     return any(isinstance(name, dict) and isinstance(name.get("family"), list) for name in listed)
 
 
-def older_than_r4(resources: Iterable[Mapping[str, Any]]) -> bool:
+def older_than_r4(resources: Iterable[Mapping[str, Any] | ReceivedResource]) -> bool:
     """Whether one of the resources exists only in DSTU2 or STU3, by its type or by what it holds."""
     return any(_is_older(resource) for resource in _unwrapped(resources))
