@@ -13,7 +13,6 @@ import orjson
 from cds_service.domain.assessment import Assessment, PlannedCard
 from cds_service.domain.facts import PatientFacts, Report
 from cds_service.hooks.evaluate import Evaluation
-from cds_service.hooks.reasoning import plain
 from cds_service.store.records import StoreError
 
 _log = logging.getLogger("cds_service.repeat")
@@ -34,36 +33,39 @@ class CardState:
     span: timedelta | None
 
 
-def _of_report(report: Report) -> dict[str, Any]:
-    texts = hashlib.sha256("\x1f".join(text.text for text in report.texts).encode()).hexdigest()
-    return {
-        "report": report.provenance.reference,
-        "status": report.status,
-        "dates": [plain(report.effective), plain(report.issued)],
-        "texts": texts,
-    }
+def _in_order(value: Any) -> Any:
+    """Return a set, which has no order of its own, as a list that is always the same."""
+    if isinstance(value, frozenset):
+        return sorted(value)
+    raise TypeError(f"no part of the facts: {type(value).__name__}")
+
+
+def _json(entry: Any) -> bytes:
+    return orjson.dumps(entry, default=_in_order)
+
+
+def _of_report(report: Report) -> bytes:
+    texts = hashlib.sha256("\x1f".join([text.text for text in report.texts]).encode()).hexdigest()
+    return _json((report.provenance.reference, report.status, report.effective, report.issued, texts))
 
 
 def fingerprint(facts: PatientFacts, assessment: Assessment) -> bytes:
-    """Return everything that the answer rests on except the clock, in one order: equal bytes mean an unchanged state.
+    """Return a hash of all that the answer rests on except the clock: the same hash means an unchanged state.
 
     What depends on the clock (whether results still count, weeks since onset) enters through state and planned cards.
+    Entries of a list may come in any order. Control characters, which no JSON text holds, part entries and lists.
     """
-    entries = {
-        name: sorted(orjson.dumps(plain(entry), option=orjson.OPT_SORT_KEYS).decode() for entry in getattr(facts, name))
-        for name in ("conditions", "medications", "procedures", "allergies", "devices")
-    }
-    whole = entries | {
-        # There may be thousands of results; they hold no sets, so that their short form is always the same.
-        "labs": sorted(map(repr, facts.labs)),
-        "knowledge": assessment.knowledge_version,
-        "patient": [plain(facts.demographics), plain(facts.pregnancy)],
-        "reports": sorted(orjson.dumps(_of_report(report)).decode() for report in facts.reports),
-        "gaps": sorted(orjson.dumps(plain(gap)).decode() for gap in assessment.gaps if gap.clinical),
-        "state": plain(assessment.state) if assessment.state else {},
-        "cards": [[card.text_id, card.row, card.indicator.value, list(card.add_lines)] for card in assessment.cards],
-    }
-    return orjson.dumps(whole, option=orjson.OPT_SORT_KEYS)
+    cards = [(card.text_id, card.row, card.indicator, card.add_lines) for card in assessment.cards]
+    entries = (
+        facts.conditions, facts.medications, facts.procedures, facts.allergies, facts.devices, facts.labs,
+        [gap for gap in assessment.gaps if gap.clinical],
+    )  # fmt: skip
+    parts = [
+        _json((assessment.knowledge_version, facts.demographics, facts.pregnancy, assessment.state, cards)),
+        b"\x1e".join(sorted([_of_report(report) for report in facts.reports])),
+        *(b"\x1e".join(sorted([_json(entry) for entry in listed])) for listed in entries),
+    ]
+    return hashlib.sha256(b"\x1f".join(parts)).digest()
 
 
 def _name(card: PlannedCard) -> str:
@@ -111,11 +113,11 @@ class RepeatLock:
         reference = report.provenance.reference if report else ""
         found = fingerprint(evaluation.facts, evaluation.assessment)
         return tuple(
-            hmac.new(
+            hmac.digest(
                 self._hash_key,
                 b"\x1f".join((b"repeat", patient_id.encode(), reference.encode(), _name(card).encode(), found)),
-                hashlib.sha256,
-            ).hexdigest()
+                "sha256",
+            ).hex()
             for card in evaluation.assessment.cards
         )
 

@@ -1,7 +1,7 @@
 """The repeat lock: what was acknowledged stays away while nothing changes, and never an emergency."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -212,6 +212,25 @@ def test_the_passing_of_time_and_the_order_of_entries_are_no_change() -> None:
         labs=(lab(5, "o-2"), lab(4)), conditions=(condition("c-2"), condition()), as_of=NOW + timedelta(days=1)
     )
     assert fingerprint(one.facts, one.assessment) == fingerprint(later.facts, later.assessment)
+
+
+ENTRIES: dict[str, Any] = {"labs": lab(4), "conditions": condition(), "medications": drug()}
+
+
+@pytest.mark.parametrize(
+    ("listed", "member"), [(name, member.name) for name, entry in ENTRIES.items() for member in fields(entry)]
+)
+def test_every_member_of_an_entry_counts(listed: str, member: str) -> None:
+    one = evaluation(**{listed: (ENTRIES[listed],)})
+    other = evaluation(**{listed: (replace(ENTRIES[listed], **{member: "another"}),)})
+    assert fingerprint(one.facts, one.assessment) != fingerprint(other.facts, other.assessment)
+
+
+def test_an_entry_of_another_list_is_a_change() -> None:
+    same: dict[str, Any] = {"reports": (), "labs": (), "conditions": (), "medications": (), "procedures": ()}
+    one = evaluation(**same | {"medications": (drug(),)})
+    other = evaluation(**same | {"procedures": (drug(),)})
+    assert fingerprint(one.facts, one.assessment) != fingerprint(other.facts, other.assessment)
 
 
 def test_gaps_that_change_no_advice_are_no_change() -> None:
