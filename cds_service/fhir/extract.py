@@ -34,6 +34,7 @@ from cds_service.fhir.received import ReceivedResource, Survey, receive
 from cds_service.fhir.reports import ReportReader, TextReader, without_superseded
 from cds_service.fhir.sieve import Sieve
 from cds_service.fhir.symptoms import SymptomReader
+from cds_service.fhir.usual import UsualResults
 from cds_service.knowledge.codes import Codes
 
 _DRUGS = ("MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense")
@@ -105,6 +106,7 @@ class FactExtractor:
         self._devices = DeviceReader(devices)
         self._reports = ReportReader(codes, reader)
         orders = GroupFinder.of(codes.orders, cues)
+        self._usual = UsualResults(self._labs)
         self._sieve = Sieve(self._labs, self._reports)
         self._orders = OrderReader(orders, names, codes.drug_orders, ImagingIndex(codes.imaging))
 
@@ -138,9 +140,11 @@ class FactExtractor:
         for item in own:
             if self._sieve.holds_back(item):
                 continue
+            usual = self._usual.read(item, intake) if item.kind == "Observation" else None
+            if usual is not None:
+                found.labs.append(usual)
+                continue
             if in_time():
-                if survey is Survey.READ:
-                    item.look_over(intake)
                 self._take(item, index, intake, born, found, in_time)
             else:
                 item.node(intake).note(GapCode.RESOURCE_UNREADABLE, "", clinical=True, reason="time")

@@ -16,7 +16,7 @@ from cds_service.knowledge.code_groups import CodeSystem, LabEntry, pairs, phras
 from cds_service.knowledge.codes import Labs
 from cds_service.reading.phrases import PhraseMatcher
 
-_STATUSES = frozenset({"registered", "preliminary", "final", "amended", "corrected"})
+STATUSES = frozenset({"registered", "preliminary", "final", "amended", "corrected"})
 _WITHDRAWN = frozenset({"entered-in-error", "cancelled"})
 _COMPARATORS = {
     "<": Comparator.LT,
@@ -109,6 +109,12 @@ class LabReader:
             node.note(GapCode.MISSING_CODE, "code", clinical=node.has("valueQuantity"))
         return [*own, *(value for child in node.children("component") for value in self._part(child, frame))]
 
+    def read_timeless(self, node: Node, concept: Concept) -> LabValue | None:
+        """Return the one number that a result states, without status and time; ``None`` when it states another."""
+        analyte = self.analyte(concept)
+        found = self._one(node, analyte, _Frame(None, "", {}), expected=False)
+        return found[0] if len(found) == 1 and found[0].value is not None else None
+
     def _part(self, child: Node, frame: _Frame) -> list[LabValue]:
         concept = child.concept("code")
         if not concept:
@@ -150,7 +156,7 @@ class LabReader:
             return None
         if not status:
             node.note(GapCode.MISSING_STATUS, "status")
-        elif status not in _STATUSES:
+        elif status not in STATUSES:
             node.note(GapCode.UNKNOWN_STATUS, "status")
             return "unknown"
         return status or "unknown"

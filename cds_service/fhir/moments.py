@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 
 _ISO = re.compile(
     r"(\d{4})(?:[-/](\d{1,2})(?:[-/](\d{1,2})"
@@ -24,6 +25,11 @@ class Moment:
     flaw: str = ""
 
 
+# Results of one blood sample, and entries of one day, are written with the same time.
+_REMEMBERED = 4_096
+
+
+@lru_cache(maxsize=_REMEMBERED)
 def read_moment(text: str, zone: tzinfo) -> Moment | None:
     """Read a FHIR date, dateTime or instant and near misses of them; ``None`` when nothing can be made of it.
 

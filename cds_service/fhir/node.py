@@ -14,7 +14,7 @@ from cds_service.fhir.gaps import GapLog
 from cds_service.fhir.moments import Moment, read_moment
 
 # A clock that is a little ahead, or a day without zone, is no future date.
-_CLOCK_SKEW = timedelta(days=1)
+CLOCK_SKEW = timedelta(days=1)
 _NUMBER = re.compile(r"[+-]?\d{1,12}(?:[.,]\d{1,12})?")
 _LONGEST_TEXT = 200_000
 
@@ -215,7 +215,7 @@ class Node:
             return None
         if read.flaw:
             self.note(GapCode.INVALID_DATE, name, flaw=read.flaw)
-        if read.value > self.intake.as_of + _CLOCK_SKEW:
+        if read.value > self.intake.as_of + CLOCK_SKEW:
             self.note(GapCode.FUTURE_DATE, name, clinical=clinical)
             return None
         return read

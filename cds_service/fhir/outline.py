@@ -12,7 +12,7 @@ NOTHING: Final = msgspec.Raw(b"")
 class Outline(msgspec.Struct, gc=False):
     """Type and id of a resource, and the JSON of the few elements that decide whether anybody reads it.
 
-    An element that was not sent is empty; ``null`` was sent.
+    An element that was not sent is empty; ``null`` was sent. One of another type than here has no outline.
     """
 
     kind: str = msgspec.field(name="resourceType")
@@ -27,6 +27,38 @@ class Outline(msgspec.Struct, gc=False):
     contained: msgspec.Raw = NOTHING
     comment: msgspec.Raw = NOTHING
     comments: msgspec.Raw = NOTHING
+    status: str = ""
+    effective: str = msgspec.field(name="effectiveDateTime", default="")
+    quantity: msgspec.Raw = msgspec.field(name="valueQuantity", default=NOTHING)
+    limits: msgspec.Raw = msgspec.field(name="referenceRange", default=NOTHING)
+    interpretation: msgspec.Raw = NOTHING
+    member: msgspec.Raw = msgspec.field(name="hasMember", default=NOTHING)
+    string: msgspec.Raw = msgspec.field(name="valueString", default=NOTHING)
+    concept: msgspec.Raw = msgspec.field(name="valueCodeableConcept", default=NOTHING)
+    integer: msgspec.Raw = msgspec.field(name="valueInteger", default=NOTHING)
+    boolean: msgspec.Raw = msgspec.field(name="valueBoolean", default=NOTHING)
+    range: msgspec.Raw = msgspec.field(name="valueRange", default=NOTHING)
+    ratio: msgspec.Raw = msgspec.field(name="valueRatio", default=NOTHING)
+    sampled: msgspec.Raw = msgspec.field(name="valueSampledData", default=NOTHING)
+    decimal: msgspec.Raw = msgspec.field(name="valueDecimal", default=NOTHING)
+    words: msgspec.Raw = msgspec.field(name="valueText", default=NOTHING)
+
+    @property
+    def is_one_quantity(self) -> bool:
+        """Tell whether the result is a quantity and nothing beside it states another."""
+        return bool(self.quantity) and not (
+            self.component
+            or self.member
+            or self.string
+            or self.concept
+            or self.integer
+            or self.boolean
+            or self.range
+            or self.ratio
+            or self.sampled
+            or self.decimal
+            or self.words
+        )
 
 
 outline_of_json: Final = msgspec.json.Decoder(Outline).decode

@@ -33,7 +33,7 @@ class Survey(Enum):
     WHOLE = "whole"
     """Every resource, every element of it: for those who want to know all that is wrong with their data."""
     READ = "read"
-    """Resources that the facts depend on, and of them the names of their elements: for a call that must be fast."""
+    """Nothing: only flaws that reading meets are noted. For a call that must be fast."""
 
 
 @final
@@ -104,18 +104,14 @@ class ReceivedResource:
         """Resources inside this one; they have no provenance of their own."""
         return self.node(intake).children("contained")
 
-    def look_over(self, intake: Intake) -> None:
-        """Note an id that is none, and names of elements that no resource of this type has."""
+    def look_through(self, intake: Intake) -> None:
+        """Note what is wrong wherever it stands: ids, names of elements, null and empty values. Nothing is lost."""
         identity = self.body.get("id")
         if identity is not None and not (isinstance(identity, str) and _VALID_ID.fullmatch(identity)):
             intake.log.add(GapCode.INVALID_ID, self.reference, "id")
         known = R4_ELEMENTS.get(self.kind)
         if known is not None and not known.issuperset(self.body):
             _note_unknown(self.body, self.kind, known, self.reference, intake)
-
-    def look_through(self, intake: Intake) -> None:
-        """Note what ``look_over`` notes, and null or empty values anywhere; nothing is taken away."""
-        self.look_over(intake)
         if isinstance(self.body, dict) and _may_hold_empty(self.body):
             _note_empty(self.body, self.reference, intake)
         narrative = self.body.get("text")

@@ -1,0 +1,75 @@
+"""Reads results that differ from one met before in nothing but time and patient: most results of a chart do.
+
+What a quantity with its limits says of a test is worked out once, by the reader of all results, and kept by the JSON of
+these elements. A result that has any flaw, or states more than a quantity, is not usual and is read as any other.
+"""
+
+from typing import final
+
+from cds_service.domain.facts import LabValue, Provenance
+from cds_service.fhir.labs import STATUSES, LabReader
+from cds_service.fhir.moments import read_moment
+from cds_service.fhir.node import CLOCK_SKEW, Intake, unheard
+from cds_service.fhir.pregnancy import is_about_pregnancy
+from cds_service.fhir.received import ReceivedResource
+
+# A result takes some 500 bytes; no text of a report is among them.
+_MOST_REMEMBERED = 8_192
+_LONGEST_REMEMBERED = 2_000
+
+
+@final
+class UsualResults:
+    """Results by the JSON of code, quantity, limits and interpretation, bounded in number and length."""
+
+    def __init__(self, labs: LabReader) -> None:
+        self._labs = labs
+        self._known: dict[tuple[bytes, bytes, bytes, bytes], LabValue | None] = {}
+
+    def read(self, item: ReceivedResource, intake: Intake) -> LabValue | None:
+        """Return the value of an Observation, or ``None`` when it has to be read in full."""
+        outline = item.outline
+        if outline is None or not outline.is_one_quantity or outline.status not in STATUSES:
+            return None
+        key = (bytes(outline.code), bytes(outline.quantity), bytes(outline.limits), bytes(outline.interpretation))
+        known = self._known[key] if key in self._known else self._worked_out(key)
+        if known is None:
+            return None
+        moment = read_moment(outline.effective, intake.zone)
+        if moment is None or moment.flaw or moment.value > intake.as_of + CLOCK_SKEW:
+            return None
+        return LabValue(
+            known.analyte,
+            known.value,
+            known.unit,
+            moment.value,
+            Provenance(item.reference),
+            known.comparator,
+            known.upper_normal,
+            known.lower_normal,
+            known.reported,
+            known.text,
+            known.positive,
+            outline.status,
+            known.converted,
+        )
+
+    def _worked_out(self, key: tuple[bytes, bytes, bytes, bytes]) -> LabValue | None:
+        """Read a result without patient and time; remember what it says when no flaw was met."""
+        code, quantity, limits, interpretation = key
+        node = unheard(
+            b'{"code":%b,"valueQuantity":%b,"referenceRange":%b,"interpretation":%b}'
+            % (code or b"null", quantity, limits or b"null", interpretation or b"null")
+        )
+        found: LabValue | None = None
+        if node is not None:
+            concept = node.concept("code")
+            if not is_about_pregnancy(concept):
+                found = self._labs.read_timeless(node, concept)
+            if node.intake.log.all():
+                found = None
+        if sum(map(len, key)) <= _LONGEST_REMEMBERED:
+            if len(self._known) >= _MOST_REMEMBERED:
+                self._known.clear()
+            self._known[key] = found
+        return found
