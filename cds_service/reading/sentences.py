@@ -1,5 +1,6 @@
 """Cuts a report into sentences and gives each its section and the levels of the list head it stands under."""
 
+import re
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +17,9 @@ _ABBREVIATIONS: Final = frozenset(_GRAMMAR["abbreviations"])
 _UNFINISHED: Final = frozenset(_GRAMMAR["unfinished"])
 _ORDINAL_NOUNS: Final = frozenset(_GRAMMAR["ordinal_nouns"])
 _ROMAN: Final = frozenset({"i", "ii", "iii", "iv", "v"})
-_GRADES: Final = frozenset(
-    {"typ", "type", "tip", "tipul", "grad", "grade", "gradul", "stadium", "stage", "modic", "meyerding"}
-)
+_GRADES: Final = frozenset(_GRAMMAR["grades"])
+# the first of two levels and the sign behind it: "4/5", "l4/5", "l4-5"
+_FIRST_OF_TWO: Final = re.compile(r"\d+/|[a-z]\d+[-/]")
 # signs that end no sentence
 _INSIDE: Final = frozenset(" -/,")
 _BULLETS: Final = "-•*–·>►▪◦"
@@ -38,15 +39,9 @@ _SECTIONS_OF_ONE_LINE: Final = frozenset({Section.INDICATION, Section.TECHNIQUE,
 # "lumbar.There": a full stop without a space ends a sentence after a whole word only
 _GLUED_WORD: Final = 4
 _LIST_DIGITS: Final = 2
-# Romanian words cut short, at whose stop a sentence ends only before a capital
-_SHORTENED: Final = frozenset(
-    {"stg", "drp", "bilat", "paramed", "mediolat", "posterolat", "postlat", "circumf", "foram", "lomb", "cerv", "dors"}
-)
-_SIDES: Final = frozenset({"bds", "li", "re", "linkss", "rechtss"})
-# "MRT der LWS vom 3.5.: ..." opens what was found, even inside a history
-_EXAMINATIONS: Final = frozenset(
-    {"mrt", "mri", "mr", "ct", "rontgen", "ro", "rm", "irm", "kernspintomographie", "kernspintomografie", "rx"}
-)
+_SHORTENED: Final = frozenset(_GRAMMAR["shortened"])
+_SIDES: Final = frozenset(_GRAMMAR["sides"])
+_EXAMINATIONS: Final = frozenset(_GRAMMAR["examinations"])
 _EXAMINATION_WORDS: Final = 8
 
 # what opens with one of these speaks of the whole spine, not of the level that the list has come to
@@ -194,8 +189,8 @@ def _stops(words: Words, index: int, between: str) -> bool:
         return before not in _SHORTENED or not raw[0].islower()
     # "1. Mild" opens a list item, "12. BWK" is a level; a number that ends a sentence follows a word
     ends = index == 1 or words.gaps[index - 1] == Gap.SOFT or len(before) > _LIST_DIGITS
-    pair = index > 1 and words.signs[index - 1] == "/" and words.words[index - 2].isdigit()
-    return (raw.isupper() or pair) and ends and words.words[index] not in _ORDINAL_NOUNS
+    pair = index > 1 and _FIRST_OF_TWO.fullmatch(words.words[index - 2] + words.signs[index - 1])
+    return (raw.isupper() or bool(pair)) and ends and words.words[index] not in _ORDINAL_NOUNS
 
 
 def _queried(words: Words, index: int) -> bool:

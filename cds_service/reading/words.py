@@ -19,8 +19,8 @@ _LATIN: Final = "".join(chr(code) for code in range(0x250) if chr(code).isalnum(
 _LATIN_WORD: Final = re.compile(f"([{_LATIN}]+)")
 # "# L1", "#s of L2 and L4", "wedge #": the sign that British clinicians write for a fracture, no number or heading
 _FRACTURE_SIGN: Final = (
-    r"#s?(?= ?(?:[CTDLS]|Th)[ ]?\d)|#s\b|(?:"
-    + "|".join(f"(?<={before}[ -])" for before in load_grammar().sentences["before_fracture_sign"])
+    r"#s?(?= {0,2}(?:[CTDLS]|Th)[ ]?\d)|#s\b|(?:"
+    + "|".join(f"(?<={before}[ -])|(?<={before}  )" for before in load_grammar().sentences["before_fracture_sign"])
     + r"|(?<=\b[CTDLS]\d )|(?<=\b[CTDLS]\d)|(?<=\b[CTDLS]1[0-2] ))#(?! ?[\d:#])"
 )
 _SIGNED_WORD: Final = re.compile(f"({_FRACTURE_SIGN}|[^\\W_]+)", re.IGNORECASE)
