@@ -21,6 +21,7 @@ from cds_service.hooks.access import AccessPolicy, FhirAccess
 from cds_service.hooks.answer import HookDesk
 from cds_service.hooks.audit import AuditDesk
 from cds_service.hooks.evaluate import Evaluator
+from cds_service.hooks.memory import AdviceMemory
 from cds_service.hooks.prefetch import FetchLimits, PrefetchCompleter
 from cds_service.hooks.preview.desk import PreviewDesk
 from cds_service.hooks.preview.servers import ChartServers
@@ -30,8 +31,8 @@ from cds_service.hooks.results.desk import ResultDesk
 from cds_service.hooks.results.records import ResultServer
 from cds_service.hooks.review.handbook import build_handbook
 from cds_service.hooks.transport import HttpTransport
-from cds_service.hooks.writing import CardDesk
 from cds_service.hooks.usage import UsageDesk
+from cds_service.hooks.writing import CardDesk
 from cds_service.knowledge.load import Knowledge, load_knowledge
 from cds_service.reading.read import Reader
 from cds_service.rules.engine import Engine
@@ -43,27 +44,27 @@ from cds_service.security.replay import SharedTokens
 from cds_service.security.shared_redis import RedisTokens, SharedRedis
 from cds_service.security.trust import build_trust
 from cds_service.store.assembly import Stores, open_stores, spools
-from cds_service.store.database import load_hash_key
 from cds_service.store.connection import Database
+from cds_service.store.database import load_hash_key
 from cds_service.store.records import StoreError
 from cds_service.store.repeats import RepeatStore
 from cds_service.store.tokens import MachineTokens
+from cds_service.store.usage import reading_usage
 from cds_service.telemetry.board import Board
 from cds_service.telemetry.desk import Telemetry
 from cds_service.telemetry.metrics import Metrics, Series
 from cds_service.telemetry.tracing import Tracer
 from cds_service.web.backend import Backend
 from cds_service.web.site import build_site
-from cds_service.store.usage import reading_usage
 
 # Part of the budget of a call that fetching may use; the rest is for reading and writing the cards.
 _FETCH_SHARE = 0.8
 # A result also has its report read first and its outcome written last.
 _RESULT_FETCH_SHARE = 0.6
-
-
 # What a single question of the report on usage may take.
 _USAGE_SECONDS = 20.0
+
+
 @dataclass(frozen=True, slots=True)
 class Clinic:
     """The clinical middle of the service, loaded once: knowledge, reader, evaluation and card writer."""
@@ -143,6 +144,12 @@ def build_results(
     )
 
 
+def build_usage(settings: Settings) -> UsageDesk:
+    """Put together what counts how cards are taken up; it has a connection of its own, so that no call waits for it."""
+    reading = partial(reading_usage, Database(settings.database), _USAGE_SECONDS)
+    return UsageDesk(reading, lambda: datetime.now(UTC).date())
+
+
 def build_telemetry(settings: Settings, clinic: Clinic, stores: Stores, board: Board | None) -> Telemetry:
     """Put together what counts and traces; workers share a ``board``. Raises ConfigError."""
     metrics = Metrics(board)
@@ -197,12 +204,6 @@ def _of_records(backend: Backend) -> Iterable[tuple[Series, float]]:
 
 def _time_of(seconds: float) -> Callable[[], bool]:
     """Begin the time of one call; the answer says whether some of it is left."""
-def build_usage(settings: Settings) -> UsageDesk:
-    """Put together what counts how cards are taken up; it has a connection of its own, so that no call waits for it."""
-    reading = partial(reading_usage, Database(settings.database), _USAGE_SECONDS)
-    return UsageDesk(reading, lambda: datetime.now(UTC).date())
-
-
     ends = time.monotonic() + seconds
     return lambda: time.monotonic() < ends
 
@@ -234,6 +235,7 @@ def build_service(settings: Settings, board: Board | None = None) -> tuple[Backe
             hash_key=hash_key,
             start=partial(_time_of, settings.budget_seconds),
             repeats=build_repeats(clinic, settings, hash_key, stores.shown),
+            memory=AdviceMemory(settings.remember_seconds, clinic.knowledge.version, time.monotonic),
         ),
         previews=build_previews(clinic, settings, pool, access),
         store=stores.cards,
@@ -251,11 +253,11 @@ def build_service(settings: Settings, board: Board | None = None) -> tuple[Backe
         handbook=build_handbook(clinic.knowledge),
         results=build_results(clinic, settings, pool, trust.outbound, telemetry),
         telemetry=telemetry,
+        usage=build_usage(settings),
     )
     telemetry.metrics.follow(partial(_of_records, backend))
     return backend, trust.directory
 
-        usage=build_usage(settings),
 
 def build_backend(settings: Settings) -> Backend:
     """Put the running service together. Raises KnowledgeError, ConfigError and StoreError naming what is wrong."""

@@ -165,6 +165,7 @@ class Settings:
     max_entries: int = 20_000
     max_pages: int = 10
     budget_seconds: float = 4.0
+    remember_seconds: int = 60
     workers: int = 0
     threads: int = 8
     max_waiting: int = 64
@@ -286,6 +287,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "max_entries": _whole_number(10, 1_000_000),
     "max_pages": _whole_number(1, 1000),
     "budget_seconds": _seconds,
+    "remember_seconds": _whole_number(0, 3600),
     "workers": _whole_number(0, 256),
     "threads": _whole_number(1, 256),
     "max_waiting": _whole_number(1, 10_000),

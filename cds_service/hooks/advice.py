@@ -46,6 +46,7 @@ class Advice:
     """The cards for one chart. ``gaps`` are the codes of what was missing or unreadable.
 
     ``missing`` and ``fetched`` are prefetch keys, ``report_at`` is when the report was issued that the advice rests on.
+    ``lasting`` says that it rests on the call alone: no server was asked and the time did not run out.
     """
 
     cards: tuple[AdvisedCard, ...]
@@ -54,6 +55,11 @@ class Advice:
     gaps: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     fetched: tuple[str, ...] = ()
+    lasting: bool = False
+
+    def anew(self, new_uuid: Callable[[], str]) -> "Advice":
+        """Return the same cards for another answer."""
+        return replace(self, cards=tuple(card.anew(new_uuid) for card in self.cards))
 
 
 def advised(

@@ -8,17 +8,21 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from cds_service.domain.vocabulary import Language
+from cds_service.fhir.received import Survey
 from cds_service.hooks.advice import Advice, AdvisedCard, advised
 from cds_service.hooks.evaluate import Evaluation, Evaluator
+from cds_service.hooks.memory import AdviceMemory, CallDigest
 from cds_service.hooks.prefetch import ChartAccess, PrefetchCompleter
 from cds_service.hooks.release import older_than_r4
 from cds_service.hooks.repeat import CardState, RepeatLock
 from cds_service.hooks.request import HookRequest
-from cds_service.hooks.services import Hook
+from cds_service.hooks.services import Hook, Service
 from cds_service.hooks.writing import CardDesk, by_reference
 from cds_service.security.clients import OPEN, Client
+from cds_service.security.tokens import Caller
 from cds_service.store.records import IssuedCard, patient_hash
 from cds_service.store.repeats import ShownCard
 from cds_service.telemetry.laps import UNWATCHED, Laps, Stage
@@ -59,11 +63,25 @@ def _no_limit() -> Callable[[], bool]:
     return lambda: True
 
 
+class _Noted:
+    """A FHIR server of which is known whether it was asked."""
+
+    def __init__(self, access: ChartAccess) -> None:
+        self._access = access
+        self.asked = False
+
+    def get(self, address: str, seconds: float) -> Any:
+        """Ask it."""
+        self.asked = True
+        return self._access.get(address, seconds)
+
+
 class HookDesk:
     """Answers hook calls. ``open_access`` gives the client's FHIR server, or nothing when it may not be used.
 
     ``start`` begins the time of one call and returns the question whether there is still some of it. ``repeats`` holds
-    acknowledged cards back; without it every card is shown every time.
+    acknowledged cards back; without it every card is shown every time. ``memory`` spares evaluating the same chart
+    twice in a moment.
     """
 
     def __init__(
@@ -76,6 +94,7 @@ class HookDesk:
         hash_key: bytes,
         start: Callable[[], Callable[[], bool]] = _no_limit,
         repeats: RepeatLock | None = None,
+        memory: AdviceMemory | None = None,
     ) -> None:
         self._completer = completer
         self._open_access = open_access
@@ -84,6 +103,13 @@ class HookDesk:
         self._hash_key = hash_key
         self._start = start
         self._repeats = repeats
+        self._memory = memory
+
+    def digest(
+        self, raw: bytes, service: Service, language: Language, caller: Caller, as_of: datetime
+    ) -> CallDigest | None:
+        """Return what the call with this body is known by for a moment, if it may be."""
+        return self._memory.digest(raw, service, language, caller, as_of) if self._memory is not None else None
 
     def answer(
         self,
@@ -92,20 +118,40 @@ class HookDesk:
         as_of: datetime,
         client: Client = OPEN,
         laps: Laps = UNWATCHED,
+        digest: CallDigest | None = None,
     ) -> Answer:
-        """Answer ``request`` of ``client`` at ``as_of``. Raises PrefetchError (412) and RequestError (400)."""
+        """Answer ``request`` of ``client`` at ``as_of``, and remember the advice when the call has a ``digest``.
+
+        Raises PrefetchError (412) and RequestError (400).
+        """
         if request.lay_reader or request.nothing_to_check:
             return Answer()
         request = _with_grant_of(client, request)
         advice = self._advise(request, language, as_of, client, laps)
+        if self._memory is not None and digest is not None:
+            self._memory.keep(digest, client, request, advice)
         answer = self._given(advice, request, language, as_of, client)
         laps.done(Stage.HOLD)
         return answer
 
+    def answer_again(
+        self, digest: CallDigest, language: Language, as_of: datetime, client: Client, laps: Laps = UNWATCHED
+    ) -> tuple[HookRequest, Answer] | None:
+        """Answer a call like one of a moment ago, if there was one: what is held back is decided anew."""
+        found = self._memory.find(digest, client) if self._memory is not None else None
+        if found is None:
+            return None
+        request, advice = found
+        answer = self._given(advice.anew(self._cards.new_uuid), request, language, as_of, client)
+        laps.done(Stage.HOLD)
+        return request, answer
+
     def _advise(self, request: HookRequest, language: Language, as_of: datetime, client: Client, laps: Laps) -> Advice:
         """Evaluate the chart and write all its cards."""
         in_time = self._start()
-        chart = self._completer.complete(request, self._open_access(request, client.fhir_servers))
+        opened = self._open_access(request, client.fhir_servers)
+        access = _Noted(opened) if opened is not None else None
+        chart = self._completer.complete(request, access)
         laps.done(Stage.COMPLETE)
         evaluation = self._evaluator.for_hook(
             request.service.hook,
@@ -117,6 +163,7 @@ class HookDesk:
             gaps=chart.gaps,
             in_time=in_time,
             laps=laps,
+            survey=Survey.READ,
         )
         states = self._states(request, evaluation, client)
         laps.done(Stage.SCREEN)
@@ -134,6 +181,7 @@ class HookDesk:
             gaps=tuple(gap.code.value for gap in assessment.gaps),
             missing=chart.missing,
             fetched=chart.fetched,
+            lasting=in_time() and not (access is not None and access.asked),
         )
 
     def _states(self, request: HookRequest, evaluation: Evaluation, client: Client) -> tuple[CardState, ...] | None:

@@ -14,7 +14,7 @@ Json = Mapping[str, Any]
 # a URL path segment.
 _ID = re.compile(r"[A-Za-z0-9_.~-]{1,256}")
 _REFERENCE = re.compile(r"[A-Z][A-Za-z]{1,63}/[A-Za-z0-9_.~-]{1,256}")
-_MAX_INSTANCE = 200
+MAX_INSTANCE = 200
 _MAX_TOKEN = 20_000
 _LAY_READERS = ("Patient/", "RelatedPerson/")
 # All published versions of the answered hooks are 1.x; some clients name the version of the specification (2.x) here.
@@ -204,7 +204,7 @@ def read_request(service: Service, body: Any) -> HookRequest:
     if hook and hook != service.hook:
         check.wrong("hook", f"must be {service.hook}, the hook of service {service.id}")
     instance = check.text(body, "hookInstance", "hookInstance")
-    if len(instance) > _MAX_INSTANCE:
+    if len(instance) > MAX_INSTANCE:
         check.wrong("hookInstance", "must be a UUID")
     version = check.text(body, "hookVersion", "hookVersion", required=False)
     if version and not _HOOK_VERSION.fullmatch(version):

@@ -37,13 +37,15 @@ def open_stores(settings: Settings) -> Stores:
     database = Database(settings.database)
     keeper = Keeper(database, spools(settings)["store"])
     keeper.open()
-    cards, shown = SqlStore(settings.database, keeper), RepeatStore(settings.database, keeper)
     audit = _open_audit(settings, database)
-    together = settings.audit_database == settings.database
+    together = audit is not None and settings.audit_database == settings.database
+    # What calls write and look up goes over the same connections: their cached pages then stay good for the next call.
+    shown = RepeatStore(settings.database, audit if together else keeper)
     databases = {"store": database}
     if audit is not None and audit.database is not database:
         databases["audit"] = audit.database
-    return Stores(cards, shown, CallStore(keeper, audit, together=together), databases)
+    calls = CallStore(keeper, audit, together=together)
+    return Stores(SqlStore(settings.database, keeper), shown, calls, databases)
 
 
 def _open_audit(settings: Settings, database: Database) -> Keeper | None:

@@ -118,7 +118,8 @@ def _open_engine(url: str, setting: str) -> Engine:
         if parsed.database in {None, "", ":memory:"}:
             raise ConfigError(f"{setting}: an in-memory database would lose feedback; name a file")
         Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        engine = create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS})
+        # The connection used last has the pages in its cache.
+        engine = create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS}, pool_use_lifo=True)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError):
         raise ConfigError(
             f"{setting}: not a database URL that this installation can use (PostgreSQL needs marrow-cds[postgresql])"

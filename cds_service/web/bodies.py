@@ -7,10 +7,11 @@ from flask import Request, Response
 from werkzeug.exceptions import UnsupportedMediaType
 
 from cds_service.errors import RequestError
+from cds_service.fhir.bounds import Bounds
+from cds_service.hooks.sent import read_sent
+from cds_service.hooks.services import Service
 
 _IDENTITY = {"", "identity"}
-# what the parser makes of objects and arrays, exactly
-_CONTAINERS = frozenset({dict, list})
 
 
 class NotJson(RequestError):  # noqa: N818 - named for what it is; the family name is in the base
@@ -35,23 +36,23 @@ def is_json(request: Request) -> bool:
     return request.mimetype == "application/json" or request.mimetype.endswith("+json")
 
 
-def _check_shape(body: Any, max_depth: int, max_entries: int) -> None:
-    """Refuse nesting and lists that no chart has, level by level, without recursion of our own."""
-    level = [body] if type(body) in _CONTAINERS else []
-    depth = resources = 0
-    while level:
-        depth += 1
-        if depth > max_depth:
-            raise RequestError(f"is nested deeper than {max_depth} levels", field="body", code="structure")
-        if max(map(len, level)) > max_entries:
-            raise RequestError(
-                f"has a list of more than {max_entries} entries", field="body", status=413, code="too-long"
-            )
-        resources += sum([type(one) is dict and "resourceType" in one for one in level])
-        if resources > max_entries:
-            raise RequestError(f"holds more than {max_entries} resources", field="body", status=413, code="too-long")
-        children = [one.values() if type(one) is dict else one for one in level]
-        level = [child for group in children for child in group if type(child) in _CONTAINERS]
+def read_body(request: Request) -> bytes:
+    """Return the bytes of a JSON body. Raises RequestError, and the framework's errors for 413 and 415."""
+    if not is_json(request) or request.headers.get("Content-Encoding", "").lower() not in _IDENTITY:
+        raise UnsupportedMediaType
+    raw = request.get_data(cache=False)
+    if not raw:
+        raise RequestError("is empty, a JSON object is expected", field="body", code="structure")
+    return raw
+
+
+def _parsed(raw: bytes, bounds: Bounds) -> Any:
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise NotJson(error.msg, error.lineno, error.colno) from None
+    bounds.check(body)
+    return body
 
 
 def read_json(request: Request, *, max_depth: int, max_entries: int) -> Any:
@@ -59,14 +60,10 @@ def read_json(request: Request, *, max_depth: int, max_entries: int) -> Any:
 
     Raises RequestError naming line and column when it is not JSON, the framework's errors for 413 and 415.
     """
-    if not is_json(request) or request.headers.get("Content-Encoding", "").lower() not in _IDENTITY:
-        raise UnsupportedMediaType
-    raw = request.get_data(cache=False)
-    if not raw:
-        raise RequestError("is empty, a JSON object is expected", field="body", code="structure")
-    try:
-        body = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise NotJson(error.msg, error.lineno, error.colno) from None
-    _check_shape(body, max_depth, max_entries)
-    return body
+    return _parsed(read_body(request), Bounds(max_depth, max_entries))
+
+
+def read_call(raw: bytes, service: Service, bounds: Bounds) -> Any:
+    """Return the JSON value of a call of ``service``, the Bundles of its prefetch not parsed. Raises as read_json."""
+    sent = read_sent(raw, service, bounds)
+    return _parsed(raw, bounds) if sent is None else sent

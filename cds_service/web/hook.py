@@ -3,14 +3,16 @@
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
+from cds_service.fhir.bounds import Bounds
 from cds_service.hooks.answer import Answer
+from cds_service.hooks.audit import AuditNote
 from cds_service.hooks.request import read_request
 from cds_service.hooks.services import Service, service_by_id
 from cds_service.telemetry.laps import Stage
 from cds_service.web.access_log import instance_for_log, note
 from cds_service.web.admission import admitted
 from cds_service.web.backend import Backend
-from cds_service.web.bodies import json_response, read_json
+from cds_service.web.bodies import json_response, read_body, read_call
 from cds_service.web.languages import choose_language, mark_language
 from cds_service.web.metrics import note_answer, seen
 
@@ -22,6 +24,13 @@ def known_service(service_id: str) -> Service:
         raise NotFound
     note(service=service.id, hook=service.hook.value)
     return service
+
+
+def _note_instance(audited: AuditNote) -> None:
+    """Say which hook instance it is before anything can fail."""
+    if audited.request is not None:
+        audited.hook_instance = instance_for_log(audited.request.hook_instance)
+        note(instance=audited.hook_instance)
 
 
 def _note_answer(answer: Answer) -> None:
@@ -48,12 +57,21 @@ def hook_blueprint(backend: Backend) -> Blueprint:
             laps.done(Stage.ADMIT)
             client = audited.caller.client
             language = choose_language(request, client, settings.language)
-            body = read_json(request, max_depth=settings.max_depth, max_entries=settings.max_entries)
-            audited.request = hook_request = read_request(service, body)
-            audited.hook_instance, audited.language = instance_for_log(hook_request.hook_instance), language.value
-            note(instance=audited.hook_instance, language=language.value)
-            laps.done(Stage.PARSE)
-            audited.answer = answer = backend.hooks.answer(hook_request, language, backend.clock(), client, laps)
+            audited.language, now = language.value, backend.clock()
+            note(language=language.value)
+            raw = read_body(request)
+            digest = backend.hooks.digest(raw, service, language, audited.caller, now)
+            again = backend.hooks.answer_again(digest, language, now, client, laps) if digest is not None else None
+            if again is not None:
+                audited.request, answer = again
+                _note_instance(audited)
+            else:
+                body = read_call(raw, service, Bounds(settings.max_depth, settings.max_entries))
+                audited.request = hook_request = read_request(service, body)
+                _note_instance(audited)
+                laps.done(Stage.PARSE)
+                answer = backend.hooks.answer(hook_request, language, now, client, laps, digest)
+            audited.answer = answer
             _note_answer(answer)
             note_answer(answer)
             return mark_language(json_response(answer.body), language)

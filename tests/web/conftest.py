@@ -56,7 +56,8 @@ class FakeMiddle:
     indicator: Indicator = Indicator.WARNING
 
     def extract(self, resources: Any, **arguments: Any) -> PatientFacts:
-        self.calls.append({"resources": list(resources), **arguments})
+        plain = [one if isinstance(one, dict) else one.body for one in resources]
+        self.calls.append({"resources": plain, **arguments})
         return PatientFacts(arguments["as_of"], Demographics(None, None), gaps=tuple(arguments.get("gaps", ())))
 
     def assess(self, facts: PatientFacts) -> Assessment:
