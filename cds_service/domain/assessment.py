@@ -1,10 +1,14 @@
-"""What the rules concluded: state variables with their causes, every rule's outcome, lanes, and the cards to show."""
+"""What the rules concluded: state variables with their causes, every rule's outcome, lanes, and the cards to show.
+
+What is made by the hundred for every call is kept from being changed by the type checker, like a finding: a frozen
+dataclass takes twice as long to make.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from cds_service.domain.facts import (
     Conflict,
@@ -24,70 +28,70 @@ from cds_service.domain.vocabulary import Analyte, Indicator, Lane
 ParamValue: TypeAlias = str | int | float | date | datetime | tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class FindingCause:
     """A report sentence that a rule used."""
 
-    finding: TextFinding
-    report: Provenance
-    reported_on: date | None
+    finding: Final[TextFinding]
+    report: Final[Provenance]
+    reported_on: Final[date | None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class LabCause:
     """A laboratory result or vital sign that a rule used; ``fresh`` is false when it is shown but too old to count.
 
     ``comparable`` is false when it is current but no number that a limit could be held against, as ">5 mg/L".
     """
 
-    lab: LabValue
-    fresh: bool = True
-    comparable: bool = True
+    lab: Final[LabValue]
+    fresh: Final[bool] = True
+    comparable: Final[bool] = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class ConditionCause:
     """A charted problem or history entry that a rule used."""
 
-    condition: KnownCondition
+    condition: Final[KnownCondition]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class StatedCause:
     """A sentence of the report's history that a rule used."""
 
-    fact: StatedFact
-    report: Provenance
+    fact: Final[StatedFact]
+    report: Final[Provenance]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class MedicationCause:
     """A drug that a rule used."""
 
-    medication: Medication
+    medication: Final[Medication]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class OrderCause:
     """A draft order that a rule looked at."""
 
-    order: OrderFact
+    order: Final[OrderFact]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class ChartCause:
     """Any other chart fact: procedure, device, allergy, demographics. ``text`` is as charted."""
 
-    kind: str
-    text: str
-    on: date | None
-    provenance: Provenance
+    kind: Final[str]
+    text: Final[str]
+    on: Final[date | None]
+    provenance: Final[Provenance]
 
 
 Cause: TypeAlias = FindingCause | LabCause | ConditionCause | StatedCause | MedicationCause | OrderCause | ChartCause
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class MarkerSeries:
     """Results of one marker over time, oldest first.
 
@@ -95,11 +99,11 @@ class MarkerSeries:
     has a level of his own that differs from normal (dialysis).
     """
 
-    analyte: Analyte
-    values: tuple[LabValue, ...]
-    usual: float | None = None
-    usual_results: int = 0
-    usual_until: date | None = None
+    analyte: Final[Analyte]
+    values: Final[tuple[LabValue, ...]]
+    usual: Final[float | None] = None
+    usual_results: Final[int] = 0
+    usual_until: Final[date | None] = None
 
 
 class Pathway(StrEnum):
@@ -119,17 +123,17 @@ class Pathway(StrEnum):
     SCOPE = "scope"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Signal:
     """One rule that fired: what it argues for, how strongly (the value of its variable), and the facts that made it."""
 
-    rule_id: str
-    variable: str
-    value: str
-    causes: tuple[Cause, ...] = ()
+    rule_id: Final[str]
+    variable: Final[str]
+    value: Final[str]
+    causes: Final[tuple[Cause, ...]] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class RuleResult:
     """Outcome of one rule for the explanation: fired or not, why, and which facts would be needed to decide.
 
@@ -137,31 +141,31 @@ class RuleResult:
     patient. ``missing`` names facts that were unknown and could have changed the outcome (near misses).
     """
 
-    rule_id: str
-    fired: bool
-    why: str
-    missing: tuple[str, ...] = ()
-    causes: tuple[Cause, ...] = ()
+    rule_id: Final[str]
+    fired: Final[bool]
+    why: Final[str]
+    missing: Final[tuple[str, ...]] = ()
+    causes: Final[tuple[Cause, ...]] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class StateVariable:
     """One state variable with its value and the signals that gave it."""
 
-    name: str
-    value: str
-    signals: tuple[Signal, ...] = ()
+    name: Final[str]
+    value: Final[str]
+    signals: Final[tuple[Signal, ...]] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class LaneOutcome:
     """Exactly one row of each lane: ``card`` is empty for the row "none"."""
 
-    lane: Lane
-    row: str
-    card: str
-    indicator: Indicator | None
-    suppressed_by: str = ""
+    lane: Final[Lane]
+    row: Final[str]
+    card: Final[str]
+    indicator: Final[Indicator | None]
+    suppressed_by: Final[str] = ""
 
 
 class DraftKind(StrEnum):
@@ -216,23 +220,23 @@ class Priority(StrEnum):
     STAT = "stat"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Draft:
     """One draft order to offer. ``quantity`` 2 is two sets, ``note`` a text id.
 
     ``target`` is an order of the session: the one to delete or to change, or the one that a new order replaces.
     """
 
-    kind: DraftKind
-    priority: Priority = Priority.ROUTINE
-    occurrence: date | None = None
-    occurrence_end: date | None = None
-    quantity: int = 1
-    note: str = ""
-    target: Provenance | None = None
+    kind: Final[DraftKind]
+    priority: Final[Priority] = Priority.ROUTINE
+    occurrence: Final[date | None] = None
+    occurrence_end: Final[date | None] = None
+    quantity: Final[int] = 1
+    note: Final[str] = ""
+    target: Final[Provenance | None] = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class PlannedCard:
     """A card to write. ``text_id`` chooses the words (``C11-E``), ``card_id`` is the card it is a variant of (``C11``).
 
@@ -240,21 +244,21 @@ class PlannedCard:
     filters); ``params`` fill placeholders; causes make ``{evidence}``; ``reasons`` are ids of reason strings.
     """
 
-    card_id: str
-    text_id: str
-    lane: Lane
-    row: str
-    indicator: Indicator
-    causes: tuple[Cause, ...] = ()
-    params: Mapping[str, ParamValue] = field(default_factory=dict, hash=False)
-    add_lines: tuple[str, ...] = ()
-    drop_lines: tuple[str, ...] = ()
-    drafts: tuple[Draft, ...] = ()
-    evidence: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    levels: tuple[str, ...] = ()
-    rule_ids: tuple[str, ...] = ()
-    order: OrderFact | None = None
+    card_id: Final[str]
+    text_id: Final[str]
+    lane: Final[Lane]
+    row: Final[str]
+    indicator: Final[Indicator]
+    causes: Final[tuple[Cause, ...]] = ()
+    params: Final[Mapping[str, ParamValue]] = field(default_factory=dict, hash=False)
+    add_lines: Final[tuple[str, ...]] = ()
+    drop_lines: Final[tuple[str, ...]] = ()
+    drafts: Final[tuple[Draft, ...]] = ()
+    evidence: Final[tuple[str, ...]] = ()
+    missing: Final[tuple[str, ...]] = ()
+    levels: Final[tuple[str, ...]] = ()
+    rule_ids: Final[tuple[str, ...]] = ()
+    order: Final[OrderFact | None] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,24 +275,24 @@ class Citation:
     verify: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Assessment:
     """The whole outcome for one patient at one moment; everything the cards and the explanation need.
 
     ``unknown_drugs`` are running drugs as charted that no code list knows, so that no rule could look at them.
     """
 
-    as_of: datetime
-    knowledge_version: str
-    state: LaneState | None
-    variables: tuple[StateVariable, ...]
-    rules: tuple[RuleResult, ...]
-    lanes: tuple[LaneOutcome, ...]
-    cards: tuple[PlannedCard, ...]
-    gaps: tuple[Gap, ...] = ()
-    conflicts: tuple[Conflict, ...] = ()
-    leading_report: Report | None = None
-    labs: tuple[LabCause, ...] = ()
-    citations: Mapping[str, Citation] = field(default_factory=dict, hash=False)
-    series: tuple[MarkerSeries, ...] = ()
-    unknown_drugs: tuple[str, ...] = ()
+    as_of: Final[datetime]
+    knowledge_version: Final[str]
+    state: Final[LaneState | None]
+    variables: Final[tuple[StateVariable, ...]]
+    rules: Final[tuple[RuleResult, ...]]
+    lanes: Final[tuple[LaneOutcome, ...]]
+    cards: Final[tuple[PlannedCard, ...]]
+    gaps: Final[tuple[Gap, ...]] = ()
+    conflicts: Final[tuple[Conflict, ...]] = ()
+    leading_report: Final[Report | None] = None
+    labs: Final[tuple[LabCause, ...]] = ()
+    citations: Final[Mapping[str, Citation]] = field(default_factory=dict, hash=False)
+    series: Final[tuple[MarkerSeries, ...]] = ()
+    unknown_drugs: Final[tuple[str, ...]] = ()

@@ -8,11 +8,11 @@ anywhere what a rule is about.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from cds_service.domain.assessment import RuleResult, Signal
 from cds_service.rules.context import Basis, RuleContext
-from cds_service.rules.lookup import ByWord, Charted, Stated
+from cds_service.rules.lookup import DENIED, NAMED, ByWord, Charted, Stated
 from cds_service.rules.rule import Rule
 
 Combined = tuple[str, tuple[Signal, ...]]
@@ -20,15 +20,16 @@ Combine = Callable[[RuleContext, tuple[Signal, ...]], Combined]
 
 
 class _Noted(ByWord[Any]):
-    """Holds nothing, and notes the words that it is asked for."""
+    """Holds nothing, and notes the words that it is asked for, each behind a mark."""
 
-    def __init__(self, asked: set[str]) -> None:
+    def __init__(self, asked: set[str], mark: str = "") -> None:
         super().__init__()
         self._asked = asked
+        self._mark = mark
 
     def of(self, words: Sequence[str]) -> tuple[Any, ...]:
         """Note the words."""
-        self._asked.update(words)
+        self._asked.update([f"{self._mark}{word}" for word in words])
         return ()
 
 
@@ -46,7 +47,8 @@ class EmptyChart(RuleContext):
         self.values = unset
         self.answers = {}
         nothing = _Noted(self.asked)
-        self._stated = Stated(nothing, nothing, nothing)
+        named, denied = _Noted(self.asked, NAMED), _Noted(self.asked, DENIED)
+        self._stated = Stated(named, nothing, nothing, denied)
         self._charted = Charted(nothing, nothing, nothing, nothing, nothing, nothing)
         self._edema = None
         self._recent_trauma = None
@@ -62,12 +64,12 @@ class EmptyChart(RuleContext):
         return ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Silence:
     """What a rule says where a chart holds none of ``words``: it does not fire."""
 
-    words: frozenset[str]
-    result: RuleResult
+    words: Final[frozenset[str]]
+    result: Final[RuleResult]
 
 
 def silence(rule: Rule, basis: Basis, unset: dict[str, str]) -> Silence | None:

@@ -153,6 +153,10 @@ class RuleContext:
         """Statements that these findings are absent."""
         return self._stated.absent.of(ids)
 
+    def named(self, *ids: FindingId) -> tuple[FindingCause, ...]:
+        """Statements of these findings, whatever they say of them: past, asked for and not assessable as well."""
+        return self._stated.named.of(ids)
+
     @property
     def edema(self) -> tuple[FindingCause, ...]:
         """Statements of marrow edema, present or possible."""

@@ -106,7 +106,7 @@ def hemangioma(context: RuleContext) -> Outcome:
 def after_surgery(context: RuleContext) -> Outcome:
     """Surgery, implant or cement at the level with edema, or a recent charted operation of the spine."""
     ids = (FindingId.POSTOPERATIVE, FindingId.IMPLANT, FindingId.CEMENT)
-    done = tuple(f for f in context.findings if f.finding.finding in ids and f.finding.status in _DONE)
+    done = tuple([f for f in context.named(*ids) if f.finding.status in _DONE])
     there = context.at(done, levels_of(context.edema)) if context.edema else done
     charted = context.operated(
         context.thresholds.spine_procedure_days.span,
@@ -122,7 +122,7 @@ _DONE = frozenset({Status.PRESENT, Status.HISTORICAL})
 @rule("POST-RADIATION", _DEGENERATIVE, POST, "R-MAUCH2018")
 def after_radiotherapy(context: RuleContext) -> Outcome:
     """Radiation change at the level is reported, or radiotherapy of the spine took place in the last 24 months."""
-    done = tuple(f for f in context.findings if f.finding.finding is FindingId.RADIATION and f.finding.status in _DONE)
+    done = tuple([f for f in context.named(FindingId.RADIATION) if f.finding.status in _DONE])
     there = context.at(done, levels_of(context.edema)) if context.edema else done
     charted = context.operated(context.thresholds.radiotherapy_months.span, ProcedureGroup.RADIOTHERAPY_SPINE)
     return when("radiation", (*there, *charted), "radiation here is known", "no radiation here is known")

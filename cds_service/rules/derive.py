@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Final
 
 from cds_service.domain.assessment import RuleResult, Signal, StateVariable
 from cds_service.domain.facts import Sex
@@ -114,17 +115,17 @@ VARIABLES: tuple[Variable, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Derived:
     """Context with every variable decided, the outcome of every rule, and the finite state."""
 
-    context: RuleContext
-    results: tuple[RuleResult, ...]
-    variables: tuple[StateVariable, ...]
-    state: LaneState
+    context: Final[RuleContext]
+    results: Final[tuple[RuleResult, ...]]
+    variables: Final[tuple[StateVariable, ...]]
+    state: Final[LaneState]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Step:
     """A state variable with the rules that argue about it.
 
@@ -133,12 +134,12 @@ class Step:
     ``None`` where one of them has to be run for every chart.
     """
 
-    variable: Variable
-    rules: tuple[Rule, ...]
-    unset: StateVariable
-    silences: tuple[Silence | None, ...]
-    words: frozenset[str] | None
-    silent: tuple[RuleResult, ...]
+    variable: Final[Variable]
+    rules: Final[tuple[Rule, ...]]
+    unset: Final[StateVariable]
+    silences: Final[tuple[Silence | None, ...]]
+    words: Final[frozenset[str] | None]
+    silent: Final[tuple[RuleResult, ...]]
 
 
 def in_steps(rules: Iterable[Rule], basis: Basis) -> tuple[Step, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Final
 
 from cds_service.domain.assessment import DraftKind, Priority
 from cds_service.domain.state import (
@@ -57,15 +58,15 @@ DUE_DAYS: Mapping[Due, tuple[int, int]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class LaneDraft:
     """One draft order that the tables offer. ``quantity`` 2 is two sets; ``note`` is a text id or empty."""
 
-    kind: DraftKind
-    priority: Priority = Priority.ROUTINE
-    quantity: int = 1
-    due: Due = Due.NOW
-    note: str = ""
+    kind: Final[DraftKind]
+    priority: Final[Priority] = Priority.ROUTINE
+    quantity: Final[int] = 1
+    due: Final[Due] = Due.NOW
+    note: Final[str] = ""
 
 
 Drafts = tuple[LaneDraft, ...]

@@ -93,8 +93,8 @@ class Engine:
     def __init__(self, knowledge: KnowledgeLike, rules: tuple[Rule, ...] = RULES) -> None:
         self._knowledge = knowledge
         self._basis = Basis(knowledge.thresholds, knowledge.organisms)
-        self._rules = rules
         self._steps = in_steps(rules, self._basis)
+        self._evidence = {rule.id: rule.evidence for rule in rules}
 
     def assess(self, facts: PatientFacts) -> Assessment:
         """Evaluate for the view of a patient. Raises whatever a rule raises: no answer is better than half of one."""
@@ -226,7 +226,7 @@ class Engine:
     def _lane_cards(self, evaluation: _Evaluation) -> tuple[PlannedCard, ...]:
         if evaluation.derived is None:
             return ()
-        derived, planner = evaluation.derived, Planner(evaluation.derived, self._rules)
+        derived, planner = evaluation.derived, Planner(evaluation.derived, self._evidence)
         shown, limits = lane_cards(evaluation.decision), self._knowledge.thresholds
         planned = (planner.plan(card) for card in evaluation.decision.cards)
         return tuple(fitted(card, derived.context.facts, derived.state, shown, limits) for card in planned)

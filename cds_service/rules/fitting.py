@@ -30,22 +30,27 @@ _NATIVE_LINE = "native-study"
 Check = Callable[[OrderContext], Answer]
 
 
-@dataclass(frozen=True, slots=True)
+# A draft that is known by its kind alone.
+_DRAFT = OrderFact(Provenance("Draft"), "ServiceRequest", frozenset({OrderKind.OTHER}), "", ())
+
+
 class _Patient:
     """What the order rules look at, with the cards of the lanes."""
 
-    facts: PatientFacts
-    state: LaneState
-    lane_cards: frozenset[str]
-    thresholds: Thresholds
+    def __init__(
+        self, facts: PatientFacts, state: LaneState, lane_cards: frozenset[str], thresholds: Thresholds
+    ) -> None:
+        current = without_old_reports(facts, thresholds.report_window_days.span)
+        self.state = state
+        self._context = OrderContext(_DRAFT, current, state, lane_cards, thresholds)
 
     def ask(self, *checks: Check, least: Indicator = Indicator.WARNING) -> Advice | None:
         """The first advice of at least this urgency that the rules would give on a draft known by its kind alone."""
-        order = OrderFact(Provenance("Draft"), "ServiceRequest", frozenset({OrderKind.OTHER}), "", ())
-        current = without_old_reports(self.facts, self.thresholds.report_window_days.span)
-        context = OrderContext(order, current, self.state, self.lane_cards, self.thresholds)
-        answers = (check(context) for check in checks)
-        return next((a for a in answers if isinstance(a, Advice) and a.indicator.rank >= least.rank), None)
+        for check in checks:
+            answer = check(self._context)
+            if isinstance(answer, Advice) and answer.indicator.rank >= least.rank:
+                return answer
+        return None
 
 
 @dataclass(slots=True)

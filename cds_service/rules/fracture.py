@@ -158,8 +158,9 @@ def occult_after_trauma(context: RuleContext) -> Outcome:
 @rule("FX-OCCULT-RISK", _FRACTURE, FX, "R-OF2018", "R-DVO2023")
 def occult_at_risk(context: RuleContext) -> Outcome:
     """Edema without deformity, line or other explanation in bone at risk: osteoporosis, age or glucocorticoids."""
-    edema, risk = _plain_edema(context), bone_risk(context)
-    found = (*edema, *risk) if edema and risk else ()
+    edema = _plain_edema(context)
+    risk = bone_risk(context) if edema else ()
+    found = (*edema, *risk) if risk else ()
     return when(OCCULT_RISK, found, "plain edema of bone at risk", "no plain edema of bone at risk")
 
 

@@ -164,9 +164,8 @@ def infection_chronic(context: RuleContext) -> Outcome:
     active = (*context.edema, *context.stated(*ABSCESSES))
     found = [
         f
-        for f in context.findings
-        if f.finding.finding is FindingId.INFECTION_STATED
-        and f.finding.status is Status.HISTORICAL
+        for f in context.named(FindingId.INFECTION_STATED)
+        if f.finding.status is Status.HISTORICAL
         and f.finding.section is not Section.INDICATION
         and _CHRONIC.match(f.finding.cue or "")
         and not _HEALED.search(f.finding.sentence)
@@ -268,7 +267,7 @@ def any_abscess(context: RuleContext) -> Outcome:
 def new_abscess(context: RuleContext) -> Outcome:
     """An abscess is new or larger, or no earlier report shows one."""
     seen = [c for s in context.fired(ABSCESS) for c in s.causes if isinstance(c, FindingCause)]
-    shown_before = any(f.finding in ABSCESSES for report in context.earlier for f in report.reading.findings)
+    shown_before = seen and any(f.finding in ABSCESSES for r in context.earlier for f in r.reading.findings)
     grown = [f for f in seen if f.finding.trend in {Trend.NEW, Trend.WORSE}]
     smaller = bool(seen) and all(f.finding.trend in {Trend.BETTER, Trend.SAME} for f in seen)
     found = grown or ([] if shown_before or smaller else seen)

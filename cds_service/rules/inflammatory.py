@@ -23,14 +23,15 @@ def corner_count(context: RuleContext) -> int:
 @remembered
 def counting_sacroiliac(context: RuleContext) -> tuple[FindingCause, ...]:
     """Sacroiliac edema that speaks for sacroiliitis; not after pregnancy, with a stress injury or septic joint."""
-    if expecting_or_recent(context) or any(has(f, Qualifier.INFECTIOUS) for f in _sacroiliac(context)):
+    joints = _sacroiliac(context)
+    if not joints or expecting_or_recent(context) or any(has(f, Qualifier.INFECTIOUS) for f in joints):
         return ()
     injuries = [
         f
         for f in context.stated(FindingId.STRESS_REACTION, FindingId.FRACTURE, FindingId.FRACTURE_LINE)
         if not f.finding.levels or is_sacral(f.finding.levels) or has(f, Qualifier.INSUFFICIENCY)
     ]
-    return () if injuries else _sacroiliac(context)
+    return () if injuries else joints
 
 
 def _sacroiliac(context: RuleContext) -> tuple[FindingCause, ...]:

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from cds_service.domain.assessment import Pathway
 from cds_service.domain.facts import LabValue
@@ -21,14 +22,14 @@ BORDERLINE = "B"
 NORMAL = "N"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Markers:
     """Newest CRP (mg/L) and ESR (mm/h) of the chart, and those of them that still count."""
 
-    shown_crp: LabValue | None
-    shown_esr: LabValue | None
-    crp: LabValue | None
-    esr: LabValue | None
+    shown_crp: Final[LabValue | None]
+    shown_esr: Final[LabValue | None]
+    crp: Final[LabValue | None]
+    esr: Final[LabValue | None]
 
 
 @remembered

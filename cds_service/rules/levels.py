@@ -55,6 +55,8 @@ def touches(first: Iterable[str], second: Iterable[str], *, gap: int = 0) -> boo
     one, other = bodies(first), bodies(second)
     if not one or not other:
         return True
+    if gap == 0:
+        return not one.isdisjoint(other)
     return any(abs(a - b) <= gap for a in one for b in other)
 
 
@@ -76,5 +78,10 @@ def sites(level_lists: Iterable[Iterable[str]]) -> int:
 
 def in_order(levels: Iterable[str]) -> tuple[str, ...]:
     """Distinct labels from cranial to caudal; labels that name no known vertebra come last."""
-    unknown = len(_LABELS)
-    return tuple(sorted(dict.fromkeys(levels), key=lambda level: (min(bodies([level]), default=unknown), level)))
+    distinct = dict.fromkeys(levels)
+    return tuple(sorted(distinct, key=_place)) if len(distinct) > 1 else tuple(distinct)
+
+
+@lru_cache(maxsize=1024)
+def _place(level: str) -> tuple[int, str]:
+    return min(bodies([level]), default=len(_LABELS)), level

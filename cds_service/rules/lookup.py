@@ -14,6 +14,8 @@ from cds_service.rules.history import HistoryItem
 from cds_service.rules.polarity import Weight, weight
 
 Fact = TypeVar("Fact")
+# Marks before the word of a finding that is denied, and of one of which anything is said.
+DENIED, NAMED = "-", "~"
 
 
 class ByWord(Generic[Fact]):
@@ -48,31 +50,35 @@ class ByWord(Generic[Fact]):
 
 @dataclass(slots=True)
 class Stated:
-    """Statements of the current reports by finding: those present, those present or possible, those denied."""
+    """Statements of the current reports by finding: all, those present, those present or possible, those denied."""
 
+    named: ByWord[FindingCause]
     present: ByWord[FindingCause]
     possible: ByWord[FindingCause]
     absent: ByWord[FindingCause]
 
     def words(self) -> set[str]:
-        """Findings that are stated or denied."""
-        return {*self.possible.words(), *self.absent.words()}
+        """Findings that count, with a mark those that are denied and those of which anything is said."""
+        denied = [f"{DENIED}{word}" for word in self.absent.words()]
+        return {*self.possible.words(), *denied, *[f"{NAMED}{word}" for word in self.named.words()]}
 
 
 def by_finding(findings: Iterable[FindingCause]) -> Stated:
-    """Sort statements by finding; those that neither say nor deny anything are left out."""
+    """Sort statements by finding."""
+    named: ByWord[FindingCause] = ByWord()
     present: ByWord[FindingCause] = ByWord()
     possible: ByWord[FindingCause] = ByWord()
     absent: ByWord[FindingCause] = ByWord()
     for cause in findings:
         counts, words = weight(cause.finding), (cause.finding.finding,)
+        named.add(words, cause)
         if counts is Weight.ABSENT:
             absent.add(words, cause)
         elif counts >= Weight.POSSIBLE:
             possible.add(words, cause)
             if counts is Weight.PRESENT:
                 present.add(words, cause)
-    return Stated(present, possible, absent)
+    return Stated(named, present, possible, absent)
 
 
 @dataclass(slots=True)

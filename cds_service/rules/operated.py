@@ -50,10 +50,10 @@ def of_past_years(sentence: str, today: date, limit: timedelta) -> bool:
 def operated_within(context: RuleContext, limit_days: float) -> tuple[FindingCause, ...]:
     """Operations at the spine that the findings name with a time of at most ``limit_days`` before today."""
     found = []
-    for cause in context.findings:
+    for cause in context.named(*_NAMING):
         finding = cause.finding
-        named = finding.finding in _NAMING and finding.status in {Status.PRESENT, Status.HISTORICAL}
-        ago = _days_ago(finding.sentence) if named else None
+        done = finding.status in {Status.PRESENT, Status.HISTORICAL}
+        ago = _days_ago(finding.sentence) if done else None
         since_report = context.days_since(cause.reported_on) or 0
         if ago is not None and ago + since_report <= limit_days:
             found.append(cause)

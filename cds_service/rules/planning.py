@@ -1,6 +1,6 @@
 """Turns the cards of the decision tables into planned cards: causes, levels, dates, values and missing facts."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date, timedelta
 from types import MappingProxyType
 
@@ -18,13 +18,13 @@ from cds_service.domain.vocabulary import Analyte, ConditionGroup, DrugGroup, Fi
 from cds_service.knowledge.thresholds import Parameter, Thresholds
 from cds_service.rules import variables as names
 from cds_service.rules.arbitration import LaneCard
-from cds_service.rules.context import RuleContext, has, levels_of
+from cds_service.rules.context import RuleContext, has, levels_of, remembered
 from cds_service.rules.derive import Derived
 from cds_service.rules.drafts import Due, LaneDraft
 from cds_service.rules.fracture import fresh_fractures
 from cds_service.rules.levels import is_sacral
 from cds_service.rules.orders.cautions import nsaid_not_advised, opioid_caution, opioid_fall_caution
-from cds_service.rules.rule import Rule
+from cds_service.rules.rule import distinct
 from cds_service.rules.safety import hematomas
 from cds_service.rules.scores import FractureFeatures, of_class, stated_of_class
 from cds_service.rules.stability import sins_of
@@ -89,12 +89,12 @@ _DIFFERENTIAL: tuple[tuple[str, FindingId], ...] = (
 
 
 class Planner:
-    """Plans the cards of one evaluation."""
+    """Plans the cards of one evaluation. ``evidence`` holds the references of each rule by its id."""
 
-    def __init__(self, derived: Derived, rules: Iterable[Rule]) -> None:
+    def __init__(self, derived: Derived, evidence: Mapping[str, tuple[str, ...]]) -> None:
         self._context = derived.context
         self._state = derived.state
-        self._evidence = {rule.id: rule.evidence for rule in rules}
+        self._evidence = evidence
 
     def plan(self, card: LaneCard) -> PlannedCard:
         """Add everything that a card needs beside what the tables decided."""
@@ -110,11 +110,11 @@ class Planner:
             params=self._params(card),
             add_lines=(*card.add_lines, *self._more_lines(card)),
             drop_lines=(*card.drop_lines, *self._fewer_lines(card)),
-            drafts=tuple(dated(draft, self._context) for draft in card.drafts),
+            drafts=tuple([dated(draft, self._context) for draft in card.drafts]),
             evidence=self._references(card, signals),
             missing=missing_facts(self._context, self._state, card),
             levels=self._levels(card, signals),
-            rule_ids=tuple(dict.fromkeys(signal.rule_id for signal in signals)),
+            rule_ids=tuple(dict.fromkeys([signal.rule_id for signal in signals])),
         )
 
     def _signals(self, card: LaneCard) -> tuple[Signal, ...]:
@@ -129,7 +129,7 @@ class Planner:
         causes = [cause for signal in signals for cause in signal.causes]
         if not any(isinstance(cause, FindingCause) for cause in causes):
             causes += [cause for signal in self._context.fired(names.TRIGGER) for cause in signal.causes]
-        return tuple(dict.fromkeys(causes))
+        return distinct(tuple(causes))
 
     def _contradicting(self) -> tuple[Cause, ...]:
         reports = (self._context.lead, *self._context.joined)
@@ -151,26 +151,39 @@ class Planner:
         return tuple(dict.fromkeys((*card.evidence, *known)))[:_MOST_REFERENCES]
 
     def _params(self, card: LaneCard) -> Mapping[str, ParamValue]:
-        makers = {
-            "C12": self._culture_params,
-            "C14": self._mask_params,
-            "C15": self._mask_params,
-            "C30": self._fracture_params,
-            "C31": self._fracture_params,
-            "C70": self._differential_params,
-            "C80": self._weeks_params,
-            "C81": self._course_params,
-            "C82": self._lab_date_params,
-        }
-        if card.card_id == "C01" and (thinners := self._thinners()):
-            makers["C01"] = lambda: {"thinner": thinners}
-        params: dict[str, ParamValue] = {"finding_word": finding_word(self._context), **self._outside_params()}
+        params = self._nsaid_params(card)
+        params["finding_word"] = finding_word(self._context)
+        params |= self._outside_params()
         if card.lane is Lane.MALIGNANCY or card.card_id == "C03":
             params |= self._sins_params()
-        make = makers.get(card.card_id)
-        if make is not None:
-            params |= make()
-        return MappingProxyType(self._nsaid_params(card) | params)
+        params |= self._own_params(card.card_id)
+        return MappingProxyType(params)
+
+    def _own_params(self, card_id: str) -> dict[str, ParamValue]:
+        """Values that the words of single cards need."""
+        params: dict[str, ParamValue] = {}
+        match card_id:
+            case "C01":
+                params = self._thinner_params()
+            case "C12":
+                params = self._culture_params()
+            case "C14" | "C15":
+                params = self._mask_params()
+            case "C30" | "C31":
+                params = self._fracture_params()
+            case "C70":
+                params = self._differential_params()
+            case "C80":
+                params = self._weeks_params()
+            case "C81":
+                params = self._course_params()
+            case "C82":
+                params = self._lab_date_params()
+        return params
+
+    def _thinner_params(self) -> dict[str, ParamValue]:
+        thinners = self._thinners()
+        return {"thinner": thinners} if thinners else {}
 
     def _outside_params(self) -> dict[str, ParamValue]:
         """Sentences on a suspicion outside the spine, to be quoted."""
@@ -179,8 +192,10 @@ class Planner:
 
     def _nsaid_params(self, card: LaneCard) -> dict[str, ParamValue]:
         """Reason against an NSAID with the value behind it (eGFR); weeks are those of the complaint on these cards."""
+        if card.card_id not in _NSAID_CARDS:
+            return {}
         caution = nsaid_not_advised(self._context.facts, self._context.thresholds)
-        if caution is None or card.card_id not in _NSAID_CARDS:
+        if caution is None:
             return {}
         return {"reason": caution.reason, **{key: value for key, value in caution.params.items() if key != "weeks"}}
 
@@ -255,15 +270,17 @@ class Planner:
             lines.append("sickle-cell")
         if card.card_id == "C01" and hematomas(context) and self._thinners():
             lines.append("hematoma-anticoagulant")
-        contiguous = context.stated(FindingId.PSOAS, FindingId.ABSCESS_PARASPINAL)
-        if card.card_id == "C11" and contiguous:
+        if card.card_id == "C11" and context.stated(FindingId.PSOAS, FindingId.ABSCESS_PARASPINAL):
             lines.append("contiguous-source")
         if card.card_id in _NSAID_CARDS and nsaid_not_advised(context.facts, context.thresholds):
             lines.append("nsaid-not-advised")
-        falls = opioid_fall_caution(context.facts, context.thresholds, self._state.fracture)
-        if card.card_id == "C80" and falls and not self._fewer_lines(card):
+        if card.card_id == "C80" and self._warns_of_falls() and not self._fewer_lines(card):
             lines.append("opioid-falls")
         return tuple(lines)
+
+    def _warns_of_falls(self) -> bool:
+        facts, limits = self._context.facts, self._context.thresholds
+        return opioid_fall_caution(facts, limits, self._state.fracture) is not None
 
     def _thinners(self) -> tuple[str, ...]:
         """Anticoagulants that the patient takes, by the words of the chart."""
@@ -282,6 +299,7 @@ class Planner:
         return seen or self._state.known_metastases or self._state.cancer_history is not CancerHistory.NONE
 
 
+@remembered
 def finding_word(context: RuleContext) -> str:
     """Word for the finding: edema only where it is reported, else a lesion of vertebra or sacrum."""
     if context.edema:
@@ -324,7 +342,7 @@ def missing_facts(context: RuleContext, state: LaneState, card: LaneCard) -> tup
         ("stir", plan and state.edema_on_plain_t2_only),
         ("onset", plan and state.time is TimeCourse.UNKNOWN),
         ("medications", infection and not context.facts.medications and state.mask is MarkerMask.NONE),
-        ("level", not levels_of(context.findings)),
+        ("level", not any(f.finding.levels for f in context.findings)),
         ("age", person.age is None),
         ("sex", person.sex is None and infection),
         ("report_date", context.lead.date is None),

@@ -216,12 +216,10 @@ def same_episode(lead: Report, others: Iterable[Report], gap: timedelta) -> tupl
     )
 
 
-def as_causes(report: Report) -> tuple[FindingCause, ...]:
-    """Findings of a report with their source. Outside the spine regions only those at a vertebra or the sacrum."""
+def as_causes(report: Report, ids: Sequence[FindingId] = ()) -> tuple[FindingCause, ...]:
+    """Findings of a report with their source, all or some. Outside the spine only those at a vertebra or the sacrum."""
     day = report.date.date() if report.date else None
     by_level = report.region not in SPINE_REGIONS and report.region is not BodyRegion.UNKNOWN
-    return tuple(
-        FindingCause(finding, report.provenance, day)
-        for finding in findings_of(report)
-        if not by_level or bodies(finding.levels)
-    )
+    found = [f for f in findings_of(report) if f.finding in ids] if ids else findings_of(report)
+    place = report.provenance
+    return tuple([FindingCause(f, place, day) for f in found if not by_level or bodies(f.levels)])

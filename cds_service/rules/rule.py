@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cds_service.domain.assessment import Cause, Pathway, RuleResult, Signal
 
@@ -18,21 +18,21 @@ _MOST_WORDS = 2048
 _PAIR = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Found:
     """One thing a rule found: the value it argues for and the facts that made it."""
 
-    value: str
-    causes: tuple[Cause, ...]
+    value: Final[str]
+    causes: Final[tuple[Cause, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Outcome:
     """What a rule function returns: what it found (nothing: not fired), why, and which unknown facts could matter."""
 
-    found: tuple[Found, ...]
-    why: str
-    missing: tuple[str, ...] = ()
+    found: Final[tuple[Found, ...]]
+    why: Final[str]
+    missing: Final[tuple[str, ...]] = ()
 
 
 def fired(value: str, causes: Iterable[Cause], why: str, *, missing: tuple[str, ...] = ()) -> Outcome:

@@ -20,7 +20,7 @@ NEURO, SEPSIS, UNSTABLE_CANAL, NEURO_WARNING, UNSTABLE = "NEURO", "SEPSIS", "UNS
 _ORDER = (NEURO, SEPSIS, UNSTABLE_CANAL, NEURO_WARNING, UNSTABLE)
 
 COMPRESSIONS = (FindingId.CORD, FindingId.CORD_SIGNAL, FindingId.CAUDA)
-_CANAL_CONTENT = frozenset({*COMPRESSIONS, FindingId.CAUDA_MILD, FindingId.CANAL_STENOSIS})
+_CANAL_CONTENT = (*COMPRESSIONS, FindingId.CAUDA_MILD, FindingId.CANAL_STENOSIS)
 # Words of an examination that did not show it, in the three languages, beside the words of a question.
 _NOT_ASSESSED = re.compile(r"assess|evalu|judg|diagnostic|beurteil|bewert|aprec", re.IGNORECASE)
 _SAC = re.compile(r"thecal|thekal|dural|tecal", re.IGNORECASE)
@@ -136,9 +136,8 @@ def unseen(context: RuleContext) -> tuple[FindingCause, ...]:
     """Statements that cord, cauda equina or canal could not be assessed; a mere question is none."""
     return tuple(
         f
-        for f in context.findings
-        if f.finding.finding in _CANAL_CONTENT
-        and f.finding.status is Status.UNKNOWN
+        for f in context.named(*_CANAL_CONTENT)
+        if f.finding.status is Status.UNKNOWN
         and f.finding.section is not Section.INDICATION
         and _NOT_ASSESSED.search(f.finding.cue or "")
     )

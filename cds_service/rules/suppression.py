@@ -6,7 +6,7 @@ Source: suppression paragraph of the algorithm.
 """
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cds_service.domain.assessment import LaneOutcome
 from cds_service.domain.vocabulary import Indicator
@@ -32,7 +32,7 @@ class LaneOutcomes(NamedTuple):
     plan: LaneOutcome
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Suppressed:
     """Lane outcomes after suppression. A dropped or replaced card names the rule in ``suppressed_by``.
 
@@ -41,21 +41,21 @@ class Suppressed:
     so that a fracture card must not read like routine care.
     """
 
-    lanes: LaneOutcomes
-    falls_to_unclear: bool
-    plan_lines_dropped: bool
-    question_open: bool
+    lanes: Final[LaneOutcomes]
+    falls_to_unclear: Final[bool]
+    plan_lines_dropped: Final[bool]
+    question_open: Final[bool]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class _Open:
     """Which serious questions are open."""
 
-    safety: bool
-    infection_or_tumour: bool
-    probable: bool
-    infection_unknown: bool
-    known_disease: bool
+    safety: Final[bool]
+    infection_or_tumour: Final[bool]
+    probable: Final[bool]
+    infection_unknown: Final[bool]
+    known_disease: Final[bool]
 
 
 def _open_questions(lanes: LaneOutcomes) -> _Open:

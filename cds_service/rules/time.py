@@ -82,7 +82,7 @@ def _images(context: RuleContext) -> tuple[tuple[date, tuple[Cause, ...]], ...]:
 
 
 def _edema_of(report: Report) -> tuple[FindingCause, ...]:
-    return tuple(f for f in as_causes(report) if f.finding.finding in EDEMA and weight(f.finding) >= Weight.POSSIBLE)
+    return tuple([f for f in as_causes(report, EDEMA) if weight(f.finding) >= Weight.POSSIBLE])
 
 
 def _class(context: RuleContext, day: date) -> str:
@@ -127,7 +127,7 @@ def combine_time(context: RuleContext, signals: tuple[Signal, ...]) -> tuple[str
 def _counting_pain(context: RuleContext, *groups: ConditionGroup) -> tuple[HistoryItem, ...]:
     """Pain courses after an earlier examination: on a first report there is nothing yet that could have failed."""
     found = context.having(*groups)
-    if context.earlier:
+    if not found or context.earlier:
         return found
     day = context.mri_day
     return tuple(i for i in found if i.charted and day and (i.started or i.recorded or date.min) >= day)
@@ -217,8 +217,8 @@ def still_there(context: RuleContext) -> Outcome:
 
 
 def _affected(report: Report) -> tuple[FindingCause, ...]:
-    found = (f for f in as_causes(report) if weight(f.finding) is Weight.PRESENT and not has(f, Qualifier.OLD))
-    return tuple(f for f in found if f.finding.finding in _SPREADING)
+    found = as_causes(report, _SPREADING)
+    return tuple([f for f in found if weight(f.finding) is Weight.PRESENT and not has(f, Qualifier.OLD)])
 
 
 def combine_course(context: RuleContext, signals: tuple[Signal, ...]) -> tuple[str, tuple[Signal, ...]]:

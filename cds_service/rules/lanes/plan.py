@@ -4,6 +4,7 @@ Source: algorithm section on lane E. A long history on a first report is an unkn
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from cds_service.domain.assessment import LaneOutcome
 from cds_service.domain.state import ClinicalInfection, Course, Fracture, Labs, LaneState, MarkerMask, TimeCourse
@@ -12,13 +13,13 @@ from cds_service.rules.lanes.malignancy import tumour_at_fracture
 from cds_service.rules.lanes.row import NO_CARD, Row, always_info, always_warning, warning_if
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class PlanInput:
     """What lane E looks at: the state and what lanes B and C decided."""
 
-    state: LaneState
-    infection: LaneOutcome
-    malignancy: LaneOutcome
+    state: Final[LaneState]
+    infection: Final[LaneOutcome]
+    malignancy: Final[LaneOutcome]
 
 
 def worse_or_severe(seen: PlanInput) -> bool:

@@ -48,7 +48,8 @@ def within(facts: PatientFacts, day: date | None, limit: timedelta) -> bool:
 
 def without_old_reports(facts: PatientFacts, limit: timedelta) -> PatientFacts:
     """The same facts with reports of at most ``limit`` ago: what an old report told of the patient may be outdated."""
-    return replace(facts, reports=tuple(each for each in facts.reports if in_window(each, facts.as_of, limit)))
+    current = tuple([each for each in facts.reports if in_window(each, facts.as_of, limit)])
+    return facts if len(current) == len(facts.reports) else replace(facts, reports=current)
 
 
 def newest(facts: PatientFacts, analyte: Analyte, limit: timedelta | None = None) -> LabValue | None:

@@ -52,7 +52,7 @@ def test_a_rule_that_looks_at_more_than_words_is_always_run(basis: Basis) -> Non
 def test_words_of_a_combination_are_noted(basis: Basis) -> None:
     value, words = value_unset(lambda context, _: ("N" if not about(context) else "A", ()), basis, {})
     assert value == "N"
-    assert words == {FindingId.CLEFT, FindingId.PAGET}
+    assert words == frozenset[str]({FindingId.CLEFT, FindingId.PAGET})
     assert value_unset(lambda context, _: (str(context.age), ()), basis, {}) == ("", None)
 
 
