@@ -37,8 +37,8 @@ class _Bundle(msgspec.Struct, gc=False):
 
     kind: str = msgspec.field(name="resourceType")
     entry: list[_Slot] | None = None
-    total: Any = None
-    link: Any = None
+    total: msgspec.Raw = NOTHING
+    link: msgspec.Raw = NOTHING
 
 
 class _Prefetch(msgspec.Struct, gc=False):
@@ -58,8 +58,8 @@ class SentBundle:
     def __init__(self, bundle: _Bundle, bounds: Bounds) -> None:
         self._bounds = bounds
         self._slots = bundle.entry or []
-        self.total = bundle.total
-        self.link = bundle.link
+        self.total: Any = orjson.loads(bytes(bundle.total)) if bundle.total else None
+        self.link: Any = orjson.loads(bytes(bundle.link)) if bundle.link else None
 
     def entries(self) -> tuple[list[Entry | ReceivedResource], int]:
         """Return the entries, and how many of them hold no resource at all."""
