@@ -9,6 +9,7 @@ needed=(
 	"chromium chromium"
 	"docker-compose docker-compose"
 	"redis-server redis-server"
+	"/usr/sbin/nginx nginx-light"
 	"promtool prometheus"
 	"/usr/lib/postgresql/*/bin/initdb postgresql"
 )

@@ -33,7 +33,7 @@ def client() -> list[str]:
 
 def resolved(*options: str) -> str:
     """What the client makes of the file; no daemon is asked."""
-    command = [*client(), "-f", str(FILE), "config", *options]
+    command = [*client(), "-f", str(FILE), "--profile", "fhir", "--profile", "monitoring", "config", *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

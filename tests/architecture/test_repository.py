@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TOP_LEVEL = {
     ".ci", ".dockerignore", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "Dockerfile", "LICENSE", "Makefile",
-    "README.md", "SECURITY.md", "cards", "cds_service", "docker-compose.yml", "docs", "fhir_fixtures", "pyproject.toml",
-    "requirements-run.lock", "requirements.lock", "scripts", "tests",
+    "README.md", "SECURITY.md", "cards", "cds_service", "deploy", "docker-compose.yml", "docs", "fhir_fixtures",
+    "pyproject.toml", "requirements-run.lock", "requirements.lock", "scripts", "tests",
 }  # fmt: skip
 # Built from parts, so that this file does not contain what it looks for.
 UNWANTED = {
