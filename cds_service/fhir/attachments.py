@@ -4,14 +4,11 @@ import base64
 import binascii
 import codecs
 import html
-import io
-import logging
 import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pypdf import Configuration, PdfReader, apply_configuration
 from selectolax.lexbor import LexborHTMLParser
 
 from cds_service.domain.facts import GapCode
@@ -19,27 +16,6 @@ from cds_service.fhir.node import Node
 
 MOST_BYTES = 8_000_000
 MOST_CHARACTERS = 200_000
-_MOST_PAGES = 40
-# A page of a report has a few thousand drawing operators; a small file can unpack to millions of them.
-_MOST_OPERATORS = 60_000
-_OPERATORS_AT_ONCE = 500
-_MOST_BYTES_UNPACKED = 4_000_000
-# Far below the bounds of the library, which are made for books and plans; beyond them it fails.
-_PDF_BOUNDS = Configuration(
-    maximum_declared_stream_length=_MOST_BYTES_UNPACKED,
-    array_based_stream_maximum_output_length=_MOST_BYTES_UNPACKED,
-    lzw_maximum_output_length=_MOST_BYTES_UNPACKED,
-    run_length_maximum_output_length=_MOST_BYTES_UNPACKED,
-    zlib_maximum_output_length=_MOST_BYTES_UNPACKED,
-    stream_decoding_work_maximum_length=4 * _MOST_BYTES_UNPACKED,
-    stream_parsing_work_maximum_count=150_000,
-    page_tree_maximum_entries=10_000,
-    page_tree_maximum_page_entries=100_000,
-    xform_maximum_invocations_per_extraction=200,
-    jbig2dec_binary=None,
-)
-# The parser complains with pieces of the document, and a document speaks of a patient.
-logging.getLogger("pypdf").setLevel(logging.CRITICAL + 1)
 _BLANKS = re.compile(r"[^\S\n]+")
 _EMPTY_LINES = re.compile(r"\n\s*\n\s*")
 # A line break before every block keeps paragraphs, rows and list items apart.
@@ -168,7 +144,9 @@ def _convert(attachment: Node, data: bytes, declared: str, language: str, in_tim
     if not kind:
         attachment.note(GapCode.MISSING_VALUE, "contentType")
     if kind in _PDF_TYPES or data[:5] == b"%PDF-":
-        return _pdf_text(attachment, data, in_time)
+        from cds_service.fhir.pdf import pdf_text  # noqa: PLC0415 - slow to load and seldom needed
+
+        return pdf_text(attachment, data, in_time)
     if data[:5] == b"{\\rtf" or kind in {"application/rtf", "text/rtf", "text/richtext"}:
         raise Failure(GapCode.ATTACHMENT_TYPE, "rtf")
     if kind in _HTML_TYPES or (not kind and data[:200].lstrip()[:1] == b"<"):
@@ -206,55 +184,3 @@ def _decoded(attachment: Node, data: bytes, declared: str, language: str) -> str
         raise Failure(GapCode.ATTACHMENT_UNREADABLE, "binary")
     attachment.note(GapCode.INVALID_VALUE, "contentType", reason="charset")
     return data.decode(_FALLBACKS.get(language[:2].lower(), "cp1252"), "replace")
-
-
-def _pdf_text(attachment: Node, data: bytes, in_time: Callable[[], bool]) -> str:
-    try:
-        with apply_configuration(_PDF_BOUNDS):
-            text = _pages(attachment, PdfReader(io.BytesIO(data)), in_time)
-    except Failure:
-        raise
-    except Exception as error:
-        # a damaged or hostile file makes the parser fail in any way, asserts of its own included
-        raise Failure(GapCode.ATTACHMENT_UNREADABLE, "pdf") from error
-    if not text.strip():
-        raise Failure(GapCode.ATTACHMENT_UNREADABLE, "pdf-without-text")
-    return text
-
-
-class _TooManyOperators(Exception):  # noqa: N818 - ends a loop, is no fault of the program
-    """The pages hold more than a report can, or more than there is time for."""
-
-
-class _OperatorBound:
-    """Ends the extraction of text when a document draws without end, or when the time of the call is over."""
-
-    def __init__(self, in_time: Callable[[], bool]) -> None:
-        self._left = _MOST_OPERATORS
-        self._in_time = in_time
-
-    def count(self, *_operator: object) -> None:
-        """Count one drawing operator. Raises _TooManyOperators."""
-        self._left -= 1
-        if self._left < 0 or (self._left % _OPERATORS_AT_ONCE == 0 and not self._in_time()):
-            raise _TooManyOperators
-
-
-def _pages(attachment: Node, reader: PdfReader, in_time: Callable[[], bool]) -> str:
-    if reader.is_encrypted and not reader.decrypt(""):
-        raise Failure(GapCode.ATTACHMENT_UNREADABLE, "encrypted")
-    pages = reader.pages
-    parts: list[str] = []
-    bound = _OperatorBound(in_time)
-    for page in pages[:_MOST_PAGES]:
-        if not in_time():
-            break
-        try:
-            parts.append(page.extract_text(visitor_operand_before=bound.count))
-        except _TooManyOperators:
-            break
-        if sum(map(len, parts)) > MOST_CHARACTERS:
-            break
-    if len(pages) > len(parts):
-        attachment.note(GapCode.REPORT_TRUNCATED, "data", clinical=True)
-    return "\n".join(parts)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 from cds_service.domain.facts import AllergyFact, DeviceFact, GapCode, KnownCondition, Medication, ProcedureFact
 from cds_service.domain.vocabulary import ConditionGroup, DeviceGroup, DrugGroup, ProcedureGroup, Qualifier, Status
@@ -18,6 +19,9 @@ _UNSURE = frozenset({"provisional", "differential", "unconfirmed"})
 _CERTAIN = frozenset({"confirmed"})
 _WRITTEN = ("recordedDate", "assertedDate", "dateRecorded")
 _DAYS_PER_YEAR = 365.25
+# The same few thousand entries make up most problem lists.
+_REMEMBERED = 2_048
+_LONGEST_REMEMBERED = 2_000
 # Of two words on one group the safer reading counts: what is said to be present wins over what is said to be past.
 _RANK = {
     Status.PRESENT: 0,
@@ -63,11 +67,26 @@ class _Dates:
     active: bool | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What codes and texts of an entry say by themselves; ``unsupported`` when a code lacks the word it needs."""
+
+    statuses: tuple[tuple[Status, frozenset[ConditionGroup]], ...]
+    qualifiers: frozenset[Qualifier]
+    unsupported: bool
+    drugs: frozenset[DrugGroup]
+    procedures: frozenset[ProcedureGroup]
+    allergies: frozenset[DrugGroup]
+    severe: bool | None
+    devices: frozenset[DeviceGroup]
+
+
 class ConditionReader:
     """Reads Conditions (and Observations that state a symptom the same way)."""
 
     def __init__(self, finders: EntryFinders) -> None:
         self._finders = finders
+        self._words = lru_cache(maxsize=_REMEMBERED)(self._worded)
 
     def read(self, node: Node, born: date | None) -> EntryFacts:
         """Return the facts of a Condition. Refuted entries give nothing; unknown groups keep their text."""
@@ -90,37 +109,56 @@ class ConditionReader:
         self, node: Node, concept: Concept, texts: tuple[str, ...], dates: "_Dates", *, unsure: bool = False
     ) -> EntryFacts:
         """Return the facts that codes and texts of an entry give."""
-        read = [self._finders.conditions.read(text) for text in texts]
-        statuses = self._statuses(node, concept, read, texts)
-        qualifiers = frozenset[Qualifier]().union(*(entry.qualifiers for entry in read))
-        conditions = tuple(
-            KnownCondition(
-                groups=groups,
-                text=concept.label,
-                codes=concept.codings,
-                onset=dates.onset,
-                recorded=dates.recorded,
-                abated=dates.abated,
-                active=dates.active,
-                provenance=node.provenance("code"),
-                status=Status.POSSIBLE if unsure and status is Status.PRESENT else status,
-                qualifiers=qualifiers,
-            )
-            for status, groups in _by_status(statuses)
-        )
+        words = (self._words if _is_short(concept, texts) else self._worded)(concept, texts)
+        if words.unsupported:
+            node.note(GapCode.AMBIGUOUS_VALUE, "code", clinical=not texts)
+        place = node.provenance("code")
         return EntryFacts(
-            conditions=conditions,
-            medications=tuple(self._medications(node, concept, texts, dates)),
-            procedures=tuple(self._procedures(node, concept, texts, dates)),
-            allergies=tuple(self._allergies(node, concept, texts)),
-            devices=tuple(self._devices(node, concept, texts)),
+            conditions=tuple(
+                KnownCondition(
+                    groups=groups,
+                    text=concept.label,
+                    codes=concept.codings,
+                    onset=dates.onset,
+                    recorded=dates.recorded,
+                    abated=dates.abated,
+                    active=dates.active,
+                    provenance=place,
+                    status=Status.POSSIBLE if unsure and status is Status.PRESENT else status,
+                    qualifiers=words.qualifiers,
+                )
+                for status, groups in words.statuses
+            ),
+            medications=self._medications(node, concept, words.drugs, dates) if words.drugs else (),
+            procedures=(ProcedureFact(words.procedures, concept.label, concept.codings, dates.onset, place),)
+            if words.procedures
+            else (),
+            allergies=(AllergyFact(words.allergies, concept.label, words.severe, place),) if words.allergies else (),
+            devices=(DeviceFact(words.devices, concept.label, place),) if words.devices else (),
+        )
+
+    def _worded(self, concept: Concept, texts: tuple[str, ...]) -> "_Words":
+        """Work out what codes and texts say, whoever has them and whenever; remembered."""
+        read = [self._finders.conditions.read(text) for text in texts]
+        statuses, unsupported = self._statuses(concept, read, texts)
+        allergies, severe = self._allergies(concept, texts)
+        return _Words(
+            statuses=tuple(_by_status(statuses)),
+            qualifiers=frozenset[Qualifier]().union(*(entry.qualifiers for entry in read)),
+            unsupported=unsupported,
+            drugs=self._drugs(concept, texts),
+            procedures=self._procedures(texts),
+            allergies=allergies,
+            severe=severe,
+            devices=self._devices(concept, texts),
         )
 
     # ---- groups ----
 
     def _statuses(
-        self, node: Node, concept: Concept, read: Iterable[Entry], texts: tuple[str, ...]
-    ) -> dict[ConditionGroup, Status]:
+        self, concept: Concept, read: Iterable[Entry], texts: tuple[str, ...]
+    ) -> tuple[dict[ConditionGroup, Status], bool]:
+        """Return groups with their status, and whether a code alone was not enough for another one."""
         worded: dict[ConditionGroup, Status] = {}
         for entry in read:
             for match in entry.matches:
@@ -135,9 +173,7 @@ class ConditionReader:
             if worded.get(group, Status.ABSENT) is Status.ABSENT:
                 worded[group] = Status.HISTORICAL if past and group not in worded else Status.PRESENT
         unsupported = coded.additive - {group.value for group in worded}
-        if unsupported:
-            node.note(GapCode.AMBIGUOUS_VALUE, "code", clinical=not texts)
-        return self._with_history(worded)
+        return self._with_history(worded), bool(unsupported)
 
     def _with_history(self, statuses: Mapping[ConditionGroup, Status]) -> dict[ConditionGroup, Status]:
         """Make a past event that still counts a present fact; past cancer is a history of cancer."""
@@ -152,13 +188,11 @@ class ConditionReader:
 
     # ---- other facts in the words ----
 
-    def _medications(
-        self, node: Node, concept: Concept, texts: tuple[str, ...], dates: "_Dates"
-    ) -> Iterator[Medication]:
-        """Yield a drug that an entry says is taken ("long-term steroid use")."""
+    def _drugs(self, concept: Concept, texts: tuple[str, ...]) -> frozenset[DrugGroup]:
+        """Return the groups of a drug that an entry says is taken ("long-term steroid use")."""
         cues = self._finders.drugs.cues
         if any(cues.has(text, "allergy") for text in texts):
-            return
+            return frozenset()
         coded = self._finders.drugs.codes.find(concept.codings).certain
         worded = {
             match.group
@@ -167,9 +201,14 @@ class ConditionReader:
             for match in self._finders.drugs.read(text).matches
             if match.status is Status.PRESENT
         }
-        groups = frozenset(DrugGroup(name) for name in coded | worded) - {DrugGroup.GADOLINIUM}
-        if groups:
-            yield Medication(
+        return frozenset(DrugGroup(name) for name in coded | worded) - {DrugGroup.GADOLINIUM}
+
+    @staticmethod
+    def _medications(
+        node: Node, concept: Concept, groups: frozenset[DrugGroup], dates: "_Dates"
+    ) -> tuple[Medication, ...]:
+        return (
+            Medication(
                 groups=groups,
                 text=concept.label,
                 codes=concept.codings,
@@ -177,22 +216,20 @@ class ConditionReader:
                 end=dates.abated,
                 running=dates.active is not False,
                 provenance=node.provenance("code"),
-            )
+            ),
+        )
 
-    def _procedures(
-        self, node: Node, concept: Concept, texts: tuple[str, ...], dates: "_Dates"
-    ) -> Iterator[ProcedureFact]:
+    def _procedures(self, texts: tuple[str, ...]) -> frozenset[ProcedureGroup]:
         found = {
             ProcedureGroup(match.group)
             for text in texts
             for match in self._finders.procedures.read(text).matches
             if match.status in {Status.PRESENT, Status.HISTORICAL}
         }
-        groups = frozenset(found) & _PROCEDURES_FROM_ENTRIES
-        if groups:
-            yield ProcedureFact(groups, concept.label, concept.codings, dates.onset, node.provenance("code"))
+        return frozenset(found) & _PROCEDURES_FROM_ENTRIES
 
-    def _allergies(self, node: Node, concept: Concept, texts: tuple[str, ...]) -> Iterator[AllergyFact]:
+    def _allergies(self, concept: Concept, texts: tuple[str, ...]) -> tuple[frozenset[DrugGroup], bool | None]:
+        """Return the groups of drugs that an entry calls an allergy to, and whether it calls it severe."""
         cues = self._finders.drugs.cues
         allergic = [text for text in texts if cues.has(text, "allergy")]
         found = {DrugGroup(m.group) for text in allergic for m in self._finders.drugs.terms.find(text)}
@@ -201,13 +238,12 @@ class ConditionReader:
         negated = any(
             match.status is Status.ABSENT for text in allergic for match in self._finders.drugs.read(text).matches
         )
-        if found and not negated:
-            severe = any(
-                word in text.lower() for text in allergic for word in ("anaphyla", "anafila", "severe", "schwer")
-            )
-            yield AllergyFact(frozenset(found), concept.label, severe or None, node.provenance("code"))
+        if negated:
+            return frozenset(), None
+        severe = any(word in text.lower() for text in allergic for word in ("anaphyla", "anafila", "severe", "schwer"))
+        return frozenset(found), severe or None
 
-    def _devices(self, node: Node, concept: Concept, texts: tuple[str, ...]) -> Iterator[DeviceFact]:
+    def _devices(self, concept: Concept, texts: tuple[str, ...]) -> frozenset[DeviceGroup]:
         found = set(self._finders.devices.codes.find(concept.codings).certain)
         for text in texts:
             found.update(
@@ -215,9 +251,7 @@ class ConditionReader:
                 for match in self._finders.devices.read(text).matches
                 if match.status in {Status.PRESENT, Status.HISTORICAL}
             )
-        groups = frozenset(DeviceGroup(name) for name in found) & _DEVICES_FROM_ENTRIES
-        if groups:
-            yield DeviceFact(groups, concept.label, node.provenance("code"))
+        return frozenset(DeviceGroup(name) for name in found) & _DEVICES_FROM_ENTRIES
 
     # ---- dates ----
 
@@ -234,6 +268,12 @@ class ConditionReader:
             told = (node.text("onsetString"), *concept.words)
             onset = next(filter(None, (told_day(text, reference) for text in told)), None)
         return _Dates(onset, recorded, abated, active)
+
+
+def _is_short(concept: Concept, texts: tuple[str, ...]) -> bool:
+    """Tell whether an entry is one that may be remembered; what is longer than any problem is read each time."""
+    shown = sum(len(coding.code) + len(coding.display) + len(coding.system) for coding in concept.codings)
+    return shown + len(concept.text) + sum(map(len, texts)) <= _LONGEST_REMEMBERED
 
 
 def dated(onset: date | None, *, active: bool | None = None) -> "_Dates":

@@ -1,5 +1,6 @@
 """From received FHIR resources to the facts of one patient: every resource is read once, nothing is guessed."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -37,6 +38,7 @@ from cds_service.fhir.symptoms import SymptomReader
 from cds_service.fhir.usual import UsualResults
 from cds_service.knowledge.codes import Codes
 
+_NO_LETTERS = re.compile(r"[\W_]+")
 _DRUGS = ("MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense")
 # Types that are looked up by reference or say nothing that rules read.
 _SILENT = frozenset(
@@ -251,7 +253,7 @@ class FactExtractor:
 
 def _only_there(found: _Found) -> Iterator[Report]:
     """Documents whose text no report has: many records keep each report a second time as a document."""
-    known = {_letters(report) for report in found.reports}
+    known = {_letters(report) for report in found.reports} if found.documents else set()
     for document in found.documents:
         letters = _letters(document)
         if letters not in known:
@@ -260,7 +262,7 @@ def _only_there(found: _Found) -> Iterator[Report]:
 
 
 def _letters(report: Report) -> str:
-    return "".join(sign for text in report.texts for sign in text.text.casefold() if sign.isalnum())
+    return "".join([_NO_LETTERS.sub("", text.text.casefold()) for text in report.texts])
 
 
 _SILENT_DRAFTS = _SILENT - {"ServiceRequest"}

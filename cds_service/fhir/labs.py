@@ -10,6 +10,7 @@ from math import isclose
 from cds_service.domain.facts import Comparator, GapCode, LabValue
 from cds_service.domain.vocabulary import Analyte
 from cds_service.fhir.node import Concept, Node
+from cds_service.fhir.quantities import LONGEST_TEXT, Measure, decimal, read_quantity, read_written
 from cds_service.fhir.raised import RaisedWords
 from cds_service.fhir.units import Conversion, UnitConverter, spelled
 from cds_service.knowledge.code_groups import CodeSystem, LabEntry, pairs, phrases, system_of
@@ -18,20 +19,10 @@ from cds_service.reading.phrases import PhraseMatcher
 
 STATUSES = frozenset({"registered", "preliminary", "final", "amended", "corrected"})
 _WITHDRAWN = frozenset({"entered-in-error", "cancelled"})
-_COMPARATORS = {
-    "<": Comparator.LT,
-    "<=": Comparator.LE,
-    "≤": Comparator.LE,
-    ">=": Comparator.GE,
-    "≥": Comparator.GE,
-    ">": Comparator.GT,
-}
-_WRITTEN = re.compile(r"\s*(<=|>=|<|>|≤|≥)?\s*(-?\d{1,9}(?:[.,]\d{1,9})?)\s*(\S.{0,39})?\s*")
 _RANGE_WRITTEN = re.compile(
     r"\s*(?:(\d{1,9}(?:[.,]\d{1,6})?)\s*(?:-|–|bis|to)\s*|(?:<|<=|≤|bis|up to)\s*)(\d{1,9}(?:[.,]\d{1,6})?).{0,40}"
 )
 _MOMENTS = ("effectiveDateTime", "effectiveInstant")
-_LONGEST_TEXT = 400
 _TITRE = re.compile(r"\b1\s?[:/]\s?(\d{2,6})\b")
 # agglutination from 1:160 on speaks for brucellosis
 _POSITIVE_TITRE = 160
@@ -46,14 +37,6 @@ _POSITIVE_CODES = frozenset(
 )
 _NEGATIVE_CODES = frozenset({"NEG", "ND", "NR", "N", "260385009", "260415000", "2667000", "LA6577-6", "LA11883-8"})
 _UNKNOWN_CODES = frozenset({"IND", "E", "42425007", "82334004", "385432009", "LA11884-6", "LA11885-3"})
-
-
-@dataclass(frozen=True, slots=True)
-class _Measure:
-    value: float
-    unit: str
-    comparator: Comparator | None
-    element: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +113,7 @@ class LabReader:
         if status is None:
             return []
         parts = [node.text("conclusion"), *(concept.label for concept in node.concepts("conclusionCode"))]
-        text = "; ".join(dict.fromkeys(part for part in parts if part))[:_LONGEST_TEXT]
+        text = "; ".join(dict.fromkeys(part for part in parts if part))[:LONGEST_TEXT]
         if not text:
             return []
         lab = self._labs.analytes[analyte]
@@ -196,7 +179,7 @@ class LabReader:
 
     def _name(self, text: str) -> Analyte | None:
         """Return the analyte that a name means; remembered, as a laboratory has few hundred names."""
-        found = self._names.find(text[:_LONGEST_TEXT])
+        found = self._names.find(text[:LONGEST_TEXT])
         ids = {match.id for match in found}
         if "!" in ids and not ids & {f"+{Analyte.OTHER_CULTURE}", f"+{Analyte.PREGNANCY_TEST}"}:
             return None
@@ -233,26 +216,26 @@ class LabReader:
         alone = not text and self._raised.flagged(node, analyte)
         return [replace(blank, text="H", reported="H", positive=True)] if alone else []
 
-    def _measures(self, node: Node, lab: LabEntry) -> Iterator[_Measure]:
+    def _measures(self, node: Node, lab: LabEntry) -> Iterator[Measure]:
         """Yield every number that the result states, the most exact element first; usually there is one."""
         given = [name for name in _VALUES if node.has(name)]
         if len(given) > 1:
             node.note(GapCode.AMBIGUOUS_VALUE, "value")
         quantity = node.child("valueQuantity") if "valueQuantity" in given else None
-        found = _quantity(quantity) if quantity is not None else None
+        found = read_quantity(quantity) if quantity is not None else None
         if found is not None:
             yield found
         for name in ("valueInteger", "valueDecimal"):
             number = node.number(name) if name in given else None
             if number is not None:
-                yield _Measure(number, "", None, node.place(name))
+                yield Measure(number, "", None, node.place(name))
         texts = {name: node.text(name) for name in ("valueString", "valueText") if name in given}
         for name, text in (texts if given else {"note": node.notes_text()}).items():
-            written = None if lab.qualitative else _written(text)
+            written = None if lab.qualitative else read_written(text)
             if written is not None and (given or written.unit):
                 yield replace(written, element=node.place(name))
 
-    def _same(self, one: _Measure, other: _Measure, analyte: Analyte) -> bool:
+    def _same(self, one: Measure, other: Measure, analyte: Analyte) -> bool:
         """Tell whether two numbers state one result: the same number, or the same amount in other units."""
         if one.comparator != other.comparator:
             return False
@@ -263,7 +246,7 @@ class LabReader:
             return False
         return isclose(first.apply(one.value), second.apply(other.value), rel_tol=_ROUNDED)
 
-    def _numeric(self, node: Node, blank: LabValue, measure: _Measure) -> Iterator[LabValue]:
+    def _numeric(self, node: Node, blank: LabValue, measure: Measure) -> Iterator[LabValue]:
         lab = self._labs.analytes[blank.analyte]
         if not measure.unit and not lab.unitless:
             node.note(GapCode.MISSING_UNIT, "value", clinical=True, analyte=blank.analyte)
@@ -305,13 +288,13 @@ class LabReader:
             low, high = limits.child("low"), limits.child("high")
             if low is None and high is None:
                 match = _RANGE_WRITTEN.fullmatch(limits.text("text"))
-                ends = (_decimal(match.group(1)), _decimal(match.group(2))) if match else (None, None)
+                ends = (decimal(match.group(1)), decimal(match.group(2))) if match else (None, None)
                 return tuple(None if end is None else conversion.apply(end) for end in ends)  # type: ignore[return-value]
             return self._limit(low, analyte, unit), self._limit(high, analyte, unit)
         return None, None
 
     def _limit(self, quantity: Node | None, analyte: Analyte, unit: str) -> float | None:
-        found = _quantity(quantity) if quantity else None
+        found = read_quantity(quantity) if quantity else None
         conversion = self._converter.conversion(found.unit or unit or "1", analyte) if found else None
         return conversion.apply(found.value) if found and conversion else None
 
@@ -326,7 +309,7 @@ class LabReader:
         if not any(parts):
             parts += [note for note in (node.notes_text(),) if note]
             parts += [self._member_text(link, frame) for link in node.children("hasMember")]
-        return "; ".join(dict.fromkeys(part for part in parts if part))[:_LONGEST_TEXT]
+        return "; ".join(dict.fromkeys(part for part in parts if part))[:LONGEST_TEXT]
 
     def _member_text(self, link: Node, frame: _Frame) -> str:
         member = frame.members.get(link.text("reference"))
@@ -363,44 +346,6 @@ class LabReader:
             # "no growth" beside "positive in one bottle" is no clear answer
             return None if apart else False
         return True if apart or (culture and text) else None
-
-
-def _quantity(quantity: Node) -> _Measure | None:
-    value = quantity.number("value")
-    comparator = _COMPARATORS.get(quantity.code("comparator"))
-    written = quantity.body.get("value")
-    if value is None and isinstance(written, str):
-        found = _written(written)
-        if found is None:
-            return None
-        value, comparator = found.value, comparator or found.comparator
-        unit = found.unit
-    else:
-        unit = ""
-    if value is None:
-        return None
-    return _Measure(value, _unit_of(quantity) or unit, comparator, quantity.path)
-
-
-def _unit_of(quantity: Node) -> str:
-    """Return the UCUM code where the system says so, else the unit as written."""
-    code, unit = quantity.text("code"), quantity.text("unit")
-    if code and "unitsofmeasure" in quantity.text("system"):
-        return code
-    return unit or code
-
-
-def _written(text: str) -> _Measure | None:
-    """Read "<4 mg/L" or "12,5 mg/dl"; anything else is no number."""
-    match = _WRITTEN.fullmatch(text[:_LONGEST_TEXT])
-    if match is None:
-        return None
-    sign, number, unit = match.groups()
-    return _Measure(_decimal(number) or 0.0, (unit or "").strip(), _COMPARATORS.get(sign or ""), "")
-
-
-def _decimal(number: str | None) -> float | None:
-    return None if number is None else float(number.replace(",", "."))
 
 
 def without_repeats(values: Iterable[LabValue]) -> tuple[LabValue, ...]:

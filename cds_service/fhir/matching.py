@@ -47,6 +47,7 @@ class CodeIndex:
         for name, group in groups.items():
             for system in CodeSystem:
                 self._add(name, group, system)
+        self._of = lru_cache(maxsize=_REMEMBERED)(self._looked_up)
 
     def _add(self, name: str, group: CodeGroup, system: CodeSystem) -> None:
         listed = group.codes(system)
@@ -71,14 +72,15 @@ class CodeIndex:
                     additive.update(name for name, _ in self._of(guess, coding.code))
         return CodedGroups(frozenset(certain), frozenset(additive - certain))
 
-    def _of(self, system: CodeSystem, code: str) -> set[tuple[str, bool]]:
+    def _looked_up(self, system: CodeSystem, code: str) -> frozenset[tuple[str, bool]]:
+        """Return the groups of one code, and of each whether the code alone makes it certain. Cached."""
         if system not in PREFIX_SYSTEMS:
-            return self._exact.get((system, code.strip()), set())
+            return frozenset(self._exact.get((system, code.strip()), ()))
         plain = bare(code)
         starts = [plain[:size] for size in range(_SHORTEST_PREFIX, len(plain) + 1)]
         excepted = {name for start in starts for name in self._excepted.get((system, start), ())}
         found = {item for start in starts for item in self._exact.get((system, start), ())}
-        return {item for item in found if item[0] not in excepted}
+        return frozenset(item for item in found if item[0] not in excepted)
 
 
 @dataclass(frozen=True, slots=True)

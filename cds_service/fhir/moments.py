@@ -27,14 +27,20 @@ class Moment:
 
 # Results of one blood sample, and entries of one day, are written with the same time.
 _REMEMBERED = 4_096
+# No form of a time has so many signs; of more nothing is read and nothing remembered.
+_LONGEST_MOMENT = 64
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def read_moment(text: str, zone: tzinfo) -> Moment | None:
     """Read a FHIR date, dateTime or instant and near misses of them; ``None`` when nothing can be made of it.
 
     Partial dates become their first day. A time without zone is taken in ``zone``.
     """
+    return _moment(text, zone) if len(text) <= _LONGEST_MOMENT else _moment(text.strip()[:_LONGEST_MOMENT], zone)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _moment(text: str, zone: tzinfo) -> Moment | None:
     stripped = text.strip()
     match = _ISO.fullmatch(stripped)
     if match:
@@ -120,7 +126,11 @@ def told_day(text: str, reference: date) -> date | None:
 
     ``reference`` is the day the text was written; a year alone becomes its first day. Future days are no answer.
     """
-    entry = text[:_LONGEST_ENTRY]
+    return _told_day(text[:_LONGEST_ENTRY], reference)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _told_day(entry: str, reference: date) -> date | None:
     match = _AGO.search(entry) or _BEFORE.search(entry)
     if match:
         number, unit = match.group(1).lower(), match.group(2).lower()

@@ -1,20 +1,21 @@
 """Converts laboratory quantities to the canonical unit of their analyte (UCUM); factors are worked out once."""
 
+import threading
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from functools import cache, lru_cache
+from pathlib import Path
 
-from lark.exceptions import LarkError
-from pint.errors import PintError
-from ucumvert import PintUcumRegistry  # type: ignore[import-untyped]  # ships no type information
+import orjson
 
 from cds_service.domain.vocabulary import Analyte
 from cds_service.knowledge.code_groups import LabEntry
 from cds_service.knowledge.codes import Labs
 
-_LONGEST_UNIT = 40
+# ``value * factor + offset`` gives the other unit; true when that took the molar mass.
+Step = tuple[float, float, bool]
+_loading = threading.Lock()
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _DIMENSIONLESS = frozenset({"1", "{INR}", "{ratio}", "{score}", "{Ratio}", "{inr}"})
 
@@ -50,7 +51,6 @@ class UnitConverter:
             for name, lab in labs.analytes.items()
             if lab.units
         }
-        self._registry = PintUcumRegistry()
         self.conversion = lru_cache(maxsize=4096)(self._conversion)
 
     def _conversion(self, unit: str, analyte: Analyte) -> Conversion | None:
@@ -71,28 +71,29 @@ class UnitConverter:
         return self._own.get(analyte, {}).get(key) or self._spellings.get(key) or unit.strip()
 
     def _worked_out(self, ucum: str, lab: LabEntry) -> Conversion | None:
-        # an equivalent is not a mole, although the registry counts it as one
-        if len(ucum) > _LONGEST_UNIT or "eq" in ucum:
+        known = _known().get(place_of(lab.unit, lab.molar_mass), {})
+        step = known[ucum] if ucum in known else _work_out(ucum, lab.unit, lab.molar_mass)
+        if step is None:
             return None
-        try:
-            source = self._registry.from_ucum(ucum)
-            target = self._registry.from_ucum(lab.unit).units
-            base = self._registry.Quantity(0.0, source.units)
-            step = self._registry.Quantity(float(source.magnitude), source.units)
-            approximate = False
-            if base.dimensionality != target.dimensionality:
-                base, step, approximate = self._through_moles(base, step, lab)
-            zero, one = base.to(target).magnitude, step.to(target).magnitude
-        except (PintError, LarkError, ValueError, ArithmeticError, AttributeError, TypeError, KeyError):
-            # the parser and the registry refuse foreign text in many ways; all mean that the unit is not known
-            return None
-        return Conversion(float(one - zero), float(zero), approximate)
+        factor, offset, molar = step
+        return Conversion(factor, offset, molar and lab.molar_mass_approximate)
 
-    def _through_moles(self, base: Any, step: Any, lab: LabEntry) -> tuple[Any, Any, bool]:
-        """Turn moles to mass or mass to moles with the molar mass of the analyte."""
-        if lab.molar_mass is None:
-            raise ValueError("no molar mass")
-        molar = self._registry.Quantity(lab.molar_mass, "g/mol")
-        if "[substance]" in base.dimensionality:
-            return base * molar, step * molar, lab.molar_mass_approximate
-        return base / molar, step / molar, lab.molar_mass_approximate
+
+def place_of(unit: str, molar_mass: float | None) -> str:
+    """Return where conversions to a unit stand among those worked out in advance."""
+    return unit if molar_mass is None else f"{unit} {molar_mass:g} g/mol"
+
+
+@cache
+def _known() -> Mapping[str, Mapping[str, Step | None]]:
+    """Return the conversions that ``scripts/work_out_units.py`` worked out for the units of the laboratory file."""
+    found: Mapping[str, Mapping[str, Step | None]] = orjson.loads(Path(__file__).with_name("units.json").read_bytes())
+    return found
+
+
+def _work_out(ucum: str, unit: str, molar_mass: float | None) -> Step | None:
+    """Work a conversion out now; one at a time, so that what this needs is loaded once."""
+    with _loading:
+        from cds_service.fhir.ucum import work_out  # noqa: PLC0415 - slow to load and seldom needed
+
+        return work_out(ucum, unit, molar_mass)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, model_validator
@@ -107,6 +108,8 @@ _SYSTEM_MARKS: tuple[tuple[str, CodeSystem], ...] = (
 )
 
 
+# A client writes a dozen systems.
+@lru_cache(maxsize=256)
 def system_of(uri: str) -> CodeSystem | None:
     """Code system that a FHIR ``Coding.system`` means, or None for local and unknown systems."""
     lowered = uri.lower()
