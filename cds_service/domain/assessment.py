@@ -28,13 +28,17 @@ from cds_service.domain.vocabulary import Analyte, Indicator, Lane
 ParamValue: TypeAlias = str | int | float | date | datetime | tuple[str, ...]
 
 
-@dataclass(slots=True, unsafe_hash=True)
+@dataclass(slots=True)
 class FindingCause:
     """A report sentence that a rule used."""
 
     finding: Final[TextFinding]
     report: Final[Provenance]
     reported_on: Final[date | None]
+
+    def __hash__(self) -> int:
+        """Hash of its finding: no two reports are likely to say the same at the same place."""
+        return hash(self.finding)
 
 
 @dataclass(slots=True, unsafe_hash=True)

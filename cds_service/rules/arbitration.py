@@ -99,6 +99,10 @@ def _card(outcome: LaneOutcome, text: str, state: LaneState, suppressed: Suppres
     )
 
 
+def _with_lines(card: LaneCard, lines: tuple[str, ...]) -> LaneCard:
+    return replace(card, add_lines=(*card.add_lines, *lines)) if lines else card
+
+
 def decide(state: LaneState, tables: Tables = TABLES) -> Decision:
     """Lane outcomes and cards of one state. Without a trigger nothing is evaluated and nothing is shown.
 
@@ -111,7 +115,7 @@ def decide(state: LaneState, tables: Tables = TABLES) -> Decision:
     texts = tuple(text_id(outcome, state, question_open=suppressed.question_open) for outcome in shown)
     shared = shared_lines(texts, state)
     cards = [_card(outcome, text, state, suppressed) for outcome, text in zip(shown, texts, strict=True)]
-    cards = [replace(card, add_lines=(*card.add_lines, *shared.get(card.text_id, ()))) for card in cards]
+    cards = [_with_lines(card, shared.get(card.text_id, ())) for card in cards]
     if state.canal_unseen and cards:
-        cards[0] = replace(cards[0], add_lines=(*cards[0].add_lines, *UNSEEN_LINES))
+        cards[0] = _with_lines(cards[0], UNSEEN_LINES)
     return Decision(tuple(suppressed.lanes), (*cards, CONFLICT_CARD) if state.conflict else tuple(cards))

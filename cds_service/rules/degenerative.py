@@ -40,6 +40,8 @@ def _schmorl(context: RuleContext) -> tuple[FindingCause, ...]:
 @remembered
 def _endplate_edema(context: RuleContext) -> tuple[FindingCause, ...]:
     discs = context.stated(FindingId.DISC_DEGENERATION, FindingId.DISC_HERNIATION, FindingId.DISC_VACUUM)
+    if not discs:
+        return ()
     band = [
         *context.possible(FindingId.EDEMA_ENDPLATE),
         *(f for f in context.edema if has(f, Qualifier.ENDPLATE_BAND)),
@@ -107,7 +109,7 @@ def after_surgery(context: RuleContext) -> Outcome:
     """Surgery, implant or cement at the level with edema, or a recent charted operation of the spine."""
     ids = (FindingId.POSTOPERATIVE, FindingId.IMPLANT, FindingId.CEMENT)
     done = tuple([f for f in context.named(*ids) if f.finding.status in _DONE])
-    there = context.at(done, levels_of(context.edema)) if context.edema else done
+    there = context.at(done, levels_of(context.edema)) if done and context.edema else done
     charted = context.operated(
         context.thresholds.spine_procedure_days.span,
         ProcedureGroup.SPINE_SURGERY,
@@ -123,7 +125,7 @@ _DONE = frozenset({Status.PRESENT, Status.HISTORICAL})
 def after_radiotherapy(context: RuleContext) -> Outcome:
     """Radiation change at the level is reported, or radiotherapy of the spine took place in the last 24 months."""
     done = tuple([f for f in context.named(FindingId.RADIATION) if f.finding.status in _DONE])
-    there = context.at(done, levels_of(context.edema)) if context.edema else done
+    there = context.at(done, levels_of(context.edema)) if done and context.edema else done
     charted = context.operated(context.thresholds.radiotherapy_months.span, ProcedureGroup.RADIOTHERAPY_SPINE)
     return when("radiation", (*there, *charted), "radiation here is known", "no radiation here is known")
 

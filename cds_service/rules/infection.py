@@ -161,10 +161,11 @@ def infection_possible(context: RuleContext) -> Outcome:
 @rule("IMG-INFECTION-CHRONIC", _INFECTION, IMG_INF, "R-IDSA2015")
 def infection_chronic(context: RuleContext) -> Outcome:
     """Infection is called chronic, not healed, where marrow edema or an abscess lies: chronic is active, not past."""
-    active = (*context.edema, *context.stated(*ABSCESSES))
+    called = context.named(FindingId.INFECTION_STATED)
+    active = (*context.edema, *context.stated(*ABSCESSES)) if called else ()
     found = [
         f
-        for f in context.named(FindingId.INFECTION_STATED)
+        for f in called
         if f.finding.status is Status.HISTORICAL
         and f.finding.section is not Section.INDICATION
         and _CHRONIC.match(f.finding.cue or "")
@@ -186,7 +187,7 @@ def one_sign(context: RuleContext) -> Outcome:
 def soft_tissue_contiguous(context: RuleContext) -> Outcome:
     """Paravertebral edema accompanies the change of contiguous vertebrae."""
     soft = _signs(context, FindingId.PARAVERTEBRAL_EDEMA)
-    contiguous = _contiguous(context)
+    contiguous = _contiguous(context) if soft else ()
     places = [(s, *there) for s in soft if (there := _beside(s, contiguous))]
     return Outcome(_per_place(MODERATE, places), "both are reported" if places else "not both are reported")
 

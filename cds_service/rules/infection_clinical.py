@@ -249,15 +249,16 @@ def exposure_risk(context: RuleContext) -> Outcome:
 @rule("INF-SWEATS", _INFECTION, CLIN_INF, "R-ERENGOK2014")
 def sweats_subfebrile(context: RuleContext) -> Outcome:
     """Night sweats together with subfebrile temperatures are known."""
-    sweats = context.having(ConditionGroup.NIGHT_SWEATS)
-    limits = context.thresholds
+    sweats, limits = context.having(ConditionGroup.NIGHT_SWEATS), context.thresholds
+    if not sweats:
+        return quiet("not both are known")
     warm = [
         lab
         for lab in context.within(limits.fever_hours.span, Analyte.TEMPERATURE)
         if at_least(lab, limits.subfebrile_temperature.value)
     ]
     subfebrile = (*items(context.having(ConditionGroup.SUBFEBRILE)), *labs(*warm))
-    found = (*items(sweats), *subfebrile) if sweats and subfebrile else ()
+    found = (*items(sweats), *subfebrile) if subfebrile else ()
     return when(RISK, found, "night sweats with subfebrile temperature", "not both are known")
 
 

@@ -158,7 +158,7 @@ def lysis(context: RuleContext) -> Outcome:
 def convex_with_pedicle(context: RuleContext) -> Outcome:
     """The posterior wall bulges and the pedicle of the same vertebra is involved."""
     convex = _own(context, context.stated(FindingId.POSTERIOR_CONVEX))
-    pedicle = _pedicle(context)
+    pedicle = _pedicle(context) if convex else ()
     pairs = [(c, p) for c in convex for p in pedicle if touches(c.finding.levels, p.finding.levels)]
     both = tuple(dict.fromkeys(f for pair in pairs for f in pair))
     return _graded(context, both, "both at one vertebra", "not both at one vertebra")
@@ -220,16 +220,18 @@ def marrow_replaced(context: RuleContext) -> Outcome:
 @remembered
 def dark_bodies(context: RuleContext) -> tuple[FindingCause, ...]:
     """Low or replaced T1 signal of whole bodies outside fractures, disc-centred processes and kept fat."""
-    explaining = (
-        *context.stated(FindingId.T1_FAT_KEPT, FindingId.HEMATOPOIETIC, FindingId.STRESS_REACTION),
-        *context.stated(*FRACTURES, FindingId.CLEFT, FindingId.HEMANGIOMA),
-        *context.possible(*_DISC_CENTRED),
-    )
     low = without(
         context.stated(FindingId.T1_LOW, FindingId.T1_REPLACED),
         Qualifier.ENDPLATE_BAND,
         Qualifier.EXPLAINED_BENIGN,
         Qualifier.RED_MARROW,
+    )
+    if not low:
+        return ()
+    explaining = (
+        *context.stated(FindingId.T1_FAT_KEPT, FindingId.HEMATOPOIETIC, FindingId.STRESS_REACTION),
+        *context.stated(*FRACTURES, FindingId.CLEFT, FindingId.HEMANGIOMA),
+        *context.possible(*_DISC_CENTRED),
     )
     found = tuple(f for f in _own(context, low) if not _at_endplates(context, f))
     # A fracture or disc process at one level explains nothing about the marrow of all other vertebrae.

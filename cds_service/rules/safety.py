@@ -61,6 +61,8 @@ _POWER_KEPT = re.compile(r"\b[45]\s?/\s?5|\bkraftgrad [45]\b", re.IGNORECASE)
 def new_deficits(context: RuleContext) -> tuple[HistoryItem, ...]:
     """Neurological deficits that may be new: undated ones count, those known for long or charted long ago do not."""
     found = tuple(i for i in context.having(*DEFICITS) if is_new(context, i))
+    if not found:
+        return ()
     mild = _mild_root_pareses(context)
     return tuple(i for i in found if i.text not in mild and not _long_paraplegic(context, i))
 
@@ -160,8 +162,8 @@ def compression(context: RuleContext) -> Outcome:
     pressing = tuple(f for f in found if not by_degeneration(context, f))
     if pressing:
         return fired(NEURO, (*pressing, *hematomas(context)), "a lesion presses on cord or cauda equina")
-    deficits = items(new_deficits(context))
-    if found and deficits:
+    deficits = items(new_deficits(context)) if found else ()
+    if deficits:
         return fired(NEURO, (*found, *deficits), "degenerative compression with a deficit")
     return when(NEURO_WARNING, found, "degenerative compression without a known deficit", "no compression is reported")
 
@@ -187,16 +189,17 @@ def _says_new(item: HistoryItem) -> bool:
     return spoken or bool(item.groups & _NEVER_EVERYDAY)
 
 
+def _beside_something_serious(context: RuleContext) -> bool:
+    """Tell whether images argue for infection or tumour, or show pressure on cord or cauda equina."""
+    by_images = context.value(IMG_INF) in {"S", "M"} or context.value(MAL_IMG) in {"S", "M"}
+    return by_images or bool(compressions(context) or context.stated(FindingId.CAUDA_MILD))
+
+
 @rule("NEURO-SPHINCTER", _EMERGENCY, EMERG, "R-GIRFT2023")
 def sphincter(context: RuleContext) -> Outcome:
     """Retention or incontinence of this episode; undated urine loss only beside infection, tumour or pressure."""
-    serious = (
-        context.value(IMG_INF) in {"S", "M"}
-        or context.value(MAL_IMG) in {"S", "M"}
-        or bool(compressions(context))
-        or bool(context.stated(FindingId.CAUDA_MILD))
-    )
     known = context.having(ConditionGroup.URINARY_RETENTION_INCONTINENCE)
+    serious = bool(known) and _beside_something_serious(context)
     limit = context.thresholds.incontinence_old_days.value
     dated = [i for i in known if i.started is not None and (context.today - i.started).days <= limit]
     undated = [i for i in known if i.started is None and is_new(context, i) and (serious or _says_new(i))]
@@ -208,12 +211,14 @@ def bladder_with_lesion(context: RuleContext) -> Outcome:
     """Any new bladder or bowel disturbance beside an epidural mass, abscess, hematoma or narrowing by a lesion."""
     groups = (ConditionGroup.BLADDER_BOWEL_DYSFUNCTION, ConditionGroup.URINARY_RETENTION_INCONTINENCE)
     disturbed = [i for i in context.having(*groups) if is_new(context, i)]
+    if not disturbed:
+        return quiet("not both are known")
     masses = (
         *context.stated(FindingId.ABSCESS_EPIDURAL, *COMPRESSIONS, FindingId.CAUDA_MILD),
         *context.possible(FindingId.SPINAL_HEMATOMA, FindingId.SOFT_MASS),
         *(f for f in context.possible(*_LESIONS) if has(f, Qualifier.EPIDURAL, Qualifier.CANAL_COMPROMISE)),
     )
-    found: tuple[Cause, ...] = (*items(disturbed), *masses) if disturbed and masses else ()
+    found: tuple[Cause, ...] = (*items(disturbed), *masses) if masses else ()
     return when(NEURO, found, "both are known", "not both are known")
 
 
@@ -233,8 +238,8 @@ def thecal_sac(context: RuleContext) -> Outcome:
     named = (*context.stated(FindingId.CAUDA_MILD), *_sac_narrowed_by_tumor(context))
     found = without(named, Qualifier.WITHOUT_COMPRESSION, Qualifier.CONTACT_ONLY)
     found = tuple(f for f in found if not by_degeneration(context, f))
-    deficits = items(new_deficits(context))
-    if found and deficits:
+    deficits = items(new_deficits(context)) if found else ()
+    if deficits:
         return fired(NEURO, (*found, *deficits), "compression of the sac with a deficit")
     return when(NEURO_WARNING, found, "compression of the sac", "no compression of the sac by a lesion")
 

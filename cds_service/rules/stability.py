@@ -141,12 +141,17 @@ def through_ankylosis(context: RuleContext) -> Outcome:
     gaps = (*context.possible(FindingId.PSEUDARTHROSIS), *_broken_andersson(context))
     hit = [
         f
-        for f in (*broken(context), *gaps, *without(context.possible(FindingId.UNSTABLE), Qualifier.OLD))
+        for f in (_breaks(context, gaps) if stiff else ())
         if charted or any(touches(f.finding.levels, p.finding.levels, gap=_NEIGHBOUR) for p in places)
     ]
     alone = [g for g in gaps if g.finding.finding is FindingId.PSEUDARTHROSIS and not _of_transition(g)]
     found = (*hit, *stiff) if hit else tuple(alone)
     return when(ANKYLOSIS, found, "a break in an ankylosed spine", "no break in an ankylosed spine")
+
+
+def _breaks(context: RuleContext, gaps: tuple[FindingCause, ...]) -> tuple[FindingCause, ...]:
+    """Everything that may be a break in a spine that is stiff."""
+    return (*broken(context), *gaps, *without(context.possible(FindingId.UNSTABLE), Qualifier.OLD))
 
 
 def _of_transition(gap: FindingCause) -> bool:
@@ -254,6 +259,8 @@ def alignment(context: RuleContext) -> Outcome:
     forced += [f for f in _slips(context) if has(f, Qualifier.TRAUMATIC)]
     if forced:
         return fired(OTHER, forced, "a traumatic displacement")
+    if not shifted:
+        return quiet("no displacement at a diseased level")
     cause = [*fresh_fractures(context)]
     cause += context.possible(FindingId.INFECTION_STATED) if context.value(IMG_INF) in {"S", "M"} else ()
     cause += tumor_lesions(context) if context.value(MAL_IMG) in {"S", "M"} else ()

@@ -111,6 +111,14 @@ def _inherits_urgency(lanes: LaneOutcomes, plan: str) -> bool:
     return gives_way and lanes.malignancy.card in TUMOUR_OPEN and Indicator.WARNING not in {o.indicator for o in others}
 
 
+def _giving_way(outcome: LaneOutcome, to: str) -> LaneOutcome:
+    return replace(outcome, suppressed_by=to) if to else outcome
+
+
+def _as_urgent(outcome: LaneOutcome, indicator: Indicator | None) -> LaneOutcome:
+    return outcome if indicator is outcome.indicator else replace(outcome, indicator=indicator)
+
+
 def suppress(lanes: LaneOutcomes, *, unsettled: bool = False) -> Suppressed:
     """Apply S1, S2 and the rule on C15 to the outcomes of the tables.
 
@@ -124,10 +132,10 @@ def suppress(lanes: LaneOutcomes, *, unsettled: bool = False) -> Suppressed:
     return Suppressed(
         lanes=LaneOutcomes(
             safety=lanes.safety,
-            infection=replace(lanes.infection, suppressed_by=_dropped_infection(lanes)),
-            malignancy=replace(lanes.malignancy, indicator=urgent),
-            benign=replace(lanes.benign, suppressed_by=benign),
-            plan=replace(lanes.plan, suppressed_by=plan),
+            infection=_giving_way(lanes.infection, _dropped_infection(lanes)),
+            malignancy=_as_urgent(lanes.malignancy, urgent),
+            benign=_giving_way(lanes.benign, benign),
+            plan=_giving_way(lanes.plan, plan),
         ),
         falls_to_unclear=bool(benign) and not stays_empty,
         # The text names S1 and S2 for the plan lines and keeps fracture cards beside an unanswered infection question

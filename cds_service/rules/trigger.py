@@ -168,10 +168,12 @@ def _severe_by_disc(context: RuleContext, compression: FindingCause) -> bool:
 @rule("TRG-STENOSIS-DEFICIT", _READING, TRIGGER, "R-GIRFT2023")
 def stenosis_with_deficit(context: RuleContext) -> Outcome:
     """Degenerative compression or stenosis, or a herniation with cauda or cord signs, meets a new deficit."""
-    narrow = (*compressions(context), *context.stated(FindingId.CANAL_STENOSIS, FindingId.CAUDA_MILD))
     deficits = new_deficits(context)
     sphincter = [i for i in context.having(ConditionGroup.URINARY_RETENTION_INCONTINENCE) if is_new(context, i)]
-    if narrow and (deficits or sphincter):
+    if not deficits and not sphincter:
+        return quiet("no such combination")
+    narrow = (*compressions(context), *context.stated(FindingId.CANAL_STENOSIS, FindingId.CAUDA_MILD))
+    if narrow:
         return fired(YES, (*narrow, *items([*deficits, *sphincter])), "a narrow canal with a deficit")
     severe = [i for i in (*deficits, *sphincter) if i.groups & frozenset(_SEVERE_DEFICITS)]
     discs = context.stated(FindingId.DISC_HERNIATION)
