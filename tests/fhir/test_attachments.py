@@ -149,7 +149,7 @@ def test_a_small_pdf_that_unpacks_to_a_huge_one_is_given_up_and_said(
 
 
 def test_pages_before_an_endless_one_are_kept(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cds_service.fhir.attachments._MOST_OPERATORS", 12)
+    monkeypatch.setattr("cds_service.fhir.pdf._MOST_OPERATORS", 12)
     text = read(intake, contentType="application/pdf", data=base64.b64encode(pdf(*["page"] * 5)).decode())
     assert 0 < text.count("page") < 5
     assert gaps(intake) == [(GapCode.REPORT_TRUNCATED, ())]
