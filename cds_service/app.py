@@ -225,6 +225,8 @@ def build_service(settings: Settings, board: Board | None = None) -> tuple[Backe
     limits = FetchLimits(settings.budget_seconds * _FETCH_SHARE, settings.max_pages, settings.max_entries)
     transport = HttpTransport(settings.max_body_bytes, trust.outbound, telemetry.metrics.fetched)
     access = AccessPolicy(settings.fhir_origins, transport, time.monotonic, local=settings.trial)
+    memory = AdviceMemory(settings.remember_seconds, clinic.knowledge.version, time.monotonic)
+    telemetry.metrics.follow(partial(_of_memory, "answers", memory))
     backend = Backend(
         settings=settings,
         hooks=HookDesk(
@@ -235,7 +237,7 @@ def build_service(settings: Settings, board: Board | None = None) -> tuple[Backe
             hash_key=hash_key,
             start=partial(_time_of, settings.budget_seconds),
             repeats=build_repeats(clinic, settings, hash_key, stores.shown),
-            memory=AdviceMemory(settings.remember_seconds, clinic.knowledge.version, time.monotonic),
+            memory=memory,
         ),
         previews=build_previews(clinic, settings, pool, access),
         store=stores.cards,

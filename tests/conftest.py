@@ -7,6 +7,9 @@ import pytest
 # Fixtures for every test that needs a database server or Redis.
 from tests.servers.fixtures import own_postgresql, own_redis, postgresql  # noqa: F401 - used by name
 
+# Every test fails during which a log line, a metric or a span names a synthetic patient.
+from tests.telemetry.whole_run import listener, nothing_of_a_patient_is_told  # noqa: F401 - used by name
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", default=False, help="enumerate every state instead of a sample")

@@ -12,6 +12,7 @@ import requests
 
 from tests.servers.moved_clock import AHEAD
 from tests.servers.processes import Server, free_port
+from tests.telemetry.whole_run import named_in
 
 WORKERS = 2
 
@@ -58,8 +59,9 @@ class Service:
         os.kill(self.server.process_id, signal.SIGHUP)
 
     def stop(self) -> None:
-        """Let running calls end, then end."""
+        """Let running calls end, then end; whatever happened, its log names no patient."""
         self.server.stop(signal.SIGTERM)
+        assert named_in(self._log.read_text(encoding="utf-8")) == []
 
     def logged(self) -> list[dict[str, object]]:
         """What it logged, line by line."""
