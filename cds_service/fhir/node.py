@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import Any
+from functools import lru_cache
+from typing import Any, final
 
 import orjson
 
@@ -17,6 +18,9 @@ from cds_service.fhir.moments import Moment, read_moment
 CLOCK_SKEW = timedelta(days=1)
 _NUMBER = re.compile(r"[+-]?\d{1,12}(?:[.,]\d{1,12})?")
 _LONGEST_TEXT = 200_000
+# Concepts that are remembered, and the most characters of one of them.
+_CONCEPTS = 4_096
+_LONGEST_CONCEPT = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +62,41 @@ class Intake:
         return zone
 
 
-@dataclass(slots=True, eq=False)
+@final
 class Node:
     """One JSON object at ``path`` of the resource ``reference``. Nobody changes it once it is made.
 
-    It is not frozen, because a request makes thousands of them and freezing each member takes longer than reading it.
+    Where it stands is put into words only when a gap or a fact asks for it: a request makes thousands of these.
     """
 
-    body: Mapping[str, Any]
-    reference: str
-    intake: Intake
-    path: str = ""
+    __slots__ = ("_index", "_name", "_up", "body", "intake", "reference")
+
+    def __init__(
+        self,
+        body: Mapping[str, Any],
+        reference: str,
+        intake: Intake,
+        path: str = "",
+        up: "Node | None" = None,
+        index: int = -1,
+    ) -> None:
+        self.body = body
+        self.reference = reference
+        self.intake = intake
+        self._name = path
+        self._up = up
+        self._index = index
+
+    @property
+    def path(self) -> str:
+        """Element path from the resource on; empty for the resource itself."""
+        place = self._name if self._up is None else self._up.place(self._name)
+        return place if self._index < 0 else f"{place}[{self._index}]"
 
     def place(self, name: str) -> str:
         """Element path of a member."""
-        return f"{self.path}.{name}" if self.path else name
+        path = self.path
+        return f"{path}.{name}" if path else name
 
     def provenance(self, name: str = "") -> Provenance:
         """Where a fact from here was read."""
@@ -109,7 +133,7 @@ class Node:
         value = self.body.get(name)
         if value is not None and not isinstance(value, str) and isinstance(value, Mapping):
             self.note(GapCode.INVALID_TYPE, name)
-            concept = Node(value, self.reference, self.intake, self.place(name)).as_concept()
+            concept = Node(value, self.reference, self.intake, name, self).as_concept()
             return next((coding.code for coding in concept.codings), concept.text).strip()
         return self.text(name)
 
@@ -127,7 +151,7 @@ class Node:
         if value is None:
             return None
         if isinstance(value, (dict, Mapping)):
-            return Node(value, self.reference, self.intake, self.place(name))
+            return Node(value, self.reference, self.intake, name, self)
         if value != "":
             self.note(GapCode.INVALID_TYPE, name)
         return None
@@ -139,16 +163,15 @@ class Node:
             return
         if not isinstance(value, list):
             if isinstance(value, Mapping):
-                yield Node(value, self.reference, self.intake, self.place(name))
+                yield Node(value, self.reference, self.intake, name, self)
             else:
                 self.note(GapCode.INVALID_TYPE, name)
             return
         for index, item in enumerate(value):
-            place = f"{self.place(name)}[{index}]"
             if isinstance(item, (dict, Mapping)):
-                yield Node(item, self.reference, self.intake, place)
+                yield Node(item, self.reference, self.intake, name, self, index)
             elif item is not None:
-                self.intake.log.add(GapCode.INVALID_TYPE, self.reference, place)
+                self.note(GapCode.INVALID_TYPE, f"{name}[{index}]")
 
     def number(self, name: str) -> float | None:
         """Finite number; a number written as text is taken with a gap."""
@@ -194,6 +217,9 @@ class Node:
 
     def as_concept(self) -> Concept:
         """Read this object as a CodeableConcept."""
+        plain = _plain_concept(self.body)
+        if plain is not None:
+            return plain
         if "concept" in self.body and isinstance(self.body["concept"], Mapping):
             return self.concept("concept")
         if "coding" not in self.body and "code" in self.body:
@@ -246,6 +272,34 @@ class Node:
     def notes_text(self) -> str:
         """All annotation texts of this object."""
         return " ".join(filter(None, (note.text("text") for note in self.children("note"))))
+
+
+def _plain_concept(body: Mapping[str, Any]) -> Concept | None:
+    """Return a CodeableConcept that is written as it should be; anything else has to be read with care."""
+    codings, text = body.get("coding", [] if "code" not in body else None), body.get("text", "")
+    if type(codings) is not list or type(text) is not str or "concept" in body:
+        return None
+    parts: list[str] = [text]
+    for coding in codings:
+        if type(coding) is not dict:
+            return None
+        parts.append(coding.get("system", ""))
+        parts.append(coding.get("code", ""))
+        parts.append(coding.get("display", ""))
+    length = 0
+    for part in parts:
+        if type(part) is not str:
+            return None
+        length += len(part)
+    return _concept(tuple(parts)) if length <= _LONGEST_CONCEPT else None
+
+
+@lru_cache(maxsize=_CONCEPTS)
+def _concept(parts: tuple[str, ...]) -> Concept:
+    """Make a concept of its text, and system, code and display of each coding. The same few thousand make up charts."""
+    plain = [part.strip() for part in parts]
+    codings = [Coding(*plain[at : at + 3]) for at in range(1, len(plain), 3)]
+    return Concept(plain[0], tuple(coding for coding in codings if coding.code or coding.display))
 
 
 def unheard(raw: bytes) -> Node | None:
