@@ -23,7 +23,7 @@ class _Noted(ByWord[Any]):
     """Holds nothing, and notes the words that it is asked for, each behind a mark."""
 
     def __init__(self, asked: set[str], mark: str = "") -> None:
-        super().__init__()
+        super().__init__(())
         self._asked = asked
         self._mark = mark
 

@@ -106,7 +106,7 @@ class RuleContext:
         self.today = facts.as_of.date()
         self.mri_day = lead.date.date() if lead.date else None
         self._stated = by_finding(self.findings)
-        self._charted = by_group(facts, histories(facts.conditions, current))
+        self._charted = by_group(facts, tuple(histories(facts.conditions, current)))
         # Everything that the chart holds, by the words of rules, and the variables that any rule has set.
         self.words = self._stated.words() | self._charted.words()
         self._edema: tuple[FindingCause, ...] | None = None

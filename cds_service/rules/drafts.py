@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
 
 from cds_service.domain.assessment import DraftKind, Priority
 from cds_service.domain.state import (
@@ -58,15 +57,15 @@ DUE_DAYS: Mapping[Due, tuple[int, int]] = MappingProxyType(
 )
 
 
-@dataclass(slots=True, unsafe_hash=True)
+@dataclass(frozen=True, slots=True)
 class LaneDraft:
     """One draft order that the tables offer. ``quantity`` 2 is two sets; ``note`` is a text id or empty."""
 
-    kind: Final[DraftKind]
-    priority: Final[Priority] = Priority.ROUTINE
-    quantity: Final[int] = 1
-    due: Final[Due] = Due.NOW
-    note: Final[str] = ""
+    kind: DraftKind
+    priority: Priority = Priority.ROUTINE
+    quantity: int = 1
+    due: Due = Due.NOW
+    note: str = ""
 
 
 Drafts = tuple[LaneDraft, ...]

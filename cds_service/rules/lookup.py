@@ -14,23 +14,25 @@ from cds_service.rules.history import HistoryItem
 from cds_service.rules.polarity import Weight, weight
 
 Fact = TypeVar("Fact")
+_NOWHERE: list[int] = []
 # Marks before the word of a finding that is denied, and of one of which anything is said.
 DENIED, NAMED = "-", "~"
 
 
 class ByWord(Generic[Fact]):
-    """Facts by the words of a vocabulary that they carry. An answer keeps the order in which they were added."""
+    """Facts by the words of a vocabulary that they carry. An answer keeps the order in which the facts stand."""
 
-    def __init__(self) -> None:
-        self._facts: list[Fact] = []
+    def __init__(self, facts: Sequence[Fact]) -> None:
+        self._facts = facts
         self._places: dict[str, list[int]] = {}
 
-    def add(self, words: Iterable[str], fact: Fact) -> None:
-        """Put one fact behind those that are there."""
-        place = len(self._facts)
-        self._facts.append(fact)
-        for word in words:
-            self._places.setdefault(word, []).append(place)
+    def put(self, word: str, place: int) -> None:
+        """Say that the fact at a place carries a word; places of a word come in their order."""
+        places = self._places.get(word)
+        if places is None:
+            self._places[word] = [place]
+        else:
+            places.append(place)
 
     def words(self) -> Iterable[str]:
         """Words under which there is anything."""
@@ -38,14 +40,16 @@ class ByWord(Generic[Fact]):
 
     def of(self, words: Sequence[str]) -> tuple[Fact, ...]:
         """Facts that carry one of the words or several of them, each once."""
-        known = self._places
-        hits = [known[word] for word in words if word in known]
-        if not hits:
-            return ()
-        facts = self._facts
-        if len(hits) == 1:
-            return tuple([facts[place] for place in hits[0]])
-        return tuple([facts[place] for place in sorted({place for hit in hits for place in hit})])
+        known, facts = self._places, self._facts
+        if len(words) == 1:
+            places = known.get(words[0], _NOWHERE)
+        else:
+            hits = [known[word] for word in words if word in known]
+            if len(hits) > 1:
+                places = sorted({place for hit in hits for place in hit})
+            else:
+                places = hits[0] if hits else _NOWHERE
+        return tuple([facts[place] for place in places]) if places else ()
 
 
 @dataclass(slots=True)
@@ -63,22 +67,22 @@ class Stated:
         return {*self.possible.words(), *denied, *[f"{NAMED}{word}" for word in self.named.words()]}
 
 
-def by_finding(findings: Iterable[FindingCause]) -> Stated:
+def by_finding(findings: Sequence[FindingCause]) -> Stated:
     """Sort statements by finding."""
-    named: ByWord[FindingCause] = ByWord()
-    present: ByWord[FindingCause] = ByWord()
-    possible: ByWord[FindingCause] = ByWord()
-    absent: ByWord[FindingCause] = ByWord()
-    for cause in findings:
-        counts, words = weight(cause.finding), (cause.finding.finding,)
-        named.add(words, cause)
+    stated = Stated(ByWord(findings), ByWord(findings), ByWord(findings), ByWord(findings))
+    for place, cause in enumerate(findings):
+        word, counts = cause.finding.finding, weight(cause.finding)
+        stated.named.put(word, place)
         if counts is Weight.ABSENT:
-            absent.add(words, cause)
+            stated.absent.put(word, place)
         elif counts >= Weight.POSSIBLE:
-            possible.add(words, cause)
+            stated.possible.put(word, place)
             if counts is Weight.PRESENT:
-                present.add(words, cause)
-    return Stated(named, present, possible, absent)
+                stated.present.put(word, place)
+    return stated
+
+
+_Charted = TypeVar("_Charted", Medication, ProcedureFact, DeviceFact)
 
 
 @dataclass(slots=True)
@@ -101,21 +105,26 @@ class Charted:
         return {word for charted in of_all for word in charted.words()}
 
 
-def by_group(facts: PatientFacts, history: Iterable[HistoryItem]) -> Charted:
+def by_group(facts: PatientFacts, history: Sequence[HistoryItem]) -> Charted:
     """Sort the facts of a chart, which stand in one order, and its history."""
-    chart = Charted(ByWord(), ByWord(), ByWord(), ByWord(), ByWord(), ByWord())
-    for item in history:
+    true, ever, results = ByWord(history), ByWord(history), ByWord(facts.labs)
+    drugs, procedures, devices = ByWord(facts.medications), ByWord(facts.procedures), ByWord(facts.devices)
+    for place, item in enumerate(history):
         if item.status is Status.PRESENT or item.status is Status.HISTORICAL:
-            chart.ever.add(item.groups, item)
-            if item.status is Status.PRESENT and not item.over:
-                chart.true.add(item.groups, item)
-    for lab in facts.labs:
+            for group in item.groups:
+                ever.put(group, place)
+                if not item.over:
+                    true.put(group, place)
+    for place, lab in enumerate(facts.labs):
         if lab.collected is None or lab.collected <= facts.as_of:
-            chart.results.add((lab.analyte,), lab)
-    for drug in facts.medications:
-        chart.drugs.add(drug.groups, drug)
-    for procedure in facts.procedures:
-        chart.procedures.add(procedure.groups, procedure)
-    for device in facts.devices:
-        chart.devices.add(device.groups, device)
-    return chart
+            results.put(lab.analyte, place)
+    _put_groups(drugs, facts.medications)
+    _put_groups(procedures, facts.procedures)
+    _put_groups(devices, facts.devices)
+    return Charted(true, ever, results, drugs, procedures, devices)
+
+
+def _put_groups(index: ByWord[_Charted], facts: Sequence[_Charted]) -> None:
+    for place, fact in enumerate(facts):
+        for group in fact.groups:
+            index.put(group, place)

@@ -235,7 +235,8 @@ def dark_bodies(context: RuleContext) -> tuple[FindingCause, ...]:
     )
     found = tuple(f for f in _own(context, low) if not _at_endplates(context, f))
     # A fracture or disc process at one level explains nothing about the marrow of all other vertebrae.
-    background = tuple(f for f in found if has(f, Qualifier.BACKGROUND_MARROW) and not _red_marrow(context))
+    red = context.stated(FindingId.HEMATOPOIETIC, FindingId.T1_FAT_KEPT)
+    background = tuple(f for f in found if has(f, Qualifier.BACKGROUND_MARROW) and not red)
     local = (f for f in found if not has(f, Qualifier.BACKGROUND_MARROW))
     return (*background, *(f for f in local if not context.explains(explaining, f.finding.levels)))
 
@@ -246,10 +247,6 @@ def _at_endplates(context: RuleContext, dark: FindingCause) -> bool:
     return any(c.finding.sentence == dark.finding.sentence for c in changed) and context.explains(
         changed, dark.finding.levels
     )
-
-
-def _red_marrow(context: RuleContext) -> bool:
-    return bool(context.stated(FindingId.HEMATOPOIETIC, FindingId.T1_FAT_KEPT))
 
 
 @rule("MAL-T1-SEVERAL", _MALIGNANCY, MAL_IMG, "R-MAUCH2018", "R-UETANI2004")

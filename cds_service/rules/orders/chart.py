@@ -70,19 +70,15 @@ def seen(lab: LabValue | None) -> tuple[LabCause, ...]:
 
 def charted(facts: PatientFacts, *groups: ConditionGroup) -> tuple[Cause, ...]:
     """Problems of the groups that are not over, from the problem list and from the history in the reports."""
-    wanted = frozenset(groups)
-    problems = (
-        ConditionCause(condition)
-        for condition in facts.conditions
-        if condition.groups & wanted and condition.active is not False and condition.status is Status.PRESENT
-    )
-    told = (
-        StatedCause(fact, report.provenance)
-        for report in facts.reports
-        for fact in report.reading.stated
-        if fact.group in wanted and fact.status is Status.PRESENT
-    )
-    return (*problems, *told)
+    found: list[Cause] = [
+        ConditionCause(each)
+        for each in facts.conditions
+        if each.active is not False and each.status is Status.PRESENT and not each.groups.isdisjoint(groups)
+    ]
+    for report in facts.reports:
+        told = [fact for fact in report.reading.stated if fact.group in groups and fact.status is Status.PRESENT]
+        found.extend([StatedCause(fact, report.provenance) for fact in told])
+    return tuple(found)
 
 
 def charted_since(facts: PatientFacts, limit: timedelta, *groups: ConditionGroup) -> tuple[Cause, ...]:
@@ -103,15 +99,16 @@ def charted_since(facts: PatientFacts, limit: timedelta, *groups: ConditionGroup
 
 def taken(facts: PatientFacts, *groups: DrugGroup) -> tuple[Medication, ...]:
     """Drugs of the groups that are not known to be stopped."""
-    wanted = frozenset(groups)
-    return tuple(drug for drug in facts.medications if drug.groups & wanted and drug.running is not False)
+    known = [drug for drug in facts.medications if not drug.groups.isdisjoint(groups)]
+    return tuple([drug for drug in known if drug.running is not False])
 
 
 def taking(facts: PatientFacts, *groups: DrugGroup, besides: OrderFact | None = None) -> tuple[DrugCause, ...]:
     """Drugs of the groups that the patient takes, and drafts of such drugs other than ``besides``."""
-    wanted = frozenset(groups)
-    drafts = (OrderCause(order) for order in facts.orders if order.drug_groups & wanted and order != besides)
-    return (*(MedicationCause(drug) for drug in taken(facts, *groups)), *drafts)
+    drafted = [order for order in facts.orders if not order.drug_groups.isdisjoint(groups) and order != besides]
+    found: list[DrugCause] = [MedicationCause(drug) for drug in taken(facts, *groups)]
+    found.extend([OrderCause(order) for order in drafted])
+    return tuple(found)
 
 
 def taken_since(facts: PatientFacts, limit: timedelta, *groups: DrugGroup) -> tuple[Medication, ...]:
@@ -131,10 +128,8 @@ def drug_text(cause: DrugCause) -> str:
 
 def implanted(facts: PatientFacts, *groups: DeviceGroup) -> tuple[ChartCause, ...]:
     """Devices of the groups."""
-    wanted = frozenset(groups)
-    return tuple(
-        ChartCause("device", device.text, None, device.provenance) for device in facts.devices if device.groups & wanted
-    )
+    known = [device for device in facts.devices if not device.groups.isdisjoint(groups)]
+    return tuple([ChartCause("device", device.text, None, device.provenance) for device in known])
 
 
 def operated_since(facts: PatientFacts, limit: timedelta, *groups: ProcedureGroup) -> tuple[ChartCause, ...]:
