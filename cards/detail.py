@@ -24,9 +24,10 @@ from cards.phrases import (
     status_word,
 )
 from cards.template import Template
+from cards.text_file import MINIMUM_LINES
 from cards.trend import trend_block
 from cards.values import placeholder_values
-from cards.wording import MINIMUM_LINES, Wording
+from cards.wording import Wording
 from cards.writing import QUOTE, Writing, bullets, heading, quote
 from cds_service.domain.assessment import (
     ChartCause,

@@ -7,13 +7,11 @@ from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-
-from cards.catalogue import flaw, read_toml
 from cards.changes import CHANGES, changed
 from cards.model import Action, Suggestion, is_reference
+from cards.order_file import OrderCode, read_order_file
 from cards.phrases import levels_text
 from cards.wording import ORDERS_BESIDE_KINDS, Wording
 from cds_service.domain.assessment import Draft, DraftKind, PlannedCard, Priority
@@ -36,31 +34,6 @@ _VISITS = frozenset({DraftKind.FOLLOW_UP_VISIT})
 _LATER_MRI = frozenset({DraftKind.MRI_FOLLOW_UP, DraftKind.MRI_FOLLOW_UP_NATIVE})
 
 Resource = dict[str, Any]
-Text = Annotated[str, StringConstraints(min_length=1)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Code(_Strict):
-    system: Literal["loinc", "snomed", "rxnorm", "atc"]
-    code: Text
-    display: Text | None = None
-
-
-class _Kind(_Strict):
-    resource: Literal["ServiceRequest", "MedicationRequest", "Task", "CarePlan"]
-    category: Text | None = None
-    codes: list[_Code] = Field(default_factory=list)
-    regions: dict[Literal["C", "T", "L", "S", "unknown"], _Code] = Field(default_factory=dict)
-    also: list[Text] = Field(default_factory=list)
-
-
-class _OrderFile(_Strict):
-    systems: dict[Literal["loinc", "snomed", "rxnorm", "atc"], Text]
-    categories: dict[Text, _Code]
-    kinds: dict[Text, _Kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +49,14 @@ class OrderSpec:
 
 def load_orders(directory: Traversable | None = None) -> Mapping[str, OrderSpec]:
     """All sorts of draft order by id, checked. Raises KnowledgeError naming the key of any flaw."""
-    place = (directory or files("cards")) / "orders.toml"
-    try:
-        raw = _OrderFile.model_validate(read_toml(place))
-    except ValidationError as error:
-        raise flaw(place.name, error) from error
+    raw = read_order_file((directory or files("cards")) / "orders.toml")
     wanted = (frozenset(DraftKind) | ORDERS_BESIDE_KINDS) - {DraftKind.DELETE_ORDER} - CHANGES
     if frozenset(raw.kinds) != wanted:
         raise KnowledgeError(
             f"cards/orders.toml: kinds: missing or unknown {sorted(map(str, frozenset(raw.kinds) ^ wanted))}"
         )
 
-    def coding(code: _Code) -> Mapping[str, str]:
+    def coding(code: OrderCode) -> Mapping[str, str]:
         parts = {"system": raw.systems[code.system], "code": code.code, "display": code.display}
         return MappingProxyType({key: value for key, value in parts.items() if value})
 

@@ -1,6 +1,5 @@
 """Loads the words of the cards in three languages and refuses any language that is incomplete or differs in shape."""
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -8,12 +7,10 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Annotated, Any
-
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from cards.model import SUMMARY_LIMIT
 from cards.template import Template, parse
+from cards.text_file import CardSentences, TextFile, read_text_file
 from cds_service.domain.assessment import DraftKind, Priority
 from cds_service.domain.facts import GapCode
 from cds_service.domain.state import Course
@@ -42,75 +39,8 @@ CARD_PLACEHOLDERS = frozenset(
 ALWAYS_KNOWN = frozenset({"finding", "order"})
 REASON_PLACEHOLDERS = frozenset({"age", "egfr", "glucose", "inr", "platelets", "weeks"})
 ORDERS_BESIDE_KINDS = frozenset({"free_light_chains_lambda"})
-MINIMUM_LINES = 3
 # The longest value that a summary takes up.
 VALUE_LENGTH = 30
-
-Text = Annotated[str, StringConstraints(min_length=1)]
-Words = dict[Text, Text]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class _Reason(_Strict):
-    short: Text
-    detail: Text
-
-
-class _DraftWords(_Strict):
-    label: Annotated[str, StringConstraints(min_length=1, max_length=60)]
-    text: Text
-
-
-class _CardText(_Strict):
-    title: Annotated[str, StringConstraints(min_length=1, max_length=90)]
-    summary: Text
-    open_summary: Text | None = None
-    no_contrast_summary: Text | None = None
-    lines: Annotated[list[Text | list[Text]], Field(min_length=MINIMUM_LINES)]
-
-
-class _Lines(_Strict):
-    lines: Annotated[list[Text], Field(min_length=MINIMUM_LINES)]
-
-
-class _TextFile(_Strict):
-    """Shape of one language file."""
-
-    language: Text
-    decimal: Annotated[str, StringConstraints(pattern=r"^[.,]$")]
-    thoracic: Text
-    footer: Words
-    headings: Words
-    columns: Words
-    words: Words
-    priorities: Words
-    test_priorities: Words
-    statuses: dict[Text, str]
-    trends: Words
-    courses: Words
-    finding_words: Words
-    regions: Words
-    lanes: Words
-    sins: Words
-    missing: Words
-    ddx: Words
-    chart_kinds: Words
-    gaps: Words
-    rows: Words = {}
-    fallback: _Lines
-    extra: Words
-    notes: Words
-    careplan: Words
-    drafts: dict[Text, _DraftWords]
-    findings: Words
-    conditions: Words
-    analytes: Words
-    reasons: dict[Text, _Reason]
-    orders: Words
-    cards: dict[Text, _CardText]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,22 +130,7 @@ _VOCABULARIES: Mapping[str, frozenset[str]] = MappingProxyType(
 )
 
 
-def _read(directory: Traversable, language: Language) -> _TextFile:
-    name = f"{language.value}.toml"
-    try:
-        raw: dict[str, Any] = tomllib.loads((directory / name).read_text(encoding="utf-8"))
-        parsed = _TextFile.model_validate(raw)
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise KnowledgeError(f"cards/texts/{name}: cannot be read: {error}") from error
-    except ValidationError as error:
-        place = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise KnowledgeError(f"cards/texts/{name}: {place}: {error.errors()[0]['msg']}") from error
-    if parsed.language != language.value:
-        raise KnowledgeError(f"cards/texts/{name}: language: says {parsed.language!r}")
-    return parsed
-
-
-def _check_vocabularies(raw: _TextFile, name: str) -> None:
+def _check_vocabularies(raw: TextFile, name: str) -> None:
     for section, wanted in _VOCABULARIES.items():
         found = frozenset(getattr(raw, section))
         if found != wanted:
@@ -240,7 +155,7 @@ def _summary(source: str, where: str) -> Template:
     return template
 
 
-def _card(raw: _CardText, where: str) -> CardText:
+def _card(raw: CardSentences, where: str) -> CardText:
     lines = tuple(
         tuple(
             _checked(part, f"{where}.lines.{index}", CARD_PLACEHOLDERS)
@@ -262,7 +177,7 @@ def _templates(raw: Mapping[str, str], where: str, allowed: frozenset[str]) -> M
     return MappingProxyType({key: _checked(text, f"{where}.{key}", allowed) for key, text in raw.items()})
 
 
-def _compile(raw: _TextFile, language: Language) -> Wording:
+def _compile(raw: TextFile, language: Language) -> Wording:
     name = f"cards/texts/{language.value}.toml"
     _check_vocabularies(raw, name)
     phrase_names = frozenset(
@@ -336,7 +251,7 @@ def _check_same_shape(languages: Iterable[Wording]) -> None:
 def load_wordings(directory: Traversable | None = None) -> Mapping[Language, Wording]:
     """All languages, checked. Raises KnowledgeError naming file and key for any flaw or difference."""
     place = directory or files("cards") / "texts"
-    loaded = {language: _compile(_read(place, language), language) for language in Language}
+    loaded = {language: _compile(read_text_file(place, language), language) for language in Language}
     _check_same_shape(loaded.values())
     return MappingProxyType(loaded)
 
