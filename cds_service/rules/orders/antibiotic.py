@@ -94,7 +94,7 @@ def modic_pain(context: OrderContext) -> Answer:
     return Silence("the order states another reason")
 
 
-ROW = OrderRow(
+ROW: OrderRow = OrderRow(
     "O-ABX",
     frozenset({OrderKind.ANTIBIOTIC}),
     (

@@ -108,7 +108,7 @@ def check_list(_context: OrderContext) -> Answer:
     return Advice(Indicator.INFO, "nothing speaks against discussing it")
 
 
-ROW = OrderRow(
+ROW: OrderRow = OrderRow(
     "O-VP",
     frozenset({OrderKind.VERTEBRAL_AUGMENTATION}),
     (

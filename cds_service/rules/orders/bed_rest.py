@@ -15,7 +15,7 @@ def stay_active(context: OrderContext) -> Answer:
     return Advice(Indicator.INFO, "bed rest for more than two days or without an end")
 
 
-ROW = OrderRow(
+ROW: OrderRow = OrderRow(
     "O-BEDREST",
     frozenset({OrderKind.BED_REST}),
     (OrderRule("O-BEDREST", "O-BEDREST", stay_active, ("R-NVL2017", "R-SPILF2023")),),

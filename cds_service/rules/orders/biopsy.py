@@ -98,7 +98,7 @@ def steroid_before_tissue(context: OrderContext) -> Answer:
     return Silence("no glucocorticoid was started in the last seven days")
 
 
-ROW = OrderRow(
+ROW: OrderRow = OrderRow(
     "O-BX",
     frozenset({OrderKind.SPINE_BIOPSY}),
     (

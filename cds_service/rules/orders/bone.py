@@ -143,7 +143,7 @@ def off_label(context: OrderContext) -> Answer:
     return Advice(Indicator.INFO, "edema without osteoporosis or fracture", "off-label", drafts=drafts)
 
 
-ROW = OrderRow(
+ROW: OrderRow = OrderRow(
     "O-BISPH",
     frozenset({OrderKind.BONE_TARGETED}),
     (

@@ -47,7 +47,7 @@ def urgent_order_missing(context: OrderContext) -> Answer:
     return Advice(Indicator.CRITICAL, why, causes=context.causes(EMERG), drafts=drafts, add_lines=lines)
 
 
-ROW = OrderRow(
+ROW: OrderRow = OrderRow(
     "O-CES",
     frozenset(),
     (OrderRule("O-CES", "C01", urgent_order_missing, ("R-NG234", "R-GIRFT2023")),),

@@ -54,7 +54,7 @@ def native_first(context: OrderContext) -> Answer:
     return Silence("a suspicious image is reported")
 
 
-ROW = OrderRow(
+ROW: OrderRow = OrderRow(
     "O-GAD",
     frozenset({OrderKind.MRI_CONTRAST}),
     (

@@ -72,7 +72,7 @@ def masked(context: OrderContext) -> Answer:
     return Advice(Indicator.INFO, "markers may be falsely low", "", params, context.causes(CRP_MASK))
 
 
-ROW = OrderRow(
+ROW: OrderRow = OrderRow(
     "O-CRP",
     frozenset({OrderKind.CRP, OrderKind.ESR}),
     (

@@ -68,7 +68,7 @@ def pregnancy(context: OrderContext) -> Answer:
     return Silence("no pregnancy is known", ("pregnancy",) if known is None else ())
 
 
-ROW = OrderRow(
+ROW: OrderRow = OrderRow(
     "O-MRI",
     frozenset({OrderKind.MRI_SPINE, OrderKind.MRI_CONTRAST, OrderKind.MRI_ANY}),
     (

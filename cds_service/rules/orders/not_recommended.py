@@ -35,7 +35,7 @@ def iloprost(context: OrderContext) -> Answer:
     return _not_recommended(context, "iloprost")
 
 
-ROWS = (
+ROWS: tuple[OrderRow, ...] = (
     OrderRow(
         "O-CALC",
         frozenset({OrderKind.CALCITONIN}),

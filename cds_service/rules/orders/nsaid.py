@@ -127,7 +127,7 @@ def masked_fever(context: OrderContext) -> Answer:
     return Silence("imaging does not suggest infection")
 
 
-ROW = OrderRow(
+ROW: OrderRow = OrderRow(
     "O-NSAID",
     frozenset({OrderKind.NSAID}),
     (

@@ -99,7 +99,7 @@ def acute_pain(context: OrderContext) -> Answer:
     return Silence("the pain has lasted longer than four weeks")
 
 
-ROW = OrderRow(
+ROW: OrderRow = OrderRow(
     "O-OPIOID",
     frozenset({OrderKind.OPIOID}),
     (

@@ -140,7 +140,7 @@ def mri_first(context: OrderContext) -> Answer:
     return Advice(Indicator.INFO, "no spine MRI is reported", "mri-first", missing=("mri",))
 
 
-ROW = OrderRow(
+ROW: OrderRow = OrderRow(
     "O-FDG",
     frozenset({OrderKind.FDG_PET_CT}),
     (

@@ -18,7 +18,7 @@ def infection_question(context: OrderContext) -> Answer:
     return Advice(Indicator.INFO, "scintigraphy while infection is suspected", causes=context.causes(IMG_INF))
 
 
-ROW = OrderRow(
+ROW: OrderRow = OrderRow(
     "O-SCINT",
     frozenset({OrderKind.SCINTIGRAPHY}),
     (OrderRule("O-SCINT", "O-SCINT", infection_question, ("R-SPILF2023", "R-ACRSSI2021")),),

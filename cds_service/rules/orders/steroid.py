@@ -51,7 +51,7 @@ def side_effects(context: OrderContext) -> Answer:
     return Silence("neither diabetes nor osteoporosis is charted")
 
 
-ROW = OrderRow(
+ROW: OrderRow = OrderRow(
     "O-STEROID",
     frozenset({OrderKind.GLUCOCORTICOID, OrderKind.EPIDURAL_STEROID}),
     (
