@@ -66,7 +66,12 @@ bench: setup compiled
 	PYTHONPATH=build/compiled .venv/bin/python tests/bench/bench_reader.py --plot build/reader-time-compiled.svg
 	.venv/bin/python tests/bench/bench_hostile.py
 	$(IN_VENV) tests.bench.bench_page
-	.venv/bin/python tests/bench/bench_service.py
+	$(IN_VENV) pytest -q -o addopts=--import-mode=importlib --benchmark-columns=min,median,iqr,rounds \
+		--benchmark-json=build/bench-stages.json tests/bench/bench_stages.py
+	$(IN_VENV) tests.bench.bench_service
+	$(IN_VENV) tests.bench.bench_growth
+	$(IN_VENV) tests.bench.bench_memory
+	$(IN_VENV) tests.bench.bench_steady
 
 # Replay synthetic cohorts of growing size; WITH=--spark measures Spark in local mode as well.
 bench-replay: setup

@@ -1,279 +1,243 @@
-"""Measure whole calls beside the floor, a Flask endpoint that parses the JSON and answers a constant card.
+"""Whole calls beside the floor, a Flask endpoint that parses the JSON with orjson and answers a constant card.
 
-Run it with ``make bench``; it needs the extra ``bench`` and Linux. Processor time is that of the server and its
-workers, taken from the system; latency is seen by one client over a loopback connection. Cold means that no request
-has a report that was read before, warm that all have the same.
+``python -m tests.bench.bench_service``; Linux, with gunicorn (extra ``bench``). Processor time is that of all processes
+of a server, taken from the system; latency is what one client sees over one kept connection. The servers are measured
+in turns, so that what else the machine does falls on all of them.
 """
 
 import argparse
-import http.client
-import importlib
 import json
-import math
-import os
-import platform
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from itertools import cycle, islice
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-from cds_service.cli.listening import listen
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
-payloads = importlib.import_module("tests.bench.payloads")
+from cds_service.ehr.signing import Signer, load_key
+from tests.bench import payloads
+from tests.bench.payloads import Calls
+from tests.bench.sending import Line, Seen, Template, at_rate, one_after_another
+from tests.bench.servers import COMPILED, RESULTS, Served, floor, machine, ours, quantiles, served
 
-PLOT = ROOT / "docs" / "images" / "service-cost.svg"
-RESULTS = ROOT / "build" / "bench-service.json"
-SIZES = {"30 kB": (30_000, 400), "500 kB": (500_000, 100), "5 MB": (5_000_000, 12)}
-COUNTS = (1, 10, 100, 1_000, 10_000)
-CALLS_BY_COUNT = (200, 200, 100, 40, 8)
-WARM_UP = 30
-READY_SECONDS = 60.0
-PAGE = os.sysconf("SC_PAGE_SIZE")
-TICKS = os.sysconf("SC_CLK_TCK")
-MEBIBYTE = 1024 * 1024
+# Characters of a request, and calls of one turn.
+SIZES = {"30 kB": (30_000, 150), "500 kB": (500_000, 40), "5 MB": (5_000_000, 5)}
+TURNS = 3
+LINES_PER_WORKER = 4
+RATE, RATE_SIZE, RATE_LINES = 150.0, 500_000, 12
+ISSUER = "https://ehr.example.org"
+OK = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One line: processor time of the server a call, latencies (all in ms) and memory of server and workers (MiB)."""
+@dataclass(slots=True)
+class Series:
+    """Calls of one kind to one server."""
 
     server: str
-    case: str
-    calls: int
-    cpu: float
-    p50: float
-    p95: float
-    p99: float
-    memory: float
+    size: str
+    calls: str
+    workers: int
+    cpu: float = 0.0
+    seen: Seen = field(default_factory=Seen)
+    throughput: list[float] = field(default_factory=list)
+
+    def figures(self) -> dict[str, Any]:
+        """Return what was found: ms of processor time a call, latencies in ms, calls a second."""
+        number = len(self.seen.times)
+        found: dict[str, Any] = {"server": self.server, "size": self.size, "calls": self.calls, "n": number}
+        found |= {"workers": self.workers, "cpu_ms": 1000 * self.cpu / number, "errors": self.seen.errors}
+        times = quantiles(self.seen.times)
+        found |= times | {"p99_by_p50": times["p99"] / times["p50"]}
+        if self.throughput:
+            found["calls_a_second"] = max(self.throughput)
+        return found
 
 
-class Server:
-    """A running server, with its processor time and memory."""
+class Caller:
+    """Makes calls of one kind, each with a number that none had before; with a signer each has its token."""
 
-    def __init__(self, name: str, process: "subprocess.Popen[bytes]", port: int) -> None:
-        self.name = name
-        self._process = process
-        self.port = port
+    def __init__(self, path: str, template: Template, signer: Signer | None = None) -> None:
+        self._path = path
+        self._template = template
+        self._signer = signer
+        self._numbers = count(1)
+        self._ready: dict[int, tuple[bytes, str]] = {}
 
-    def _members(self) -> Iterator[int]:
-        waiting = [self._process.pid]
-        while waiting:
-            pid = waiting.pop()
-            yield pid
-            tasks = Path(f"/proc/{pid}/task")
-            waiting += [int(child) for task in tasks.iterdir() for child in (task / "children").read_text().split()]
+    def prepare(self, number: int) -> list[int]:
+        """Make so many requests in advance and return their numbers."""
+        made = []
+        for one in (next(self._numbers) for _ in range(number)):
+            self._ready[one] = self._template.body(one), self._headers()
+            made.append(one)
+        return made
 
-    def cpu_seconds(self) -> float:
-        """Return user and system time of the server and its workers."""
-        fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in self._members()]
-        return sum(int(stat[11]) + int(stat[12]) for stat in fields) / TICKS
+    def _headers(self) -> str:
+        if self._signer is None:
+            return ""
+        return f"Authorization: {self._signer.authorization(ISSUER + self._path)}\r\n"
 
-    def memory(self) -> float:
-        """Return the resident memory of the largest process, in MiB: one worker."""
-        return max(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self._members()) * PAGE / MEBIBYTE
-
-    def stop(self) -> None:
-        """End the server and its workers."""
-        self._process.terminate()
-        self._process.wait(timeout=READY_SECONDS)
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with listen("127.0.0.1", 0) as taken:
-        return int(taken.getsockname()[1])
+    def __call__(self, line: Line, number: int) -> int:
+        """Make the call with a number, which need not have been prepared."""
+        if number not in self._ready:
+            self._ready[number] = self._template.body(number), self._headers()
+        body, headers = self._ready.pop(number)
+        status, answer = line.call(self._path, body, headers)
+        if status == OK and b'"cards"' not in answer:
+            sys.exit(f"{self._path} answered without cards: {answer[:200]!r}")
+        return status
 
 
 @contextmanager
-def served(name: str, *arguments: str, state: Path) -> Iterator[Server]:
-    """Run a server until the block ends; ``{port}`` in its arguments is where it listens."""
-    port = free_port()
-    command = [sys.executable, *(argument.replace("{port}", str(port)) for argument in arguments)]
-    environment = {**os.environ, "MARROW_STATE_DIR": str(state)}
-    quiet = subprocess.DEVNULL
-    server = Server(name, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=quiet, stderr=quiet), port)
-    try:
-        _wait_for(server)
-        yield server
-    finally:
-        server.stop()
+def signing(kind: str) -> Iterator[tuple[Signer, dict[str, str]]]:
+    """Yield what signs with a new key and the settings of a service that wants such tokens."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        made = ec.generate_private_key(ec.SECP384R1()) if kind == "ES384" else rsa.generate_private_key(65537, 2048)
+        key = folder / "key.pem"
+        key.write_bytes(made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        loaded = load_key(key)
+        (folder / "keys.json").write_text(json.dumps({"keys": [loaded.public()]}))
+        entry = f'[[client]]\nissuer = "{ISSUER}"\nname = "EHR"\njwks = "keys.json"\n'
+        (folder / "clients.toml").write_text(entry)
+        signer = Signer(loaded, ISSUER, time.time, lambda: str(uuid.uuid4()))
+        yield signer, {"CLIENTS": str(folder / "clients.toml"), "PUBLIC_URL": ISSUER}
 
 
-def _wait_for(server: Server) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    path, body = payloads.base_request()
-    while True:
-        try:
-            ask(http.client.HTTPConnection("127.0.0.1", server.port), path, json.dumps(body).encode())
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-        else:
-            return
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A server, the calls that are made to it, and what signs them."""
+
+    name: str
+    server: Served
+    calls: tuple[Calls, ...]
+    signer: Signer | None = None
 
 
-def ask(connection: http.client.HTTPConnection, path: str, data: bytes) -> None:
-    """Make one call; stops the program at an answer that is not 200."""
-    connection.request("POST", path, data, {"Content-Type": "application/json"})
-    answer = connection.getresponse()
-    said = answer.read()
-    if answer.status != http.client.OK:
-        sys.exit(f"{path} answered {answer.status}: {said[:200]!r}")
-
-
-def measure(server: Server, case: str, path: str, requests: Sequence[bytes], calls: int) -> Measured:
-    """Make ``calls`` calls one after the other over one connection."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port)
-    source = cycle(requests)
-    if len(requests) == 1:
-        for data in islice(source, WARM_UP if len(requests[0]) < MEBIBYTE else 2):
-            ask(connection, path, data)
-    taken = []
-    before = server.cpu_seconds()
-    for data in islice(source, calls):
-        start = time.perf_counter()
-        ask(connection, path, data)
-        taken.append(1000 * (time.perf_counter() - start))
-    cpu = 1000 * (server.cpu_seconds() - before) / calls
-    cuts = statistics.quantiles(taken, n=100, method="inclusive")
-    return Measured(server.name, case, calls, cpu, cuts[49], cuts[94], cuts[98], server.memory())
-
-
-def exponent(points: Sequence[tuple[int, float]]) -> float:
-    """Return the slope of log cost over log size, of the points given."""
-    xs, ys = [math.log(x) for x, _ in points], [math.log(y) for _, y in points]
-    return statistics.linear_regression(xs, ys).slope
-
-
-def by_size(servers: Sequence[Server], factor: float) -> list[Measured]:
-    """Measure each size, the floor and ours in turn, ours warm and cold."""
-    path, body = payloads.base_request()
-    found: list[Measured] = []
-    for name, (characters, most) in SIZES.items():
-        calls = max(int(most * factor), 5)
-        sized = payloads.of_size(body, characters)
-        same = [json.dumps(sized).encode()]
-        found += [say(measure(server, f"{name}, warm", path, same, calls)) for server in servers]
-        new = list(payloads.cold(sized, calls))
-        found.append(say(measure(servers[-1], f"{name}, cold", path, new, calls)))
+def candidates(running: ExitStack, workers: int, *, tokens: bool, compiled: bool) -> list[Candidate]:
+    """Start the servers that are compared."""
+    found = [Candidate("floor", running.enter_context(served(floor(workers))), (Calls.SAME,))]
+    found.append(Candidate("ours", running.enter_context(served(ours(workers))), tuple(Calls)))
+    if compiled:
+        server = running.enter_context(served(ours(workers), compiled=True))
+        found.append(Candidate("ours, compiled", server, tuple(Calls)))
+    for kind in ("ES384", "RS384") if tokens else ():
+        signer, settings = running.enter_context(signing(kind))
+        server = running.enter_context(served(ours(workers), settings))
+        found.append(Candidate(f"ours, {kind}", server, (Calls.WARM,), signer))
     return found
 
 
-def by_count(server: Server, factor: float) -> list[tuple[int, float]]:
-    """Return processor time a call against the number of further resources, in ms."""
-    path, body = payloads.base_request()
-    points = []
-    for count, most in zip(COUNTS, CALLS_BY_COUNT, strict=True):
-        data = [json.dumps(payloads.with_results(body, count)).encode()]
-        measured = say(measure(server, f"{count} more resources", path, data, max(int(most * factor), 5)))
-        points.append((count, measured.cpu))
-    return points
+def by_size(found: Sequence[Candidate], workers: int, factor: float, sizes: Sequence[str]) -> list[Series]:
+    """Measure all kinds of calls of each size to all servers in turns."""
+    path, base = payloads.base_request()
+    series = []
+    for size in sizes:
+        characters, most = SIZES[size]
+        number = max(int(most * factor), 3)
+        body = payloads.of_size(base, characters)
+        pairs = []
+        for one in found:
+            for calls in one.calls:
+                caller = Caller(path, payloads.template(body, calls), one.signer)
+                pairs.append((one, caller, Series(one.name, size, calls, workers)))
+                one_after_another(one.server.port, caller, caller.prepare(max(number // 4, 2)), workers)
+        for _ in range(TURNS):
+            for one, caller, into in pairs:
+                _turn(one.server, caller, into, number)
+        series += [into for _, _, into in pairs]
+        for into in series[-len(pairs) :]:
+            _say(into)
+    return series
 
 
-def memory_over(server: Server, calls: int) -> list[tuple[int, float]]:
-    """Return (calls so far, MiB) while mixed calls are made."""
-    path, body = payloads.base_request()
-    connection = http.client.HTTPConnection("127.0.0.1", server.port)
-    points = []
-    steps = 10
-    for step in range(steps):
-        for data in payloads.cold(payloads.with_results(body, step), calls // steps):
-            ask(connection, path, data)
-        points.append(((step + 1) * (calls // steps), server.memory()))
-    return points
+def _turn(server: Served, caller: Caller, into: Series, number: int) -> None:
+    """Measure one client, and then how many calls a second several connections get through."""
+    numbers = caller.prepare(number)
+    before = server.cpu_seconds()
+    seen = one_after_another(server.port, caller, numbers)
+    into.cpu += server.cpu_seconds() - before
+    into.seen.times += seen.times
+    into.seen.broken += seen.broken
+    for status, times in seen.statuses.items():
+        into.seen.statuses[status] = into.seen.statuses.get(status, 0) + times
+    several = one_after_another(server.port, caller, caller.prepare(number), LINES_PER_WORKER * into.workers)
+    into.throughput.append(len(several.times) / several.seconds)
 
 
-def say(one: Measured) -> Measured:
-    """Print one line of the result, and return it."""
-    times = f"p50 {one.p50:8.2f}  p95 {one.p95:8.2f}  p99 {one.p99:8.2f} ms"
-    sys.stdout.write(f"{one.server:<6} {one.case:<24} n={one.calls:<5} cpu {one.cpu:8.2f} ms  {times}  ")
-    sys.stdout.write(f"{one.memory:6.0f} MiB\n")
+def _say(series: Series) -> None:
+    one = series.figures()
+    sys.stdout.write(
+        f"{one['workers']} x {one['server']:<16} {one['size']:<7} {one['calls']:<13} n={one['n']:<5} "
+        f"cpu {one['cpu_ms']:8.2f} ms  p50 {one['p50']:8.2f}  p95 {one['p95']:8.2f}  p99 {one['p99']:8.2f} ms  "
+        f"{one.get('calls_a_second', 0):7.0f}/s  errors {one['errors']}\n"
+    )
     sys.stdout.flush()
-    return one
 
 
-def plot(points: Sequence[tuple[int, float]], path: Path) -> str:
-    """Draw cost over number of resources; return where, or why not."""
-    try:
-        figures: Any = importlib.import_module("matplotlib.figure")
-        importlib.import_module("matplotlib").rcParams["svg.hashsalt"] = "service-cost"
-    except ImportError as error:
-        return f"not drawn: {error}"
-    figure = figures.Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.subplots()
-    axes.loglog([count for count, _ in points], [cost for _, cost in points], marker="o", label="measured")
-    last, most = points[-1]
-    axes.loglog([c for c, _ in points[2:]], [most * c / last for c, _ in points[2:]], linestyle=":", label="linear")
-    axes.set(xlabel="resources beside those of the patient", ylabel="processor time of a call (ms)")
-    axes.legend()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Date": None})
-    return str(path)
+def ratios(series: Sequence[Series]) -> list[dict[str, Any]]:
+    """Return processor time of a call to ours by that of the floor with as many workers."""
+    base = {(one.workers, one.size): one.figures()["cpu_ms"] for one in series if one.server == "floor"}
+    return [
+        {
+            "server": one.server,
+            "size": one.size,
+            "calls": one.calls,
+            "workers": one.workers,
+            "ratio": one.figures()["cpu_ms"] / base[one.workers, one.size],
+        }
+        for one in series
+        if one.server != "floor"
+    ]
 
 
-def ratios(found: Sequence[Measured]) -> dict[str, float]:
-    """Return processor time of ours by that of the floor for each case."""
-    floor = {one.case.partition(",")[0]: one.cpu for one in found if one.server == "floor"}
-    return {one.case: one.cpu / floor[one.case.partition(",")[0]] for one in found if one.server == "ours"}
-
-
-def machine() -> dict[str, str | int | None]:
-    """Describe where it was measured."""
-    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    return {
-        "processor": models[0].partition(":")[2].strip() if models else platform.machine(),
-        "cores": os.cpu_count(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "load": f"{os.getloadavg()[0]:.1f}",
-    }
+def fixed_rate(seconds: float, workers: int, *, compiled: bool) -> dict[str, Any]:
+    """Send so many known reports a second, whether the calls before are answered or not."""
+    path, base = payloads.base_request()
+    template = payloads.template(payloads.of_size(base, RATE_SIZE), Calls.WARM)
+    with served(ours(workers), compiled=compiled) as server:
+        caller = Caller(path, template)
+        one_after_another(server.port, caller, caller.prepare(60), workers)
+        before = server.cpu_seconds()
+        seen = at_rate(server.port, caller, RATE, seconds, RATE_LINES)
+        found = {"rate": RATE, "seconds": seconds, "workers": workers, "compiled": compiled, "errors": seen.errors}
+        found["cpu_ms"] = 1000 * (server.cpu_seconds() - before) / max(len(seen.times), 1)
+        found["reached"] = len(seen.times) / seen.seconds
+        found |= quantiles(seen.times)
+    sys.stdout.write(f"{json.dumps(found)}\n")
+    return found
 
 
 def main() -> None:
     """Measure, print, and write the figures as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--factor", type=float, default=1.0, help="of the number of calls")
-    parser.add_argument("--memory-calls", type=int, default=2_000, help="mixed calls while memory is watched")
-    parser.add_argument("--plot", type=Path, default=PLOT)
+    parser.add_argument("--workers", type=int, nargs="*", default=[1, 2])
+    parser.add_argument("--sizes", nargs="*", default=list(SIZES), choices=SIZES)
+    parser.add_argument("--rate-seconds", type=float, default=20.0, help="of the calls at a fixed rate; 0 for none")
+    parser.add_argument("--no-tokens", action="store_true", help="without the servers that want tokens")
+    parser.add_argument("--output", type=Path, default=RESULTS / "bench-service.json")
     options = parser.parse_args()
-    gunicorn = ("-m", "gunicorn", "--workers=1", "--worker-class=sync", "--bind=127.0.0.1:{port}")
-    service = ("-m", "cds_service", "serve", "--host=127.0.0.1", "--port={port}")
-    with tempfile.TemporaryDirectory() as folder:
-        state = Path(folder)
-        with (
-            served("floor", *gunicorn, "tests.bench.floor:app", state=state) as floor,
-            served("ours", *service, state=state) as ours,
-        ):
-            sized = by_size((floor, ours), options.factor)
-            points = by_count(ours, options.factor)
-            memory = memory_over(ours, options.memory_calls)
-    found = ratios(sized)
-    for case, ratio in found.items():
-        sys.stdout.write(f"{case:<24} {ratio:6.2f} times the floor\n")
-    power = exponent(points[2:])
-    sys.stdout.write(f"cost grows with resources to the power of {power:.2f} from {points[2][0]} on\n")
-    sys.stdout.write("memory " + ", ".join(f"{calls} calls {size:.0f} MiB" for calls, size in memory) + "\n")
-    sys.stdout.write(f"plot {plot(points, options.plot)}\n")
-    RESULTS.parent.mkdir(exist_ok=True)
-    results = {
-        "machine": machine(),
-        "calls": [asdict(one) for one in sized],
-        "ratios": found,
-        "resources": points,
-        "exponent": power,
-        "memory": memory,
-    }
-    RESULTS.write_text(json.dumps(results, indent=1))
+    compiled = COMPILED.is_dir()
+    results: dict[str, Any] = {"machine": machine(), "series": [], "ratios": [], "fixed_rate": []}
+    for workers in options.workers:
+        with ExitStack() as running:
+            found = candidates(running, workers, tokens=not options.no_tokens, compiled=compiled)
+            series = by_size(found, workers, options.factor, options.sizes)
+        results["series"] += [one.figures() for one in series]
+        results["ratios"] += ratios(series)
+        if options.rate_seconds:
+            results["fixed_rate"].append(fixed_rate(options.rate_seconds, workers, compiled=compiled))
+    for one in results["ratios"]:
+        sys.stdout.write("{workers} x {server:<16} {size:<7} {calls:<13} {ratio:6.2f} times the floor\n".format(**one))
+    options.output.parent.mkdir(exist_ok=True)
+    options.output.write_text(json.dumps(results, indent=1, default=asdict))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,19 @@
-"""Requests of a given size or number of resources, made of a synthetic patient and more of its laboratory results."""
+"""Requests of a given size or number of resources, made of a synthetic patient and more of its laboratory results.
+
+Slots (see ``sending``) make each call one of its own: always the hook instance, where told the patient, and the text of
+the reports.
+"""
 
 import base64
 import copy
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 import fhir_fixtures
 from cds_service.hooks.services import SERVICES
+from tests.bench.sending import CODED, PLAIN, Template
 
 SCENARIO = "spondylodiscitis-l4-l5"
 # other results as a long stay brings them: name, code, value, unit
@@ -19,6 +24,16 @@ _RESULTS = (
     ("Albumin", "1751-7", 4.2, "g/dL"),
     ("Bilirubin", "1975-2", 0.7, "mg/dL"),
 )
+_INSTANCE = f"00000000-0000-4000-8000-000{PLAIN.decode()}"
+_CODED_BYTES = 3
+
+
+class Calls(StrEnum):
+    """How the calls of a series differ from each other."""
+
+    SAME = "same chart"
+    WARM = "known report"
+    COLD = "new report"
 
 
 def base_request() -> tuple[str, dict[str, Any]]:
@@ -50,21 +65,29 @@ def of_size(body: dict[str, Any], characters: int) -> dict[str, Any]:
     return with_results(body, max(0, round((characters - len(json.dumps(body))) / one)))
 
 
-def cold(body: dict[str, Any], count: int) -> Iterator[bytes]:
-    """Yield ``count`` requests, each with report texts that no other has."""
-    for number in range(count):
-        yield json.dumps(_with_new_reports(body, number)).encode()
+def template(body: dict[str, Any], calls: Calls) -> Template:
+    """Return what makes the bodies of a series."""
+    body = body | {"hookInstance": _INSTANCE}
+    if calls is Calls.SAME:
+        return Template(body)
+    if calls is Calls.COLD:
+        body = _with_new_reports(body)
+    patient = str(body["context"]["patientId"])
+    # Another patient in every reference, and so other resources throughout.
+    return Template(json.loads(json.dumps(body).replace(patient, f"pt-{PLAIN.decode()}")))
 
 
-def _with_new_reports(body: dict[str, Any], number: int) -> dict[str, Any]:
+def _with_new_reports(body: dict[str, Any]) -> dict[str, Any]:
     prefetch = {**body["prefetch"]}
     reports = copy.deepcopy(prefetch["reports"])
     for entry in reports["entry"]:
         report = entry["resource"]
         if "conclusion" in report:
-            report["conclusion"] += f"\nAccession {number}."
+            report["conclusion"] += f"\nAccession {PLAIN.decode()}."
         for form in report.get("presentedForm", ()):
             if form.get("contentType", "").startswith("text/plain"):
-                text = base64.b64decode(form["data"]) + f"\nAccession {number}.".encode()
-                form["data"] = base64.b64encode(text).decode()
+                text = base64.b64decode(form["data"]) + b"\nAccession "
+                # The number begins where a group of base64 does.
+                text += b" " * (-len(text) % _CODED_BYTES)
+                form["data"] = (base64.b64encode(text) + CODED).decode()
     return {**body, "prefetch": {**prefetch, "reports": reports}}
