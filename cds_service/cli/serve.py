@@ -1,6 +1,5 @@
 """``serve``: the service over HTTP, with an optional demonstration on synthetic data."""
 
-import gc
 import importlib
 import logging
 import socket
@@ -17,6 +16,7 @@ from rich.console import Console
 import fhir_fixtures
 from cds_service.app import build_service
 from cds_service.cli.listening import listen, serve
+from cds_service.cli.loading import loading_for_good
 from cds_service.cli.shown import show_cards
 from cds_service.config import Settings, read_settings
 from cds_service.errors import ConfigError
@@ -89,11 +89,9 @@ def _reload(directory: ClientDirectory | None) -> None:
 
 def _serve(settings: Settings, listening: socket.socket, *, demo: bool, console: Console) -> None:
     hold_reserve(settings)
-    backend, directory = build_service(settings)
-    app = build_site(backend)
-    gc.collect()
-    # What is loaded now stays for good; the collector need not look at it during calls.
-    gc.freeze()
+    with loading_for_good():
+        backend, directory = build_service(settings)
+        app = build_site(backend)
     host, port = listening.getsockname()[:2]
     local = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     local = local.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")

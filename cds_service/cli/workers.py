@@ -3,7 +3,6 @@
 Beside a worker that ends, a new one is begun. SIGHUP replaces the workers one by one, SIGTERM lets running calls end.
 """
 
-import gc
 import logging
 import resource
 import threading
@@ -18,6 +17,7 @@ from granian.server import MPServer
 
 from cds_service.app import build_clinic, build_service
 from cds_service.cli.listening import listen
+from cds_service.cli.loading import loading_for_good
 from cds_service.cli.receiving import Receivers
 from cds_service.config import MEBIBYTE, Settings
 from cds_service.errors import ConfigError
@@ -95,11 +95,9 @@ class Gate:
 
 def _application(settings: Settings, board: Board) -> Application:
     """Put the service together in a worker; what it counts stands on the ``board`` of all workers."""
-    backend, directory = build_service(settings, board)
-    app = build_site(backend)
-    gc.collect()
-    # What is loaded now stays for good; the collector need not look at it during calls.
-    gc.freeze()
+    with loading_for_good():
+        backend, directory = build_service(settings, board)
+        app = build_site(backend)
     if directory is not None:
         threading.Thread(target=directory.warm, daemon=True).start()
     receivers = Receivers(_RECEIVING, settings.budget_seconds)
@@ -160,7 +158,8 @@ def _allow_connections() -> None:
 
 def serve_workers(settings: Settings, workers: int) -> None:
     """Answer calls in so many processes until SIGTERM or SIGINT; SIGHUP begins new workers with the registry anew."""
-    _prepare(settings)
+    with loading_for_good():
+        _prepare(settings)
     _allow_connections()
     server = Replacing(
         partial(build_trust, settings, SeenTokens()),
@@ -178,8 +177,6 @@ def serve_workers(settings: Settings, workers: int) -> None:
         respawn_interval=_OVERLAP_SECONDS,
         workers_kill_timeout=_DRAIN_SECONDS,
     )
-    gc.collect()
-    gc.freeze()
     # Old and new workers run beside each other while they are replaced.
     board = Board(lanes=2 * workers + _SPARE_LANES)
     server.serve(target_loader=partial(_application, settings, board), wrap_loader=False)
