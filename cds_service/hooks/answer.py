@@ -181,7 +181,8 @@ class HookDesk:
             gaps=tuple(gap.code.value for gap in assessment.gaps),
             missing=chart.missing,
             fetched=chart.fetched,
-            lasting=in_time() and not (access is not None and access.asked),
+            # Another token might reach what is missing.
+            lasting=in_time() and not (access is not None and access.asked) and not (chart.missing and request.grant),
         )
 
     def _states(self, request: HookRequest, evaluation: Evaluation, client: Client) -> tuple[CardState, ...] | None:

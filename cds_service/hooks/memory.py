@@ -78,14 +78,18 @@ class AdviceMemory:
             members = _members(raw)
             instance = _value(members.pop("hookInstance"))
             context, user = _shared_context(service, members)
-            if not _is_flat(members.pop("fhirAuthorization", None)):
+            authorization = members.pop("fhirAuthorization", None)
+            if not _is_flat(authorization):
                 return None
         except (msgspec.DecodeError, orjson.JSONDecodeError, KeyError, ValueError, RecursionError):
             return None
         if not isinstance(instance, str) or not 0 < len(instance) <= MAX_INSTANCE:
             return None
         hashed = hashlib.sha256(self._key)
-        head = (service.id, language.value, caller.client.issuer, caller.tenant, self._version, str(as_of.date()))
+        # Whether a server could be asked is part of it: with a token what is missing may be fetched.
+        reach = authorization is not None
+        issuer, tenant = caller.client.issuer, caller.tenant
+        head = (service.id, language.value, issuer, tenant, self._version, str(as_of.date()), reach)
         hashed.update(orjson.dumps([head, list(members), list(context)]))
         for value in (*members.values(), *context.values()):
             part = memoryview(value)

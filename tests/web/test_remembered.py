@@ -160,6 +160,11 @@ def changed(body: dict[str, Any], change: str) -> dict[str, Any]:
             other["fhirServer"] = "https://elsewhere.example.org/fhir"
         case "one key less":
             other["prefetch"].popitem()
+        case "a token":
+            other["fhirAuthorization"] = {
+                "access_token": "some-token", "token_type": "Bearer", "expires_in": 300, "scope": "patient/*.read",
+                "subject": "marrow-cds",
+            }  # fmt: skip
         case "member beside":
             other["context.patientId"] = other["context"].pop("patientId")
     return other
@@ -169,7 +174,7 @@ def changed(body: dict[str, Any], change: str) -> dict[str, Any]:
     "change",
     [
         "one character of the report", "patient", "patient of the context", "encounter", "proxy of the patient",
-        "server", "one key less", "member beside",
+        "server", "one key less", "a token", "member beside",
     ],
 )  # fmt: skip
 def test_another_call_is_evaluated(sites: tuple[Site, Site], site: Site, change: str) -> None:
