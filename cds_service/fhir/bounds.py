@@ -35,11 +35,6 @@ class Bounds:
             children = [one.values() if type(one) is dict else one for one in level]
             level = [child for group in children for child in group if type(child) in _CONTAINERS]
 
-    def check_parsed(self, raw: bytes, value: Any, above: int) -> None:
-        """Refuse a value parsed from ``raw``; so few brackets as most resources have are neither deep nor long."""
-        if raw.count(b"{") + raw.count(b"[") > self.depth - above or raw.count(b",") >= self.entries:
-            self.check(value, above)
-
     def refuse_list(self) -> None:
         """Say that a list is too long. Raises RequestError."""
         raise RequestError(f"has a list of more than {self.entries} entries", field="body", status=413, code="too-long")
@@ -47,3 +42,17 @@ class Bounds:
     def refuse_resources(self) -> None:
         """Say that there are too many resources. Raises RequestError."""
         raise RequestError(f"holds more than {self.entries} resources", field="body", status=413, code="too-long")
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What is left of the bounds for values that stand ``above`` levels below the top of a body."""
+
+    bounds: Bounds
+    above: int
+
+    def check(self, raw: bytes, value: Any) -> None:
+        """Refuse a value parsed from ``raw``; so few brackets as most resources have are neither deep nor long."""
+        brackets = raw.count(b"{") + raw.count(b"[")
+        if brackets > self.bounds.depth - self.above or raw.count(b",") >= self.bounds.entries:
+            self.bounds.check(value, self.above)

@@ -10,7 +10,7 @@ import orjson
 
 from cds_service.domain.facts import GapCode
 from cds_service.errors import RequestError
-from cds_service.fhir.bounds import Bounds
+from cds_service.fhir.bounds import Room
 from cds_service.fhir.elements import R4_ELEMENTS, R5_ELEMENTS
 from cds_service.fhir.node import Intake, Node
 from cds_service.fhir.outline import Outline, outline_of
@@ -43,28 +43,27 @@ class ReceivedResource:
     ``position`` tells resources without a usable id apart. With an ``outline`` much is known without parsing.
     """
 
-    __slots__ = ("_above", "_body", "_bounds", "_raw", "full_url", "id", "kind", "outline", "position")
+    __slots__ = ("_body", "_raw", "_room", "full_url", "id", "kind", "outline", "position")
 
     def __init__(
-        self, kind: str, identity: str, full_url: str = "", body: Mapping[str, Any] | None = None, position: int = 0
+        self,
+        kind: str,
+        identity: str,
+        full_url: str = "",
+        body: Mapping[str, Any] | None = None,
+        position: int = 0,
+        outline: Outline | None = None,
+        raw: msgspec.Raw | None = None,
+        room: Room | None = None,
     ) -> None:
         self.kind = kind
         self.id = identity
         self.full_url = full_url
         self.position = position
-        self.outline: Outline | None = None
+        self.outline = outline
         self._body = body
-        self._raw: msgspec.Raw | None = None
-        self._bounds: Bounds | None = None
-        self._above = 0
-
-    @classmethod
-    def sent(cls, outline: Outline, raw: msgspec.Raw, full_url: str, bounds: Bounds, above: int) -> "ReceivedResource":
-        """Return a resource that stands as JSON ``above`` levels below the top of a body."""
-        made = cls(outline.kind, outline.id, full_url)
-        made.outline = outline
-        made._raw, made._bounds, made._above = raw, bounds, above
-        return made
+        self._raw = raw
+        self._room = room
 
     @property
     def body(self) -> Mapping[str, Any]:
@@ -74,14 +73,14 @@ class ReceivedResource:
         return self._body
 
     def _parsed(self) -> Mapping[str, Any]:
-        if self._raw is None or self._bounds is None:
+        if self._raw is None or self._room is None:
             raise ValueError("a resource without any content")
         raw = bytes(self._raw)
         try:
             body: dict[str, Any] = orjson.loads(raw)
         except orjson.JSONDecodeError as error:
             raise RequestError(f"is not JSON: {error.msg}", field="body", code="structure") from None
-        self._bounds.check_parsed(raw, body, self._above)
+        self._room.check(raw, body)
         return body
 
     @property

@@ -62,8 +62,9 @@ def without_repeats(entries: Iterable[Entry | ReceivedResource]) -> list[Entry |
     kept: list[Entry | ReceivedResource] = []
     for entry in entries:
         identity = entry.identity
-        if identity is None or identity not in seen:
+        if identity is None:
             kept.append(entry)
-        if identity is not None:
+        elif identity not in seen:
             seen.add(identity)
+            kept.append(entry)
     return kept

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 import orjson
 
-from cds_service.fhir.bounds import Bounds
+from cds_service.fhir.bounds import Bounds, Room
 from cds_service.fhir.outline import NOTHING, outline_of_json
 from cds_service.fhir.received import ReceivedResource
 from cds_service.hooks.entries import Entry
@@ -53,10 +53,10 @@ _prefetch_of: Final = msgspec.json.Decoder(_Prefetch).decode
 class SentBundle:
     """A Bundle of the prefetch whose resources are not parsed."""
 
-    __slots__ = ("_bounds", "_slots", "link", "total")
+    __slots__ = ("_room", "_slots", "link", "total")
 
     def __init__(self, bundle: _Bundle, bounds: Bounds) -> None:
-        self._bounds = bounds
+        self._room = Room(bounds, _ABOVE_RESOURCE)
         self._slots = bundle.entry or []
         self.total: Any = orjson.loads(bytes(bundle.total)) if bundle.total else None
         self.link: Any = orjson.loads(bytes(bundle.link)) if bundle.link else None
@@ -65,24 +65,24 @@ class SentBundle:
         """Return the entries, and how many of them hold no resource at all."""
         found: list[Entry | ReceivedResource] = []
         broken = 0
-        bounds = self._bounds
+        room = self._room
         for slot in self._slots:
-            raw = slot.resource
+            raw, address = slot.resource, slot.full_url
             try:
                 outline = outline_of_json(raw)
             except msgspec.DecodeError:
                 resource = orjson.loads(bytes(raw)) if raw else None
                 if isinstance(resource, dict):
-                    bounds.check(resource, _ABOVE_RESOURCE)
-                    found.append(Entry(resource, slot.full_url))
+                    room.check(bytes(raw), resource)
+                    found.append(Entry(resource, address))
                 else:
                     broken += 1
                 continue
-            address = slot.full_url
-            if address and outline.id and address.endswith(f"{outline.kind}/{outline.id}"):
+            kind, identity = outline.kind, outline.id
+            if address and identity and address.endswith(f"{kind}/{identity}"):
                 # the address says no more than the id
                 address = ""
-            found.append(ReceivedResource.sent(outline, raw, address, bounds, _ABOVE_RESOURCE))
+            found.append(ReceivedResource(kind, identity, address, None, 0, outline, raw, room))
         return found, broken
 
 
@@ -148,5 +148,5 @@ def _values(raw: bytes, prefetch: Any, service: Service, bounds: Bounds) -> dict
 
 def _parsed(raw: bytes, bounds: Bounds) -> Any:
     value = orjson.loads(raw)
-    bounds.check_parsed(raw, value, _ABOVE_VALUE)
+    Room(bounds, _ABOVE_VALUE).check(raw, value)
     return value
