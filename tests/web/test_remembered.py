@@ -191,10 +191,11 @@ def test_another_call_is_evaluated(sites: tuple[Site, Site], site: Site, change:
 def test_another_clinician_and_hook_instance_get_the_same_advice_and_their_own_record(site: Site) -> None:
     path, body = call("t11-before-labs")
     client = site.client()
+    body["fhirAuthorization"] = {"access_token": "one token", "token_type": "Bearer", "expires_in": 300}
     first = client.post(path, json=body)
     body["context"]["userId"] = "PractitionerRole/other"
     body["hookInstance"] = "9f4d74f6-a7e0-486a-bd2f-9a7f8589b2b3"
-    body["fhirAuthorization"] = {"access_token": "secret", "token_type": "Bearer", "expires_in": 300}
+    body["fhirAuthorization"] = {"access_token": "another", "token_type": "Bearer", "expires_in": 200}
     second = client.post(path, json=body)
     assert site.memory.hits == 1
     assert without_uuids(first) == without_uuids(second)
