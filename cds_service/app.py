@@ -194,6 +194,7 @@ def _of_spools(settings: Settings) -> Iterable[tuple[Series, float]]:
         files, size = spool.sizes()
         yield ("marrow_spool_files", name), files
         yield ("marrow_spool_bytes", name), size
+        yield ("marrow_spool_aside_files", name), spool.aside()[0]
         yield ("marrow_spool_limit_bytes", name), settings.spool_megabytes * MEBIBYTE
 
 
@@ -254,6 +255,7 @@ def build_service(settings: Settings, board: Board | None = None) -> tuple[Backe
         knowledge_version=clinic.knowledge.version,
         handbook=build_handbook(clinic.knowledge),
         results=build_results(clinic, settings, pool, trust.outbound, telemetry),
+        directory=trust.directory,
         telemetry=telemetry,
         usage=build_usage(settings),
     )

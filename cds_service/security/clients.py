@@ -1,6 +1,7 @@
 """The registry of callers: who may call, signed by which keys, for what, how often, and in which language."""
 
 import re
+import threading
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -224,6 +225,7 @@ class ClientDirectory:
         self._fetch = fetch
         self._clock = clock
         self._fetched: Mapping[str, FetchedKeys] = {}
+        self._warming = threading.Lock()
         self.current = self._load()
 
     def by_issuer(self, issuer: str) -> Client | None:
@@ -238,6 +240,21 @@ class ClientDirectory:
     def reload(self) -> None:
         """Read the file again. Raises ConfigError and keeps what is in use."""
         self.current = self._load()
+
+    def keys_known(self) -> tuple[int, int]:
+        """Return of how many callers the keys are known, and of how many they are needed."""
+        sources = [client.keys for client in self.current.clients if client.keys is not None]
+        return sum(not isinstance(keys, FetchedKeys) or keys.known for keys in sources), len(sources)
+
+    def warm_soon(self) -> None:
+        """Fetch in the background what is not known, unless that is being done."""
+
+        def fetch() -> None:
+            with self._warming:
+                self.warm()
+
+        if not self._warming.locked():
+            threading.Thread(target=fetch, daemon=True, name="keys").start()
 
     def warm(self) -> None:
         """Fetch the keys that are not pinned."""

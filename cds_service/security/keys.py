@@ -156,6 +156,11 @@ class FetchedKeys:
             return ()
         return self._keys.get(key_id, ())
 
+    @property
+    def known(self) -> bool:
+        """Whether there are keys that still count; an address that never answered has none."""
+        return self._clock() - self._got <= _STALE_SECONDS
+
     def warm(self) -> None:
         """Fetch before the first call needs the keys."""
         self._refresh("")

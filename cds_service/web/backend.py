@@ -13,6 +13,7 @@ from cds_service.hooks.preview.desk import PreviewDesk
 from cds_service.hooks.results.desk import ResultDesk
 from cds_service.hooks.review.handbook import Handbook
 from cds_service.hooks.usage import UsageDesk
+from cds_service.security.clients import ClientDirectory
 from cds_service.security.quota import Quotas
 from cds_service.security.tokens import Caller, CallerCheck
 from cds_service.store.records import Store
@@ -34,6 +35,7 @@ class Backend:
     knowledge_version: str
     handbook: Handbook
     results: ResultDesk | None = None
+    directory: ClientDirectory | None = None
     telemetry: Telemetry = field(default_factory=Telemetry)
     usage: UsageDesk | None = None
 

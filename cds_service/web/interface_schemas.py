@@ -89,6 +89,7 @@ def _health() -> dict[str, Schema]:
         {
             "status": {"enum": ["ok", "degraded"]},
             "store": {"enum": ["ok", "spooling", "failed"]},
+            "keys": {"enum": ["none", "ok", "incomplete", "missing"]},
             "knowledge": TEXT,
             "unrecordedCards": COUNT,
             "unrecordedCalls": COUNT,

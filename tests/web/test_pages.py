@@ -1,11 +1,16 @@
 """Preview, knowledge and health pages: readable for people, JSON for programs, nothing loaded from elsewhere."""
 
 import re
+import threading
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import create_engine
+
+from cds_service.security.clients import ClientDirectory
+from cds_service.security.outbound import FetchRefused
 
 TYPED = {
     "text": "Marrow edema of L4.",
@@ -176,6 +181,59 @@ def test_not_ready_without_store(world: Any) -> None:
     assert answer.headers["Retry-After"] == "30"
     assert client.get("/health").json["status"] == "degraded"
     assert client.get("/livez").status_code == 200
+
+
+CALLERS = """
+[[client]]
+issuer = "https://one.example.org"
+name = "One"
+jwks_url = "https://one.example.org/jwks.json"
+
+[[client]]
+issuer = "https://two.example.org"
+name = "Two"
+jwks_url = "https://two.example.org/jwks.json"
+"""
+
+
+def test_ready_only_with_keys_of_some_caller(world: Any, tmp_path: Path) -> None:
+    (tmp_path / "clients.toml").write_text(CALLERS)
+    answering: set[str] = set()
+    now = [0.0]
+
+    def fetch(url: str) -> Any:
+        if url not in answering:
+            raise FetchRefused("connection failed")
+        return {"keys": []}
+
+    directory = ClientDirectory(tmp_path / "clients.toml", fetch, lambda: now[0])
+    client = world.client(directory=directory)
+    for address, keys, status in (
+        ("", "missing", 503),
+        ("https://one.example.org/jwks.json", "incomplete", 200),
+        ("https://two.example.org/jwks.json", "ok", 200),
+    ):
+        answering.add(address)
+        now[0] += 3600.0
+        directory.warm()
+        answer = client.get("/readyz")
+        assert (answer.status_code, answer.json["keys"]) == (status, keys)
+        assert ("Retry-After" in answer.headers) == (status == 503)
+    assert answer.json["status"] == "ok"
+
+
+def test_keys_that_are_missing_are_asked_for_by_whoever_looks(world: Any, tmp_path: Path) -> None:
+    (tmp_path / "clients.toml").write_text(CALLERS)
+    asked = threading.Event()
+
+    def fetch(url: str) -> Any:
+        del url
+        asked.set()
+        return {"keys": []}
+
+    directory = ClientDirectory(tmp_path / "clients.toml", fetch, lambda: 0.0)
+    assert world.client(directory=directory).get("/readyz").status_code == 503
+    assert asked.wait(60)
 
 
 @pytest.mark.parametrize("is_open", [True, False])
