@@ -45,7 +45,9 @@ class EmptyChart(RuleContext):
         self.thresholds = basis.thresholds
         self.organisms = basis.organisms
         self.values = unset
+        self.kept = {}
         self.answers = {}
+        self.variables_asked = 0
         nothing = _Noted(self.asked)
         named, denied = _Noted(self.asked, NAMED), _Noted(self.asked, DENIED)
         self._stated = Stated(named, nothing, nothing, denied)

@@ -100,7 +100,10 @@ class RuleContext:
         self.findings = tuple([cause for report in current for cause in as_causes(report)])
         self.values: dict[str, str] = {}
         self.signals: dict[str, tuple[Signal, ...]] = {}
+        # Answers that hang on the facts alone, and those that hang on variables; how often variables were asked for.
+        self.kept: dict[object, Any] = {}
         self.answers: dict[object, Any] = {}
+        self.variables_asked = 0
         # Moment and day of evaluation, and day of the leading examination.
         self.as_of = facts.as_of
         self.today = facts.as_of.date()
@@ -316,10 +319,12 @@ class RuleContext:
 
     def value(self, variable: str) -> str:
         """Value of a variable that was decided before; empty when none of its rules fired."""
+        self.variables_asked += 1
         return self.values.get(variable, "")
 
     def fired(self, variable: str) -> tuple[Signal, ...]:
         """Signals of a variable that was decided before."""
+        self.variables_asked += 1
         return self.signals.get(variable, ())
 
 
@@ -327,16 +332,21 @@ Answer = TypeVar("Answer")
 
 
 def remembered(ask: Callable[[RuleContext], Answer]) -> Callable[[RuleContext], Answer]:
-    """Answer a question once until the next variable is decided: the rules of one variable ask the same ones."""
+    """Answer a question once for an evaluation; one that asks variables, once until the next of them is set."""
 
     @wraps(ask)
     def answer(context: RuleContext) -> Answer:
-        known = context.answers
-        if ask in known:
-            found: Answer = known[ask]
-            return found
-        found = ask(context)
-        known[ask] = found
+        found: Answer
+        if ask in context.kept:
+            found = context.kept[ask]
+        elif ask in context.answers:
+            found = context.answers[ask]
+            context.variables_asked += 1
+        else:
+            before = context.variables_asked
+            found = ask(context)
+            known = context.kept if context.variables_asked == before else context.answers
+            known[ask] = found
         return found
 
     return answer

@@ -34,6 +34,7 @@ _GROUPS = (
     (FindingId.CONTIGUOUS,),
     (FindingId.DIFFUSION_RESTRICTED,),
 )
+_GROUP_OF = {finding: number for number, group in enumerate(_GROUPS) for finding in group}
 _LEADING = (
     FindingId.DISC_FLUID,
     FindingId.DISC_DESTROYED,
@@ -56,14 +57,13 @@ def erosions(context: RuleContext) -> tuple[FindingCause, ...]:
     return _signs(context, FindingId.ENDPLATE_EROSION, least=Weight.POSSIBLE)
 
 
-def _group_of(finding: FindingCause) -> int:
-    return next(n for n, group in enumerate(_GROUPS) if finding.finding.finding in group)
-
-
 def _signs(context: RuleContext, *ids: FindingId, least: Weight = Weight.PRESENT) -> tuple[FindingCause, ...]:
     found = without(context.stated(*ids, least=least), Qualifier.EXPLAINED_BENIGN)
-    harmless = (_is_harmless_erosion, _is_bruise, _is_part_of_tumor)
-    return tuple(f for f in found if not any(explains(context, f) for explains in harmless))
+    return tuple([f for f in found if not _is_harmless(context, f)])
+
+
+def _is_harmless(context: RuleContext, finding: FindingCause) -> bool:
+    return _is_harmless_erosion(context, finding) or _is_bruise(context, finding) or _is_part_of_tumor(context, finding)
 
 
 def _is_part_of_tumor(context: RuleContext, finding: FindingCause) -> bool:
@@ -117,7 +117,7 @@ def _all_signs(context: RuleContext) -> tuple[FindingCause, ...]:
 
 
 def _beside(one: FindingCause, others: Iterable[FindingCause]) -> tuple[FindingCause, ...]:
-    return tuple(o for o in others if touches(one.finding.levels, o.finding.levels, gap=_SAME_SEGMENT))
+    return tuple([o for o in others if touches(one.finding.levels, o.finding.levels, gap=_SAME_SEGMENT)])
 
 
 def _per_place(value: str, places: Iterable[tuple[Cause, ...]]) -> tuple[Found, ...]:
@@ -146,7 +146,7 @@ def two_signs(context: RuleContext) -> Outcome:
     # one for each place: a report may repeat a sign a thousand times
     for leading in {s.finding.levels: s for s in signs if s.finding.finding in _LEADING}.values():
         there = _beside(leading, signs)
-        if len({_group_of(sign) for sign in there}) > 1:
+        if len({_GROUP_OF[sign.finding.finding] for sign in there}) > 1:
             places.append(there)
     return Outcome(_per_place(STRONG, places), "two signs meet" if places else "no two signs meet at one place")
 

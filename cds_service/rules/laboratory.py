@@ -32,41 +32,56 @@ class Markers:
     esr: Final[LabValue | None]
 
 
-@remembered
 def is_hot(context: RuleContext) -> bool:
     """Tell whether infection is so likely that only results of the last 72 hours around the examination count."""
     return context.value(IMG_INF) in {"S", "M"} or context.value(CLIN_INF) == "2"
 
 
-@remembered
 def markers(context: RuleContext) -> Markers:
     """Markers collected from 14 days before the MRI on (72 hours where infection is likely); without date none counts.
 
     Where infection is likely, a result that is not raised must also be younger than 14 days: weeks later it reassures
     nobody.
     """
+    return _markers_hot(context) if is_hot(context) else _markers_calm(context)
+
+
+@remembered
+def _markers_hot(context: RuleContext) -> Markers:
+    return _markers(context, hot=True)
+
+
+@remembered
+def _markers_calm(context: RuleContext) -> Markers:
+    return _markers(context, hot=False)
+
+
+def _markers(context: RuleContext, *, hot: bool) -> Markers:
     crp = _newest(context, Analyte.CRP)
     esr = _newest(context, Analyte.ESR) if context.thresholds.switches.esr_enabled else None
-    return Markers(crp, esr, _usable(context, crp), _usable(context, esr))
+    return Markers(crp, esr, _usable(context, crp, hot=hot), _usable(context, esr, hot=hot))
 
 
 def _newest(context: RuleContext, analyte: Analyte) -> LabValue | None:
-    return next((lab for lab in context.results(analyte) if interval(lab) is not None), None)
+    for lab in context.results(analyte):
+        if interval(lab) is not None:
+            return lab
+    return None
 
 
-def _usable(context: RuleContext, lab: LabValue | None) -> LabValue | None:
+def _usable(context: RuleContext, lab: LabValue | None, *, hot: bool) -> LabValue | None:
     if lab is None or lab.collected is None:
         return None
     limits = context.thresholds
-    if not _in_window(context, lab):
+    if not _in_window(context, lab, hot=hot):
         return None
-    stale = is_hot(context) and context.as_of - lab.collected > limits.labs_before_mri_days.span
+    stale = hot and context.as_of - lab.collected > limits.labs_before_mri_days.span
     return None if stale and not is_raised(context, lab) else lab
 
 
-def _in_window(context: RuleContext, lab: LabValue) -> bool:
+def _in_window(context: RuleContext, lab: LabValue, *, hot: bool) -> bool:
     limits, examined = context.thresholds, context.lead.date or context.as_of
-    reach = limits.labs_hot_hours.span if is_hot(context) else limits.labs_before_mri_days.span
+    reach = limits.labs_hot_hours.span if hot else limits.labs_before_mri_days.span
     return lab.collected is not None and lab.collected >= _opening(examined, context.as_of, reach)
 
 
@@ -125,8 +140,9 @@ def unsized(context: RuleContext) -> tuple[LabValue, ...]:
     counts as raised. A later or simultaneous result with a usable number settles it.
     """
     names = (Analyte.CRP, Analyte.ESR) if context.thresholds.switches.esr_enabled else (Analyte.CRP,)
-    newest = (next(iter(context.results(name)), None) for name in names)
-    return tuple(lab for lab in newest if lab is not None and _in_window(context, lab) and _is_unsized(context, lab))
+    newest = [found[0] for found in (context.results(name) for name in names) if found]
+    called = [lab for lab in newest if _is_unsized(context, lab)]
+    return tuple([lab for lab in called if _in_window(context, lab, hot=is_hot(context))])
 
 
 def _is_unsized(context: RuleContext, lab: LabValue) -> bool:

@@ -57,7 +57,13 @@ def touches(first: Iterable[str], second: Iterable[str], *, gap: int = 0) -> boo
         return True
     if gap == 0:
         return not one.isdisjoint(other)
-    return any(abs(a - b) <= gap for a in one for b in other)
+    return not _reach(one, gap).isdisjoint(other)
+
+
+@lru_cache(maxsize=1024)
+def _reach(named: Bodies, gap: int) -> Bodies:
+    """Positions at most ``gap`` from one that is named."""
+    return frozenset(body + step for body in named for step in range(-gap, gap + 1))
 
 
 def covers(explaining: Iterable[str], explained: Iterable[str]) -> bool:
