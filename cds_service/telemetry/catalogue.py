@@ -69,6 +69,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("marrow_store_keeps", _SHARED, "1 when rows are kept: in the database or in the spool."),
     Metric("marrow_spool_files", _SHARED, "Files that wait for the database.", ("spool",)),
     Metric("marrow_spool_bytes", _SHARED, "Bytes that wait for the database.", ("spool",)),
+    Metric("marrow_spool_aside_files", _SHARED, "Files with rows that the database will never take.", ("spool",)),
     Metric("marrow_spool_limit_bytes", _SHARED, "Bytes that a spool may hold.", ("spool",)),
     Metric("marrow_build_info", _SHARED, "1, with the versions of service and knowledge.", ("version", "knowledge")),
 )
