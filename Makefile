@@ -67,7 +67,7 @@ bench: setup compiled
 	.venv/bin/python tests/bench/bench_hostile.py
 	$(IN_VENV) tests.bench.bench_page
 	$(IN_VENV) pytest -q -o addopts=--import-mode=importlib --benchmark-columns=min,median,iqr,rounds \
-		--benchmark-json=build/bench-stages.json tests/bench/bench_stages.py
+		--benchmark-json=build/bench-stages.json tests/bench/bench_stages.py tests/bench/bench_rules.py
 	$(IN_VENV) tests.bench.bench_service
 	$(IN_VENV) tests.bench.bench_growth
 	$(IN_VENV) tests.bench.bench_memory
