@@ -188,7 +188,8 @@ def _note_unknown(body: Mapping[str, Any], kind: str, known: frozenset[str], ref
             intake.log.add(GapCode.UNKNOWN_ELEMENT, reference, plain if plain.isalnum() else "")
 
 
-_Trail: TypeAlias = "tuple[_Trail, str | int] | None"
+# the trail of the container, and the name in it; the compiler of native modules takes no alias of itself
+_Trail: TypeAlias = "tuple[Any, str | int] | None"
 
 
 def _may_hold_empty(body: dict[str, Any]) -> bool:
