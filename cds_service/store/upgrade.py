@@ -3,7 +3,7 @@
 import importlib
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, inspect, select, text
 
@@ -14,7 +14,7 @@ from cds_service.store.records import StoreError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0003"
+HEAD = "0004"
 # Any number, as long as nobody else on the server uses it.
 _LOCK = 7_204_516_390_112
 _LOCK_SECONDS = 30
@@ -57,14 +57,13 @@ def _upgrade(connection: Connection) -> None:
 
 def _wait_for_turn(connection: Connection) -> None:
     # This one connection waits longer than those of calls, and is closed when the work is done.
+    driver: Any = connection.connection.driver_connection
     connection.detach()
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {_LOCK_SECONDS * 1000}")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     elif connection.dialect.name == "postgresql":
-        driver = connection.connection.driver_connection
-        if driver is not None:
-            driver.silent_seconds = _LOCK_SECONDS + 1.0
+        driver.silent_seconds = _LOCK_SECONDS + 1.0
         connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{_LOCK_SECONDS}s'")
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})

@@ -178,8 +178,7 @@ def reading_usage(database: Database, seconds: float) -> Iterator[UsageReader]:
 
 def _wait_longer(connection: Connection, seconds: float) -> None:
     # Those of calls are given up after a second; this one is closed when the work is done.
+    driver: Any = connection.connection.driver_connection
+    driver.silent_seconds = seconds + 1.0
     connection.detach()
-    driver = connection.connection.driver_connection
-    if driver is not None:
-        driver.silent_seconds = seconds + 1.0
     connection.execute(text(f"SET LOCAL statement_timeout = '{int(seconds * 1000)}ms'"))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Engine, inspect, text
 
 from cds_service.store import schema
 from cds_service.store.audit import AuditStore
@@ -16,7 +16,7 @@ from cds_service.store.database import SqlStore
 from cds_service.store.keeper import Keeper
 from cds_service.store.records import Outcome
 from cds_service.store.spool import Line, Spool
-from cds_service.store.upgrade import HEAD, open_tables, revision_of
+from cds_service.store.upgrade import _LOCK, HEAD, open_tables, revision_of
 from cds_service.store.usage import Window, reading_usage
 from tests.store import previous_release, step_two
 from tests.usage import cohort
@@ -151,6 +151,27 @@ def test_several_that_start_at_once_upgrade_once(url: str, engine: Engine) -> No
     with engine.connect() as connection:
         assert revision_of(connection) == HEAD
         assert counts(connection)["feedback"] == 1
+
+
+def test_start_waits_for_another_that_changes_the_tables(url: str, engine: Engine) -> None:
+    if engine.dialect.name == "sqlite":
+        pytest.skip("a file has no lock of this kind")
+    held = threading.Event()
+
+    def other() -> None:
+        with engine.begin() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            held.set()
+            # Longer than a call waits for anything.
+            connection.execute(text("SELECT pg_sleep(2)"))
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert held.wait(60)
+    opened(url).close()
+    thread.join()
+    with engine.connect() as connection:
+        assert revision_of(connection) == HEAD
 
 
 @pytest.mark.usefixtures("engine")

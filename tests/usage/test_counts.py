@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
+from sqlalchemy import text
 
 from cards.catalogue import OVERRIDE_REASON_SYSTEM
 from cds_service.domain.proportion import wilson
@@ -195,6 +196,19 @@ def test_memory_does_not_grow_with_the_cards(url: str, store: SqlStore, report: 
         report()
         peaks.append(peak())
     assert peaks[1] < 1.5 * peaks[0]
+
+
+def test_question_may_take_longer_than_one_of_a_call(url: str, store: SqlStore) -> None:
+    del store
+    if url.startswith("sqlite"):
+        pytest.skip("questions to a file have no limit")
+    database = Database(url)
+    with reading_usage(database, 60.0) as reader:
+        # Calls give up after a second and a half.
+        assert reader._connection.execute(text("SELECT 1 FROM pg_sleep(2)")).scalar() == 1
+    with database.engine.connect() as connection:
+        assert connection.execute(text("SHOW statement_timeout")).scalar() == "1s"
+    database.close()
 
 
 def test_only_one_report_is_written_at_a_time() -> None:
