@@ -67,12 +67,11 @@ def _name(place: int) -> str:
 @lru_cache(maxsize=64)
 def _acknowledged(count: int, dialect: Dialect) -> Prepared:
     """Return the look-up of so many states: which of them were answered, and when last."""
-    shown, feedback = schema.shown_card.c, schema.feedback.c
-    wanted = [bindparam(_name(place), type_=shown.state.type) for place in range(count)]
+    feedback = schema.feedback.c
+    wanted = [bindparam(_name(place), type_=feedback.state.type) for place in range(count)]
     query = (
-        select(shown.state, func.max(feedback.received_at))
-        .join(schema.feedback, feedback.card == shown.card)
-        .where(shown.state.in_(wanted))
-        .group_by(shown.state)
+        select(feedback.state, func.max(feedback.received_at))
+        .where(feedback.state.in_(wanted))
+        .group_by(feedback.state)
     )
     return prepare(query, dialect)

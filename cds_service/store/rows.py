@@ -51,11 +51,17 @@ def put_feedback(connection: Connection, row: Row) -> None:
         return
     try:
         with connection.begin_nested():
-            connection.execute(insert(table).values(dict(row)))
+            connection.execute(insert(table).values(dict(row) | {"state": _state_of(row)}))
     except IntegrityError:
         # Another process stored the same report between our look and our insert; anything else is a real failure.
         if not connection.execute(again).rowcount:
             raise
+
+
+def _state_of(row: Row) -> Any:
+    """Return the question for which state the card of a report was shown."""
+    shown = schema.shown_card.c
+    return select(shown.state).where(shown.card == row["card"]).scalar_subquery()
 
 
 def put_once(connection: Connection, line: Line) -> None:
@@ -67,6 +73,14 @@ def put_once(connection: Connection, line: Line) -> None:
             put_feedback(connection, row)
         elif not _is_known(connection, table, _KEYS[line.table], row):
             connection.execute(insert(table).values(row))
+            if table is schema.shown_card:
+                _tell_feedback(connection, row)
+
+
+def _tell_feedback(connection: Connection, row: Row) -> None:
+    """Give the state to feedback that was stored before the showing that it is about."""
+    feedback = schema.feedback
+    connection.execute(update(feedback).where(feedback.c.card == row["card"]).values(state=row["state"]))
 
 
 def _is_known(connection: Connection, table: Table, key: str, row: Row) -> bool:

@@ -96,7 +96,10 @@ feedback = Table(
     Column("repeats", Integer, nullable=False, default=0),
     # The write that was last counted, so that none counts twice when it is replayed.
     Column("last_write", String(36)),
+    # The state of the patient that the card was shown for, where that is known.
+    Column("state", String(64)),
     Index("feedback_card", "card"),
+    Index("feedback_state", "state"),
 )
 
 # Tokens that were used, by the hash of issuer and token id; kept until they could no longer be used.
