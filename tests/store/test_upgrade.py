@@ -178,7 +178,7 @@ def test_start_waits_for_another_that_changes_the_tables(url: str, engine: Engin
 def test_database_of_a_later_release_that_leaves_room_is_used(url: str, engine: Engine) -> None:
     opened(url).close()
     with engine.begin() as connection:
-        connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{int(HEAD) + 1:04}'")
+        connection.execute(text("UPDATE alembic_version SET version_num = :later"), {"later": f"{int(HEAD) + 1:04}"})
     store = SqlStore(url)
     store.open()
     store.check()
