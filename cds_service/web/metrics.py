@@ -67,7 +67,8 @@ def count_result(backend: Backend, outcome: Outcome) -> None:
 
 def _begin() -> None:
     g.seen = call = SeenCall()
-    header = request.headers.get("traceparent")
+    # The environment is asked, not the headers: this is done for every request.
+    header = request.environ.get("HTTP_TRACEPARENT")
     parent = read_parent(header) if header else None
     if parent is not None:
         call.trace, call.parent, call.sampled = parent.trace, parent.span, parent.sampled
