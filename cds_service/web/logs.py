@@ -1,11 +1,17 @@
 """Log lines as JSON, one object each, with the request they belong to; messages hold no data of a patient."""
 
+import json
 import logging
+import threading
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
 import orjson
 from flask import g, has_request_context
+
+from cds_service.web.problems import describe_crash
+
+_log = logging.getLogger("cds_service.serve")
 
 
 def of_request() -> dict[str, Any]:
@@ -42,11 +48,30 @@ class JsonLines(logging.Formatter):
             line["message"] = record.getMessage()
         if record.exc_info and record.exc_info[0] is not None:
             line["exception"] = record.exc_info[0].__name__
+        return _as_json(line)
+
+
+def _as_json(line: dict[str, Any]) -> str:
+    try:
         return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:
+        # Halves of surrogate pairs, which plain JSON escapes: a line that cannot be written would be shown with its
+        # arguments instead.
+        return json.dumps(line, default=str)
+
+
+def _log_end_of_thread(arguments: threading.ExceptHookArgs) -> None:
+    """Log what ended a thread, by kind and place; Python would print its text."""
+    if arguments.exc_value is not None and not isinstance(arguments.exc_value, SystemExit):
+        _log.error("a thread ended: %s", describe_crash(arguments.exc_value))
 
 
 def log_as_json(stream: TextIO, level: int = logging.INFO) -> None:
-    """Send the log of this process to ``stream`` as lines of JSON."""
+    """Send the log of this process to ``stream`` as lines of JSON, with what Python would print beside it."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonLines())
     logging.basicConfig(handlers=[handler], level=level)
+    # What would else be printed as it is.
+    logging.raiseExceptions = False
+    logging.captureWarnings(capture=True)
+    threading.excepthook = _log_end_of_thread
