@@ -110,7 +110,7 @@ class RuleContext:
         self.mri_day = lead.date.date() if lead.date else None
         self._stated = by_finding(self.findings)
         self._charted = by_group(facts, tuple(histories(facts.conditions, current)))
-        # Everything that the chart holds, by the words of rules, and the variables that any rule has set.
+        # Everything that the chart holds, by the words of rules.
         self.words = self._stated.words() | self._charted.words()
         self._edema: tuple[FindingCause, ...] | None = None
         self._recent_trauma: tuple[HistoryItem, ...] | None = None
@@ -120,7 +120,6 @@ class RuleContext:
         """Keep a variable that rules have set; what was asked before it was known may now be answered otherwise."""
         self.values[variable] = value
         self.signals[variable] = signals
-        self.words.add(variable)
         self.answers.clear()
 
     def leave(self, variable: str, value: str) -> None:

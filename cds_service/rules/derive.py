@@ -1,6 +1,6 @@
 """Runs the rules variable by variable in the order of their dependence, and makes the state of the decision tables."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -26,7 +26,7 @@ from cds_service.domain.state import (
 from cds_service.domain.vocabulary import BodyRegion, ConditionGroup, FindingId, Qualifier
 from cds_service.rules import fracture, infection, inflammatory, malignancy, metabolic, safety, time
 from cds_service.rules import variables as names
-from cds_service.rules.asking import Combine, Combined, Silence, silence, value_unset
+from cds_service.rules.asking import Combine, Combined, silence, value_unset
 from cds_service.rules.context import Basis, RuleContext, has, levels_of
 from cds_service.rules.degenerative import FACET
 from cds_service.rules.infection_clinical import diabetes
@@ -130,68 +130,90 @@ class Step:
     """A state variable with the rules that argue about it.
 
     ``unset`` is the variable where no rule fires. ``silences`` hold for each rule what it says where the chart holds
-    none of its words (:mod:`cds_service.rules.asking`); ``words`` are those of all rules and of their combination,
-    ``None`` where one of them has to be run for every chart.
+    none of its words (:mod:`cds_service.rules.asking`), ``names`` its own name and the ids of its rules.
     """
 
     variable: Final[Variable]
     rules: Final[tuple[Rule, ...]]
     unset: Final[StateVariable]
-    silences: Final[tuple[Silence | None, ...]]
-    words: Final[frozenset[str] | None]
-    silent: Final[tuple[RuleResult, ...]]
+    silences: Final[tuple[RuleResult | None, ...]]
+    names: Final[frozenset[str]]
 
 
-def in_steps(rules: Iterable[Rule], basis: Basis) -> tuple[Step, ...]:
-    """Put rules behind the variables that they argue about, in the order in which variables are decided."""
-    listed = tuple(rules)
-    values: dict[str, str] = {}
-    steps: list[Step] = []
-    for variable in VARIABLES:
-        own = tuple(rule for rule in listed if rule.variable == variable.name)
-        silences = tuple(silence(rule, basis, values) for rule in own)
-        unset, words = value_unset(variable.combine, basis, values)
-        values[variable.name] = unset
-        known = [each for each in silences if each is not None]
-        always = words is None or len(known) < len(own)
-        words = None if always else frozenset(words or ()).union(*(each.words for each in known))
-        silent = tuple(each.result for each in known)
-        steps.append(Step(variable, own, StateVariable(variable.name, unset), silences, words, silent))
-    return tuple(steps)
+class Steps:
+    """The variables with their rules, in the order in which they are decided, and which of them a word concerns."""
+
+    def __init__(self, rules: Iterable[Rule], basis: Basis) -> None:
+        self.steps: list[Step] = []
+        self._always: set[str] = set()
+        self._by_word: dict[str, list[str]] = {}
+        listed = tuple(rules)
+        values: dict[str, str] = {}
+        for variable in VARIABLES:
+            own = tuple(rule for rule in listed if rule.variable == variable.name)
+            silences = tuple(silence(rule, basis, values) for rule in own)
+            value, words = value_unset(variable.combine, basis, values)
+            values[variable.name] = value
+            self._concern(variable.name, words)
+            for rule, silent in zip(own, silences, strict=True):
+                self._concern(rule.id, silent.words if silent else None)
+            names = frozenset({variable.name, *(rule.id for rule in own)})
+            results = tuple(silent.result if silent else None for silent in silences)
+            self.steps.append(Step(variable, own, StateVariable(variable.name, value), results, names))
+
+    def _concern(self, name: str, words: Iterable[str] | None) -> None:
+        if words is None:
+            self._always.add(name)
+            return
+        for word in words:
+            self._by_word.setdefault(word, []).append(name)
+
+    def concerned(self, words: Iterable[str]) -> set[str]:
+        """Rules and combinations to be run for a chart that holds these words; the others say what is known already."""
+        found = set(self._always)
+        for word in words:
+            found.update(self.by(word))
+        return found
+
+    def by(self, word: str) -> Sequence[str]:
+        """Rules and combinations that ask for a word."""
+        return self._by_word.get(word, ())
 
 
-def derive(context: RuleContext, steps: Iterable[Step]) -> Derived:
+def derive(context: RuleContext, steps: Steps) -> Derived:
     """Run all rules on prepared facts. Raises whatever a rule raises: a partial state must not look complete."""
     results: list[RuleResult] = []
     decided: list[StateVariable] = []
-    held = context.words
-    for step in steps:
-        if step.words is not None and held.isdisjoint(step.words):
-            results.extend(step.silent)
-            decided.append(step.unset)
-            context.leave(step.unset.name, step.unset.value)
-            continue
-        decided.append(_decide(context, step, results))
+    concerned = steps.concerned(context.words)
+    for step in steps.steps:
+        if concerned.isdisjoint(step.names):
+            results.extend([silent for silent in step.silences if silent is not None])
+            state = step.unset
+        else:
+            state = _decide(context, step, concerned, results)
+        decided.append(state)
+        if state is step.unset:
+            context.leave(state.name, state.value)
+        else:
+            context.decide(state.name, state.value, state.signals)
+            concerned.update(steps.by(state.name))
     return Derived(context, tuple(results), tuple(decided), lane_state(context))
 
 
-def _decide(context: RuleContext, step: Step, results: list[RuleResult]) -> StateVariable:
+def _decide(context: RuleContext, step: Step, concerned: set[str], results: list[RuleResult]) -> StateVariable:
     """Decide one variable by its rules and put what they said behind ``results``."""
     signals: list[Signal] = []
     for each, silent in zip(step.rules, step.silences, strict=True):
-        if silent is not None and context.words.isdisjoint(silent.words):
-            results.append(silent.result)
+        if silent is not None and each.id not in concerned:
+            results.append(silent)
         else:
             result, found = each.apply(context)
             results.append(result)
             signals.extend(found)
     value, chosen = step.variable.combine(context, tuple(signals))
     if not chosen and value == step.unset.value:
-        context.leave(step.unset.name, value)
         return step.unset
-    state = StateVariable(step.variable.name, value, chosen)
-    context.decide(state.name, value, chosen)
-    return state
+    return StateVariable(step.variable.name, value, chosen)
 
 
 _FRACTURES: Mapping[str, Fracture] = MappingProxyType(

@@ -27,7 +27,7 @@ from cds_service.rules.arbitration import Decision, decide
 from cds_service.rules.catalogue import RULES
 from cds_service.rules.context import Basis, RuleContext, prepare
 from cds_service.rules.contradictions import SERIOUS, contradictions
-from cds_service.rules.derive import Derived, derive, in_steps
+from cds_service.rules.derive import Derived, Steps, derive
 from cds_service.rules.fitting import fitted
 from cds_service.rules.lanes import row_catalogue
 from cds_service.rules.ordering import in_one_order
@@ -93,7 +93,7 @@ class Engine:
     def __init__(self, knowledge: KnowledgeLike, rules: tuple[Rule, ...] = RULES) -> None:
         self._knowledge = knowledge
         self._basis = Basis(knowledge.thresholds, knowledge.organisms)
-        self._steps = in_steps(rules, self._basis)
+        self._steps = Steps(rules, self._basis)
         self._evidence = {rule.id: rule.evidence for rule in rules}
 
     def assess(self, facts: PatientFacts) -> Assessment:

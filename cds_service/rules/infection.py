@@ -318,7 +318,7 @@ def _explained(context: RuleContext, variable: str, levels: tuple[str, ...]) -> 
 def _fixed(context: RuleContext, signal: Signal, levels: tuple[str, ...]) -> bool:
     """Tell whether an abscess, psoas sign or stated infection at the place forbids a reduction."""
     fixed = context.stated(*ABSCESSES, FindingId.PSOAS, FindingId.INFECTION_STATED)
-    return any(c in fixed for c in signal.causes) or bool(context.at(fixed, levels))
+    return bool(fixed) and (bool(context.at(fixed, levels)) or any(c in fixed for c in signal.causes))
 
 
 def _step_down(context: RuleContext, value: str) -> str:

@@ -18,7 +18,7 @@ from cds_service.hooks.services import PATIENT_VIEW
 from cds_service.rules.arbitration import decide
 from cds_service.rules.catalogue import RULES
 from cds_service.rules.context import Basis, RuleContext, prepare
-from cds_service.rules.derive import Derived, derive, in_steps
+from cds_service.rules.derive import Derived, Steps, derive
 from cds_service.rules.engine import Engine
 from cds_service.rules.ordering import in_one_order
 from cds_service.rules.planning import Planner
@@ -43,7 +43,7 @@ class Parts:
         self.engine = Engine(knowledge)
         self.facts = facts_of(name)
         self._basis = Basis(knowledge.thresholds, knowledge.organisms)
-        self._steps = in_steps(RULES, self._basis)
+        self._steps = Steps(RULES, self._basis)
         self._evidence = {rule.id: rule.evidence for rule in RULES}
 
     def order(self) -> PatientFacts:

@@ -61,7 +61,7 @@ from cds_service.domain.vocabulary import (
 from cds_service.knowledge.load import Knowledge, load_knowledge
 from cds_service.rules.catalogue import RULES
 from cds_service.rules.context import Basis, RuleContext, prepare
-from cds_service.rules.derive import Derived, Step, derive, in_steps
+from cds_service.rules.derive import Derived, Steps, derive
 from cds_service.rules.engine import Engine
 from cds_service.rules.ordering import in_one_order
 from cds_service.rules.rule import Rule
@@ -279,8 +279,8 @@ def all_knowledge() -> Knowledge:
 
 
 @cache
-def all_steps() -> tuple[Step, ...]:
-    return in_steps(RULES, known_basis())
+def all_steps() -> Steps:
+    return Steps(RULES, known_basis())
 
 
 def known_basis() -> Basis:
@@ -296,7 +296,7 @@ def prepared(case: Case) -> RuleContext:
 
 def derived(case: Case, rules: tuple[Rule, ...] = RULES) -> Derived:
     """State of a case."""
-    return derive(prepared(case), all_steps() if rules is RULES else in_steps(rules, known_basis()))
+    return derive(prepared(case), all_steps() if rules is RULES else Steps(rules, known_basis()))
 
 
 def values(outcome: Derived) -> dict[str, str]:
