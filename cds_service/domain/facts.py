@@ -24,12 +24,15 @@ from cds_service.domain.vocabulary import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Provenance:
-    """Where a fact was read: ``reference`` is ``Type/id`` (or ``request``), ``element`` an element path."""
+    """Where a fact was read: ``reference`` is ``Type/id`` (or ``request``), ``element`` an element path.
 
-    reference: str
-    element: str = ""
+    Every fact has one; what is said at ``Span`` of being kept from change holds here too.
+    """
+
+    reference: Final[str]
+    element: Final[str] = ""
 
 
 class GapCode(StrEnum):
@@ -244,28 +247,29 @@ class Comparator(StrEnum):
     GT = ">"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class LabValue:
     """One laboratory result or vital sign in its canonical unit (UCUM).
 
     ``value`` is ``None`` for text results (organisms, patterns), which stand in ``text``. ``reported`` is the value
     and unit as received, for display. ``upper_normal``/``lower_normal`` come from the Observation, in the canonical
     unit. ``positive`` is the three-valued reading of a qualitative result.
+    A chart brings hundreds; what is said at ``Span`` of being kept from change holds here too.
     """
 
-    analyte: Analyte
-    value: float | None
-    unit: str
-    collected: datetime | None
-    provenance: Provenance
-    comparator: Comparator | None = None
-    upper_normal: float | None = None
-    lower_normal: float | None = None
-    reported: str = ""
-    text: str = ""
-    positive: bool | None = None
-    status: str = "final"
-    converted: bool = False
+    analyte: Final[Analyte]
+    value: Final[float | None]
+    unit: Final[str]
+    collected: Final[datetime | None]
+    provenance: Final[Provenance]
+    comparator: Final[Comparator | None] = None
+    upper_normal: Final[float | None] = None
+    lower_normal: Final[float | None] = None
+    reported: Final[str] = ""
+    text: Final[str] = ""
+    positive: Final[bool | None] = None
+    status: Final[str] = "final"
+    converted: Final[bool] = False
 
 
 @dataclass(frozen=True, slots=True)

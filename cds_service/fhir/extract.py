@@ -139,10 +139,11 @@ class FactExtractor:
         index = ReferenceIndex(own, intake)
         person, born = _person(own, intake)
         found = _Found()
+        times: dict[str, datetime | None] = {}
         for item in own:
             if self._sieve.holds_back(item):
                 continue
-            usual = self._usual.read(item, intake) if item.kind == "Observation" else None
+            usual = self._usual.read(item, intake, times) if item.kind == "Observation" else None
             if usual is not None:
                 found.labs.append(usual)
                 continue

@@ -4,6 +4,7 @@ What a quantity with its limits says of a test is worked out once, by the reader
 these elements. A result that has any flaw, or states more than a quantity, is not usual and is read as any other.
 """
 
+from datetime import datetime
 from typing import final
 
 from cds_service.domain.facts import LabValue, Provenance
@@ -26,23 +27,27 @@ class UsualResults:
         self._labs = labs
         self._known: dict[tuple[bytes, bytes, bytes, bytes], LabValue | None] = {}
 
-    def read(self, item: ReceivedResource, intake: Intake) -> LabValue | None:
-        """Return the value of an Observation, or ``None`` when it has to be read in full."""
+    def read(self, item: ReceivedResource, intake: Intake, times: dict[str, datetime | None]) -> LabValue | None:
+        """Return the value of an Observation, or ``None`` when it has to be read in full.
+
+        ``times`` are those met in this call, with what they mean in it.
+        """
         outline = item.outline
         if outline is None or not outline.is_one_quantity or outline.status not in STATUSES:
+            return None
+        written = outline.effective
+        collected = times[written] if written in times else _collected(written, intake, times)
+        if collected is None:
             return None
         key = (bytes(outline.code), bytes(outline.quantity), bytes(outline.limits), bytes(outline.interpretation))
         known = self._known[key] if key in self._known else self._worked_out(key)
         if known is None:
             return None
-        moment = read_moment(outline.effective, intake.zone)
-        if moment is None or moment.flaw or moment.value > intake.as_of + CLOCK_SKEW:
-            return None
         return LabValue(
             known.analyte,
             known.value,
             known.unit,
-            moment.value,
+            collected,
             Provenance(item.reference),
             known.comparator,
             known.upper_normal,
@@ -73,3 +78,11 @@ class UsualResults:
                 self._known.clear()
             self._known[key] = found
         return found
+
+
+def _collected(written: str, intake: Intake, times: dict[str, datetime | None]) -> datetime | None:
+    """Return the time of a result when it is written as it should be and not in the future."""
+    moment = read_moment(written, intake.zone)
+    usual = moment is not None and not moment.flaw and moment.value <= intake.as_of + CLOCK_SKEW
+    collected = times[written] = moment.value if moment is not None and usual else None
+    return collected

@@ -328,7 +328,7 @@ def _chart(request: HookRequest, answers: Mapping[str, _Answer], fetched: tuple[
     keys = [key for key in request.service.prefetch if answers[key.name].usable or not key.covered_by]
     return Chart(
         resources=tuple(
-            entry.item if isinstance(entry, Entry) else entry
+            entry if isinstance(entry, ReceivedResource) else entry.item
             for entry in without_repeats(one for key in keys for one in answers[key.name].entries)
         ),
         gaps=tuple(gap for key in keys for gap in _gaps(key, answers[key.name])),
