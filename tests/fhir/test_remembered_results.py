@@ -1,0 +1,108 @@
+"""What is remembered of results is bounded, and the same whatever was remembered before."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from cds_service.fhir import sieve, usual
+from cds_service.fhir.bounds import Bounds, Room
+from cds_service.fhir.extract import FactExtractor
+from cds_service.fhir.labs import LabReader
+from cds_service.fhir.node import Intake
+from cds_service.fhir.outline import outline_of_json
+from cds_service.fhir.received import ReceivedResource
+from cds_service.fhir.reports import ReportReader
+from cds_service.knowledge.codes import Codes
+
+from .conftest import SilentReader
+
+ROOM = Room(Bounds(100, 1_000), 5)
+
+
+@pytest.fixture
+def results(codes: Codes) -> usual.UsualResults:
+    return usual.UsualResults(LabReader(codes.labs))
+
+
+@pytest.fixture
+def results_held_back(codes: Codes) -> sieve.Sieve:
+    return sieve.Sieve(LabReader(codes.labs), ReportReader(codes, SilentReader()))
+
+
+def sent(**members: Any) -> ReceivedResource:
+    usually = {"resourceType": "Observation", "id": "o", "status": "final", "effectiveDateTime": "2026-03-30"}
+    raw = json.dumps(usually | members).encode()
+    outline = outline_of_json(raw)
+    return ReceivedResource(outline.kind, outline.id, "", None, 0, outline, msgspec.Raw(raw), ROOM)
+
+
+def crp(value: float, **members: Any) -> ReceivedResource:
+    return sent(code={"text": "CRP"}, valueQuantity={"value": value, "unit": "mg/L"}, **members)
+
+
+def test_usual_results_are_read_and_bounded_in_number(
+    results: usual.UsualResults, intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usual, "_MOST_REMEMBERED", 3)
+    for _ in range(2):
+        for value in range(1, 9):
+            found = results.read(crp(value), intake, {})
+            assert found is not None
+            assert found.value == value
+            assert len(results._known) <= 3
+
+
+def test_long_results_are_read_and_not_remembered(results: usual.UsualResults, intake: Intake) -> None:
+    assert results.read(crp(4, interpretation=[{"text": "x" * 3_000}]), intake, {}) is not None
+    assert results._known == {}
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"valueString": "negative"},
+        {"component": []},
+        {"hasMember": [{"reference": "Observation/1"}]},
+        {"valueInteger": 4},
+        {"status": "cancelled"},
+        {"effectiveDateTime": "yesterday"},
+        {"effectiveDateTime": "2027-01-01"},
+        {"valueQuantity": {"value": "84", "unit": "mg/L"}},
+        {"valueQuantity": {"value": 84, "unit": "furlong"}},
+        {"valueQuantity": {"value": 1e7, "unit": "mg/L"}},
+        {"valueQuantity": {"unit": "mg/L"}},
+    ],
+)
+def test_results_with_a_flaw_or_more_than_a_number_are_left_to_the_reader_of_all(
+    members: dict[str, Any], results: usual.UsualResults, intake: Intake
+) -> None:
+    usually = {"code": {"text": "CRP"}, "valueQuantity": {"value": 84, "unit": "mg/L"}}
+    for _ in range(2):
+        assert results.read(sent(**usually | members), intake, {}) is None
+    assert intake.log.all() == ()
+
+
+def test_what_is_held_back_is_bounded_in_number(
+    results_held_back: sieve.Sieve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sieve, "_MOST_REMEMBERED", 3)
+    for _ in range(2):
+        for number in range(8):
+            assert results_held_back.holds_back(sent(code={"text": f"Sodium {number}"}))
+            assert not results_held_back.holds_back(sent(code={"text": f"CRP {number}"}))
+            assert len(results_held_back._known) <= 3
+    long = "Sodium " * 1_000
+    assert results_held_back.holds_back(sent(code={"text": long}))
+    assert all(len(code) < len(long) for _, code, _ in results_held_back._known)
+
+
+def test_findings_in_words_are_never_held_back(results_held_back: sieve.Sieve) -> None:
+    category = [{"coding": [{"code": "exam"}]}]
+    assert not results_held_back.holds_back(sent(code={"text": "Gait"}, category=category, valueString="numb legs"))
+
+
+def test_extractor_takes_what_was_received_already(extractor: FactExtractor, intake: Intake) -> None:
+    facts = extractor.extract([crp(84)], patient_id="p1", as_of=intake.as_of)
+    assert [value.value for value in facts.labs] == [84]
