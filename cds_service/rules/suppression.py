@@ -71,8 +71,9 @@ def _open_questions(lanes: LaneOutcomes) -> _Open:
 
 def _dropped_infection(lanes: LaneOutcomes) -> str:
     """A recheck of markers for a risk factor is part of the tumour work-up and not shown beside it."""
-    recheck = lanes.infection.card == "C15" and lanes.infection.row in RECHECK_ROWS_OF_RISK
-    return "C15" if recheck and lanes.malignancy.card in TUMOUR_OPEN else ""
+    if lanes.infection.card != "C15" or lanes.infection.row not in RECHECK_ROWS_OF_RISK:
+        return ""
+    return "C15" if lanes.malignancy.card in TUMOUR_OPEN else ""
 
 
 def _dropped_benign(card: str, opened: _Open) -> str:
