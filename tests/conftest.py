@@ -1,6 +1,7 @@
 """Options of the whole test suite."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -10,9 +11,16 @@ from tests.servers.fixtures import own_postgresql, own_redis, postgresql  # noqa
 # Every test fails during which a log line, a metric or a span names a synthetic patient.
 from tests.telemetry.whole_run import listener, nothing_of_a_patient_is_told  # noqa: F401 - used by name
 
+FAULTS = Path(__file__).parents[1] / "docs" / "operations" / "faults.md"
+_FAULTS_HEAD = (
+    "| fault | calls sent | answered | refused | broken | rows expected | found |",
+    "| --- | --- | --- | --- | --- | --- | --- |",
+)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", default=False, help="enumerate every state instead of a sample")
+    parser.addoption("--write-faults", action="store_true", default=False, help="write docs/operations/faults.md anew")
     parser.addoption("--screenshots", action="store_true", default=False, help="write docs/images/preview-*.png anew")
 
 
@@ -45,10 +53,11 @@ def _show_faults(terminalreporter: pytest.TerminalReporter) -> None:
     ]
     if rows:
         terminalreporter.section("faults")
-        terminalreporter.write_line("| fault | calls sent | answered | refused | broken | rows expected | found |")
-        terminalreporter.write_line("| --- | --- | --- | --- | --- | --- | --- |")
-        for row in rows:
-            terminalreporter.write_line(row)
+        table = "\n".join([*_FAULTS_HEAD, *rows])
+        terminalreporter.write_line(table)
+        if terminalreporter.config.getoption("--write-faults"):
+            before, _, after = FAULTS.read_text().partition(_FAULTS_HEAD[0])
+            FAULTS.write_text(before + table + "\n\n" + after.partition("\n\n")[2])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -36,30 +36,39 @@ class Traffic:
     received: int
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From when something was sent on a connection and not answered, and until when more of it came."""
+
+    since: float
+    grown: float
+
+
 class Unanswered:
     """Knows of each connection since when something was sent on it and nothing was answered."""
 
     def __init__(self) -> None:
         self._last: dict[Connection, Traffic] = {}
-        self._since: dict[Connection, float] = {}
+        self._since: dict[Connection, Span] = {}
 
-    def look(self, found: Mapping[Connection, Traffic], now: float) -> dict[Connection, float]:
-        """Compare with the look before and return for how many seconds each connection has waited."""
-        since: dict[Connection, float] = {}
+    def look(self, found: Mapping[Connection, Traffic], now: float) -> dict[Connection, Span]:
+        """Compare with the look before and return which connections wait, and since when."""
+        since: dict[Connection, Span] = {}
         for connection, traffic in found.items():
             before = self._last.get(connection, Traffic(traffic.answered, 0))
-            sent = connection in self._since or traffic.received > before.received
-            if sent and traffic.answered == before.answered:
-                since[connection] = self._since.get(connection, now)
+            known, grew = self._since.get(connection), traffic.received > before.received
+            if (known or grew) and traffic.answered == before.answered:
+                known = known or Span(now, now)
+                since[connection] = Span(known.since, now) if grew else known
         self._last, self._since = dict(found), since
-        return {connection: now - began for connection, began in since.items()}
+        return since
 
 
 class Receivers:
     """The calls that are being received.
 
     ``places`` is how many there may be, ``answer_seconds`` what an answer takes. ``connections`` gives those
-    of callers.
+    of callers, ``end`` ends one.
     """
 
     def __init__(
@@ -68,11 +77,13 @@ class Receivers:
         answer_seconds: float,
         clock: Callable[[], float] = time.monotonic,
         connections: Callable[[], Mapping[Connection, Traffic]] | None = None,
+        end: Callable[[Connection], None] | None = None,
     ) -> None:
         self._places = places
         self._short = answer_seconds + _SHORT_SECONDS
         self._clock = clock
         self._connections = connections or own_connections
+        self._end = end or shut_down
         self._numbers = count()
         self._since: dict[int, float] = {}
         self._unanswered = Unanswered()
@@ -101,9 +112,12 @@ class Receivers:
             return 0
         limit = min(self._short, _RECEIVE_SECONDS) if len(waiting) > self._places // 2 else _RECEIVE_SECONDS
         found = self._unanswered.look(self._connections(), now)
-        late = [connection for connection, seconds in found.items() if seconds > limit]
+        # Those that hold the places came first; whole calls that wait behind them came later and grow no more.
+        oldest = sorted(found, key=lambda connection: (found[connection].since, -found[connection].grown))
+        places = sum(seconds > limit for seconds in waiting)
+        late = [connection for connection in oldest if now - found[connection].since > limit][:places]
         for connection in late:
-            shut_down(connection)
+            self._end(connection)
         if late:
             _log.warning("%d callers sent too slowly and were cut off", len(late))
         return len(late)

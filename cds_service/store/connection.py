@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
@@ -24,6 +24,8 @@ _BUSY_SECONDS = 1
 # What one statement may take, and one connection; the driver knows no shorter time for the latter.
 _STATEMENT_SECONDS = 1.0
 _CONNECT_SECONDS = 2
+# What the statements of one call may take together; a database that needs longer is as good as one that is away.
+_CALL_SECONDS = 2.0
 # How long nobody asks a database that did not answer.
 _PAUSE_SECONDS = 2.0
 _CONNECTIONS = 16
@@ -66,7 +68,7 @@ class Database:
         """Do the work in one transaction. Raises StoreAway (try again later) and StoreError (it would fail again)."""
         if not self._may_ask():
             raise StoreAway(f"{operation}: the database is away")
-        return self._ask(operation, work)
+        return self._ask(operation, work if self.is_file else lambda connection: work(_hurried(connection)))
 
     def reach(self, operation: str, work: Callable[[Connection], _Result]) -> _Result:
         """Do the work also while the database counts as away, in the background only. Raises as ``run`` does."""
@@ -97,6 +99,19 @@ class Database:
                 return False
             self._ask_again = now + _PAUSE_SECONDS
             return True
+
+
+def _hurried(connection: Connection) -> Connection:
+    """Let all that is done over the connection now take no longer than a call may wait for it, with its end."""
+    if connection.dialect.name == "postgresql":
+        cast("Any", connection.connection.driver_connection).give(_CALL_SECONDS)
+    return connection
+
+
+def _unhurried(connection: Any, record: object, proxy: object) -> None:
+    """Take the limit of the call before from a connection that is used again."""
+    del record, proxy
+    connection.give(None)
 
 
 @contextmanager
@@ -154,6 +169,7 @@ def _open_server(url: URL) -> Engine:
     )
     if url.drivername == _POSTGRESQL:
         event.listen(engine, "do_connect", _connect_bounded)
+        event.listen(engine, "checkout", _unhurried)
     return engine
 
 

@@ -6,19 +6,38 @@ from contextlib import ExitStack
 
 import pytest
 
-from cds_service.cli.receiving import Connection, Receivers, Traffic, Unanswered, own_connections, shut_down
+from cds_service.cli.receiving import Connection, Receivers, Span, Traffic, Unanswered, own_connections, shut_down
 
 SLOW, QUICK, IDLE = ((number, "127.0.0.1", 5000 + number) for number in range(3))
 
 
 def test_only_what_was_sent_and_not_answered_counts() -> None:
     known = Unanswered()
-    assert known.look({SLOW: Traffic(0, 10), QUICK: Traffic(0, 90), IDLE: Traffic(0, 0)}, 0.0) == {SLOW: 0, QUICK: 0}
-    assert known.look({SLOW: Traffic(0, 11), QUICK: Traffic(7, 90), IDLE: Traffic(0, 0)}, 5.0) == {SLOW: 5}
+    first = known.look({SLOW: Traffic(0, 10), QUICK: Traffic(0, 90), IDLE: Traffic(0, 0)}, 0.0)
+    assert first == {SLOW: Span(0, 0), QUICK: Span(0, 0)}
+    assert known.look({SLOW: Traffic(0, 11), QUICK: Traffic(7, 90), IDLE: Traffic(0, 0)}, 5.0) == {SLOW: Span(0, 5)}
     # The next call on a connection begins anew, and an old descriptor may lead to somebody else.
     other = (SLOW[0], SLOW[1], 6000)
-    assert known.look({other: Traffic(0, 12), QUICK: Traffic(7, 95)}, 9.0) == {other: 0, QUICK: 0}
-    assert known.look({other: Traffic(0, 12), QUICK: Traffic(7, 180)}, 10.0) == {other: 1, QUICK: 1}
+    assert known.look({other: Traffic(0, 12), QUICK: Traffic(7, 95)}, 9.0) == {other: Span(9, 9), QUICK: Span(9, 9)}
+    later = known.look({other: Traffic(0, 12), QUICK: Traffic(7, 180)}, 10.0)
+    assert later == {other: Span(9, 9), QUICK: Span(9, 10)}
+
+
+def test_whole_calls_that_wait_behind_slow_ones_are_left() -> None:
+    now = [0.0]
+    bytes_of = {SLOW: 10, QUICK: 90}
+    ended: list[Connection] = []
+    receivers = Receivers(
+        1, 4.0, lambda: now[0], lambda: {one: Traffic(0, n) for one, n in bytes_of.items()}, ended.append
+    )
+    with receivers.receiving():
+        for moment in range(1, 10):
+            now[0] = float(moment)
+            bytes_of[SLOW] += 1
+            receivers.end_slow()
+            if ended:
+                break
+    assert ended == [SLOW]
 
 
 @pytest.fixture

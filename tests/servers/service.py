@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -54,6 +55,22 @@ class Service:
         """End one worker as the kernel would when memory is short."""
         os.kill(self.workers()[-1], signal.SIGKILL)
 
+    def kill(self) -> None:
+        """End all processes at once, as a crash of the machine would; only its disk is left."""
+        processes = [self.server.process_id, *self.workers()]
+        for process in processes:
+            os.kill(process, signal.SIGKILL)
+        self.server.stop(signal.SIGKILL)
+        while any(_runs(process) for process in processes):
+            time.sleep(0.01)
+
+    def move_clock(self, hours: float) -> None:
+        """Let the clock of the machine jump: it is so many hours ahead from now on."""
+        # At once, as workers read it at any time.
+        new = self.clock.with_suffix(".new")
+        new.write_text(f"{hours} machine")
+        new.replace(self.clock)
+
     def reload(self) -> None:
         """Replace the workers one by one."""
         os.kill(self.server.process_id, signal.SIGHUP)
@@ -67,3 +84,11 @@ class Service:
         """What it logged, line by line."""
         lines = self._log.read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+def _runs(process_id: int) -> bool:
+    try:
+        state = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"

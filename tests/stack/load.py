@@ -28,7 +28,21 @@ CALLERS = 4
 PATH = f"/cds-services/{PATIENT_VIEW.id}"
 
 
-def registry(folder: Path) -> tuple[Path, Signer]:
+class Clock:
+    """The clock of the callers, which may be moved."""
+
+    hours = 0.0
+
+    def time(self) -> float:
+        """Return seconds since 1970."""
+        return time.time() + 3600 * self.hours
+
+    def now(self) -> datetime:
+        """Return the moment in UTC."""
+        return datetime.fromtimestamp(self.time(), UTC)
+
+
+def registry(folder: Path, clock: Clock) -> tuple[Path, Signer]:
     """Write a registry of one EHR and return it beside what signs for that EHR."""
     key, clients = folder / "key.pem", folder / "clients.toml"
     private = ec.generate_private_key(ec.SECP384R1())
@@ -36,7 +50,7 @@ def registry(folder: Path) -> tuple[Path, Signer]:
     loaded = load_key(key)
     (folder / "keys.json").write_text(json.dumps({"keys": [loaded.public()]}))
     clients.write_text(f'[[client]]\nissuer = "{ISSUER}"\nname = "EHR"\njwks = "keys.json"\nrate = "9999/second"\n')
-    return clients, Signer(loaded, ISSUER, time.time, lambda: str(uuid.uuid4()))
+    return clients, Signer(loaded, ISSUER, clock.time, lambda: str(uuid.uuid4()))
 
 
 @dataclass
@@ -63,10 +77,13 @@ class Outcome:
 class Callers:
     """Four EHRs that call the service at once."""
 
-    def __init__(self, address: str, signer: Signer) -> None:
+    def __init__(self, address: str, signer: Signer, clock: Clock) -> None:
         self._address = address
         self._signer = signer
-        self._body = fhir_fixtures.hook_request(SCENARIO, PATIENT_VIEW.to_wire(), datetime.now(UTC))
+        self.clock = clock
+        self.first: tuple[Any, str] | None = None
+        self.details: list[str] = []
+        self.body = fhir_fixtures.hook_request(SCENARIO, PATIENT_VIEW.to_wire(), datetime.now(UTC))
         self._lock = threading.Lock()
         self.seen = Outcome()
 
@@ -91,18 +108,20 @@ class Callers:
             thread.join()
 
     def _call(self) -> None:
-        body = self._body | {"hookInstance": str(uuid.uuid4())}
+        body = self.body | {"hookInstance": str(uuid.uuid4())}
         token = self._signer.authorization(PUBLIC + PATH)
         answer, call = self._post(PATH, body, token)
         if answer is None:
             return
         cards = answer["cards"]
         with self._lock:
+            self.first = self.first or (body, token)
+            self.details += [card.get("detail", "") for card in cards]
             self.seen.calls.append(call)
             self.seen.cards += [card["uuid"] for card in cards]
             self.seen.red_flags += any(card["source"]["topic"]["code"] == RED_FLAG for card in cards)
         self._replay(body, token)
-        moment = datetime.now(UTC).isoformat(timespec="seconds")
+        moment = self.clock.now().isoformat(timespec="seconds")
         told = {"card": cards[0]["uuid"], "outcome": "overridden", "outcomeTimestamp": moment}
         path = f"{PATH}/feedback"
         kept, call = self._post(path, {"feedback": [told]}, self._signer.authorization(PUBLIC + path))
@@ -110,6 +129,12 @@ class Callers:
             with self._lock:
                 self.seen.calls.append(call)
                 self.seen.feedback.append(cards[0]["uuid"])
+
+    def first_again(self) -> int:
+        """Send the first call that was answered once more, with its token, and return the status."""
+        assert self.first is not None
+        body, token = self.first
+        return requests.post(self._address + PATH, json=body, headers={"Authorization": token}, timeout=120).status_code
 
     def _replay(self, body: dict[str, Any], token: str) -> None:
         """Send a used token again; it must never be good for a second call."""
@@ -150,11 +175,11 @@ def found(url: str, seen: Outcome) -> Counter[str]:
             "cards": connection.execute(text("SELECT uuid FROM issued_card")).scalars().all(),
             "feedback": connection.execute(text("SELECT card FROM feedback")).scalars().all(),
         }
-        repeats = connection.execute(text("SELECT coalesce(sum(repeats), 0) FROM feedback")).scalar_one()
+        again = connection.execute(text("SELECT card FROM feedback WHERE repeats > 0")).scalars().all()
     engine.dispose()
     rows = Counter({name: len(set(getattr(seen, name)) & set(values)) for name, values in stored.items()})
     answered = set(seen.calls)
-    rows["twice"] = int(repeats) + sum(
+    rows["twice"] = len(set(seen.feedback) & set(again)) + sum(
         number - 1 for name, number in Counter(stored["calls"]).items() if name in answered
     )
     return rows
