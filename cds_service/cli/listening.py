@@ -111,6 +111,11 @@ def serve(
     while not stopping.is_set():
         wasyncore.loop(timeout=_TURN_SECONDS, use_poll=True, map=connections, count=1)
         stragglers.end(list(server.active_channels.values()))
+    _drain(server, connections)
+
+
+def _drain(server: Any, connections: dict[int, Any]) -> None:
+    """Take no more calls, let those that run end, and close."""
     server.accepting = False
     deadline = time.monotonic() + _DRAIN_SECONDS
     while _busy(server) and time.monotonic() < deadline:
