@@ -26,10 +26,7 @@ from cds_service.domain.vocabulary import (
 
 @dataclass(slots=True, unsafe_hash=True)
 class Provenance:
-    """Where a fact was read: ``reference`` is ``Type/id`` (or ``request``), ``element`` an element path.
-
-    Every fact has one; what is said at ``Span`` of being kept from change holds here too.
-    """
+    """Where a fact was read: ``reference`` is ``Type/id`` (or ``request``), ``element`` an element path."""
 
     reference: Final[str]
     element: Final[str] = ""
@@ -103,8 +100,8 @@ class Coding:
 class Span:
     """Half-open character range ``[start, end)`` in the original text of one report text.
 
-    Like a finding, of which a text gives dozens, it is kept from being changed by the type checker: a frozen dataclass
-    takes twice as long to make.
+    Like a finding, of which a text gives dozens, and a laboratory value, of which a chart brings hundreds, it is kept
+    from being changed by the type checker: a frozen dataclass takes twice as long to make.
     """
 
     start: Final[int]
@@ -254,7 +251,6 @@ class LabValue:
     ``value`` is ``None`` for text results (organisms, patterns), which stand in ``text``. ``reported`` is the value
     and unit as received, for display. ``upper_normal``/``lower_normal`` come from the Observation, in the canonical
     unit. ``positive`` is the three-valued reading of a qualitative result.
-    A chart brings hundreds; what is said at ``Span`` of being kept from change holds here too.
     """
 
     analyte: Final[Analyte]

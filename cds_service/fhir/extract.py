@@ -138,19 +138,7 @@ class FactExtractor:
         own = [item for item in _newest_versions(received) if check.is_own(item, intake)]
         index = ReferenceIndex(own, intake)
         person, born = _person(own, intake)
-        found = _Found()
-        times: dict[str, datetime | None] = {}
-        for item in own:
-            if self._sieve.holds_back(item):
-                continue
-            usual = self._usual.read(item, intake, times) if item.kind == "Observation" else None
-            if usual is not None:
-                found.labs.append(usual)
-                continue
-            if in_time():
-                self._take(item, index, intake, born, found, in_time)
-            else:
-                item.node(intake).note(GapCode.RESOURCE_UNREADABLE, "", clinical=True, reason="time")
+        found = self._read(own, index, intake, born, in_time)
         drafts = [item for item in receive(draft_orders, intake, survey) if check.is_own(item, intake)]
         links = ReferenceIndex([*own, *drafts], intake) if drafts else index
         orders = self._orders.read_all(
@@ -176,6 +164,29 @@ class FactExtractor:
             orders=orders,
             gaps=intake.log.all(),
         )
+
+    def _read(
+        self,
+        own: Iterable[ReceivedResource],
+        index: ReferenceIndex,
+        intake: Intake,
+        born: date | None,
+        in_time: Callable[[], bool],
+    ) -> _Found:
+        """Read what matters, and of that only in full what no look has told already."""
+        found = _Found()
+        times: dict[str, datetime | None] = {}
+        for item in own:
+            if self._sieve.holds_back(item):
+                continue
+            usual = self._usual.read(item, intake, times) if item.kind == "Observation" else None
+            if usual is not None:
+                found.labs.append(usual)
+            elif in_time():
+                self._take(item, index, intake, born, found, in_time)
+            else:
+                intake.log.add(GapCode.RESOURCE_UNREADABLE, item.reference, clinical=True, reason="time")
+        return found
 
     def _take(
         self,
