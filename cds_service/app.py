@@ -48,6 +48,7 @@ from cds_service.store.connection import Database
 from cds_service.store.database import load_hash_key
 from cds_service.store.records import StoreError
 from cds_service.store.repeats import RepeatStore
+from cds_service.store.shares import UsedShares
 from cds_service.store.tokens import MachineTokens
 from cds_service.store.usage import reading_usage
 from cds_service.telemetry.board import Board
@@ -209,6 +210,12 @@ def _time_of(seconds: float) -> Callable[[], bool]:
     return lambda: time.monotonic() < ends
 
 
+def _shares(settings: Settings, stores: Stores) -> UsedShares | None:
+    """Return where several processes count together; one that has its database alone counts for itself."""
+    database = stores.databases["store"]
+    return UsedShares(database) if settings.workers > 1 or not database.is_file else None
+
+
 def build_service(settings: Settings, board: Board | None = None) -> tuple[Backend, ClientDirectory | None]:
     """Put the running service together, with its registry of callers if it keeps one; workers share a ``board``.
 
@@ -243,7 +250,7 @@ def build_service(settings: Settings, board: Board | None = None) -> tuple[Backe
         previews=build_previews(clinic, settings, pool, access),
         store=stores.cards,
         verifier=trust.verifier,
-        quotas=Quotas(redis),
+        quotas=Quotas(redis, _shares(settings, stores), StoreError),
         audit=AuditDesk(
             stores.calls,
             hash_key,

@@ -1,11 +1,18 @@
-"""How often and how many at once: each client has its share, so that none can take the service from the others."""
+"""How often and how many at once: each client has its share, so that none can take the service from the others.
+
+The rate holds for all processes together: Redis counts over a moving window where there is one, else the database in
+spans that begin with the clock, of which each process takes some calls at a time. Only while neither answers does each
+process count for itself.
+"""
 
 import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Protocol
 
 from limits import RateLimitItem
 from limits.storage import MemoryStorage
@@ -18,6 +25,8 @@ from cds_service.security.shared_redis import RedisGone, SharedRedis
 _BUSY_RETRY_SECONDS = 1
 _TOO_MANY = 429
 _BUSY = 503
+# In so many portions a process takes the calls of a span.
+_LEASES = 20
 
 
 class Throttled(MarrowError):  # noqa: N818 - the answer to an eager caller, not a fault of this service
@@ -29,13 +38,67 @@ class Throttled(MarrowError):  # noqa: N818 - the answer to an eager caller, not
         self.retry_seconds = retry_seconds
 
 
+class Shares(Protocol):
+    """Where processes count together."""
+
+    def take(self, name: str, ends: float, number: int, most: int) -> int:
+        """Take so many calls of the span that ends then, else one, and return how many were taken; 0 when all are."""
+
+
+@dataclass(slots=True)
+class _Lease:
+    """Calls that this process took in the span that ends then and has not used; ``spent`` when there are no more."""
+
+    ends: float
+    left: int = 0
+    spent: bool = False
+
+
+class Leases:
+    """Takes calls from the common share some at a time, so that few calls have to ask for it."""
+
+    def __init__(self, shares: Shares, clock: Callable[[], float] = time.time) -> None:
+        self._shares = shares
+        self._clock = clock
+        self._held: dict[str, _Lease] = {}
+        self._lock = threading.Lock()
+
+    def used_up(self, rate: RateLimitItem, name: str) -> float | None:
+        """Count one call; when it is one too many, return the moment from which there is room again.
+
+        Raises what the shares raise.
+        """
+        length = rate.get_expiry()
+        ends = (self._clock() // length + 1) * length
+        with self._lock:
+            lease = self._held.get(name)
+            if lease is not None and lease.ends == ends:
+                if lease.left:
+                    lease.left -= 1
+                    return None
+                if lease.spent:
+                    return ends
+        number = self._shares.take(name, ends, max(1, rate.amount // _LEASES), rate.amount)
+        with self._lock:
+            lease = self._held.get(name)
+            if lease is None or lease.ends != ends:
+                lease = self._held[name] = _Lease(ends)
+            lease.left += max(number - 1, 0)
+            lease.spent = number == 0
+        return None if number else ends
+
+
 class Quotas:
     """Counts the calls of each client where its registration sets a limit.
 
-    With a Redis the rate holds for all processes together; without one, or while it is gone, for each process.
+    ``shared`` and ``shares`` are where processes count together; ``failure`` is what the latter raises when it is away.
     """
 
-    def __init__(self, shared: SharedRedis | None = None) -> None:
+    def __init__(
+        self, shared: SharedRedis | None = None, shares: Shares | None = None, failure: type[Exception] = MarrowError
+    ) -> None:
+        self._leases = Leases(shares) if shares is not None else None
+        self._failure = failure
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
         self._shared = shared
         self._shared_limiter = MovingWindowRateLimiter(shared.counters()) if shared is not None else None
@@ -78,8 +141,14 @@ class Quotas:
             try:
                 found: float | None = shared.ask(lambda _client: _hit(limiter, rate, name))
             except RedisGone:
-                return _hit(self._limiter, rate, name)
+                return self._without_redis(rate, name)
             return found
+        return self._without_redis(rate, name)
+
+    def _without_redis(self, rate: RateLimitItem, name: str) -> float | None:
+        if self._leases is not None:
+            with suppress(self._failure):
+                return self._leases.used_up(rate, name)
         return _hit(self._limiter, rate, name)
 
 

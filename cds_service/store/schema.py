@@ -110,6 +110,15 @@ seen_token = Table(
     Column("until", Float, nullable=False, index=True),
 )
 
+# Calls of a client, by the hash of its name, that all processes together have counted in the span that ends then.
+used_share = Table(
+    "used_share",
+    metadata,
+    Column("identity", String(64), primary_key=True),
+    Column("ends", Float, primary_key=True),
+    Column("taken", Integer, nullable=False),
+)
+
 # Files of the spool whose records are stored; the file of a name that is found here only needs to be deleted.
 replayed_segment = Table(
     "replayed_segment",

@@ -14,7 +14,7 @@ from cds_service.store.records import StoreError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0004"
+HEAD = "0005"
 # Any number, as long as nobody else on the server uses it.
 _LOCK = 7_204_516_390_112
 _LOCK_SECONDS = 30
