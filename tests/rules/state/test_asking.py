@@ -7,7 +7,7 @@ from cds_service.domain.assessment import FindingCause, Pathway
 from cds_service.domain.vocabulary import FindingId
 from cds_service.rules.asking import silence, value_unset
 from cds_service.rules.catalogue import RULES
-from cds_service.rules.context import Basis, RuleContext
+from cds_service.rules.context import Basis, RuleContext, remembered
 from cds_service.rules.derive import Steps, derive
 from cds_service.rules.rule import Outcome, quiet, rule, when
 
@@ -58,6 +58,32 @@ def test_words_of_a_combination_are_noted(basis: Basis) -> None:
 def test_most_rules_are_passed_over_in_a_chart_without_their_words(basis: Basis) -> None:
     known = [each for each in RULES if silence(each, basis, {})]
     assert len(known) > len(RULES) / 2
+
+
+def test_an_answer_is_remembered_as_long_as_it_holds(prepare_case: Callable[[Case], RuleContext]) -> None:
+    asked: list[str] = []
+
+    @remembered
+    def of_facts(context: RuleContext) -> int:
+        asked.append("facts")
+        return len(context.edema)
+
+    @remembered
+    def of_variable(context: RuleContext) -> str:
+        asked.append("variable")
+        return context.value("Y")
+
+    @remembered
+    def of_both(context: RuleContext) -> str:
+        asked.append("both")
+        return f"{of_facts(context)} {of_variable(context)}"
+
+    context = prepare_case({"findings": ["F-EDEMA L3"]})
+    assert (of_variable(context), of_both(context), of_both(context)) == ("", "1 ", "1 ")
+    assert sorted(asked) == ["both", "facts", "variable"]
+    context.decide("Y", "N", ())
+    assert (of_both(context), of_variable(context), of_facts(context)) == ("1 N", "N", 1)
+    assert sorted(asked) == ["both", "both", "facts", "variable", "variable"]
 
 
 class EveryRule(Steps):
