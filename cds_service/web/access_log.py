@@ -11,6 +11,18 @@ from flask import Flask, Response, g, request
 _log = logging.getLogger("cds_service.access")
 
 
+class _Line:
+    """A line that is put into words only where somebody reads them: the log as JSON takes the details."""
+
+    __slots__ = ("_details",)
+
+    def __init__(self, details: dict[str, Any]) -> None:
+        self._details = details
+
+    def __str__(self) -> str:
+        return orjson.dumps(self._details).decode()
+
+
 def note(**details: Any) -> None:
     """Add details to the line of the current call."""
     g.setdefault("access", {}).update({name: value for name, value in details.items() if value not in ("", (), None)})
@@ -37,7 +49,7 @@ def _finish(response: Response) -> Response:
         "ms": round((time.perf_counter() - g.started) * 1000, 1),
         **g.get("access", {}),
     }
-    _log.info("%s", orjson.dumps(line).decode(), extra={"details": line})
+    _log.info("%s", _Line(line), extra={"details": line})
     return response
 
 

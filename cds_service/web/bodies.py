@@ -26,9 +26,7 @@ class NotJson(RequestError):  # noqa: N818 - named for what it is; the family na
 def json_response(body: object, status: int = 200) -> Response:
     """Return ``body``, which may be JSON already, as JSON that nobody may store: answers hold patient data."""
     raw = body if isinstance(body, bytes) else orjson.dumps(body)
-    response = Response(raw, status=status, mimetype="application/json")
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return Response(raw, status, [("Content-Type", "application/json"), ("Cache-Control", "no-store")])
 
 
 def is_json(request: Request) -> bool:

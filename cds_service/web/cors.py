@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, request
 
 from cds_service.config import is_loopback, origin_of
+from cds_service.web.headers import varies
 
 _METHODS = "GET, POST, OPTIONS"
 _HEADERS = "Authorization, Content-Type, Accept-Language"
@@ -25,7 +26,7 @@ def register_cors(app: Flask, origins: tuple[str, ...], *, local: bool) -> None:
     listed = frozenset(origins)
 
     def add_headers(response: Response) -> Response:
-        response.vary.add("Origin")
+        varies(response, "Origin")
         origin = request.headers.get("Origin", "")
         if not _allowed(origin, listed, local=local):
             return response

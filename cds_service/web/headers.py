@@ -13,12 +13,18 @@ _NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ances
 _ONE_YEAR = "max-age=31536000"
 
 
+def varies(response: Response, name: str) -> None:
+    """Say that the answer depends on a header of the request."""
+    named = response.headers.get("Vary")
+    response.headers["Vary"] = f"{named}, {name}" if named else name
+
+
 def register_headers(app: Flask, *, https: bool) -> None:
     """Add the headers; pages bring a content policy of their own, everything else may load nothing at all."""
 
     def harden(response: Response) -> Response:
-        for name, value in _EVERYWHERE.items():
-            response.headers[name] = value
+        # None of them is there yet, so that none has to be looked for.
+        response.headers.extend(_EVERYWHERE)
         response.headers.setdefault("Content-Security-Policy", _NOTHING)
         if https:
             response.headers["Strict-Transport-Security"] = _ONE_YEAR

@@ -4,6 +4,7 @@ from flask import Request, Response
 
 from cds_service.domain.vocabulary import Language
 from cds_service.security.clients import Client
+from cds_service.web.headers import varies
 
 
 def choose_language(request: Request, client: Client | None, default: Language) -> Language:
@@ -20,5 +21,5 @@ def choose_language(request: Request, client: Client | None, default: Language) 
 def mark_language(response: Response, language: Language) -> Response:
     """Say in which language the answer is, and that it depends on what the caller accepts."""
     response.headers["Content-Language"] = language
-    response.vary.add("Accept-Language")
+    varies(response, "Accept-Language")
     return response

@@ -1,5 +1,8 @@
 """The Flask application over a given backend: blueprints, error forms, cross-origin headers, access log."""
 
+from collections.abc import Callable
+from typing import Any
+
 from flask import Flask
 from markdown_it import MarkdownIt
 from markupsafe import Markup
@@ -35,9 +38,17 @@ def _rendered(text: str) -> Markup:
     return Markup(_markdown.render(text))  # noqa: S704 - see above
 
 
+class Site(Flask):
+    """The application. None of its functions is a coroutine, so none has to be asked at each call."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function as it is."""
+        return func
+
+
 def build_site(backend: Backend) -> Flask:
     """Return the application that answers for ``backend``."""
-    app = Flask("cds_service.web")
+    app = Site("cds_service.web")
     # A doubled or missing slash is answered, never redirected: clients do not repeat a POST after a redirect.
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = False
