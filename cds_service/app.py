@@ -196,6 +196,9 @@ def _of_spools(settings: Settings) -> Iterable[tuple[Series, float]]:
         yield ("marrow_spool_files", name), files
         yield ("marrow_spool_bytes", name), size
         yield ("marrow_spool_aside_files", name), spool.aside()[0]
+        yield ("marrow_spool_discarded_rows", name), spool.discarded
+        if settings.spool_reserve_megabytes:
+            yield ("marrow_spool_reserve_bytes", name), spool.reserve
         yield ("marrow_spool_limit_bytes", name), settings.spool_megabytes * MEBIBYTE
 
 

@@ -86,11 +86,6 @@ class Keeper:
         """Return how many files and bytes the spool has put aside for somebody to look at."""
         return self._spool.aside() if self._spool is not None else (0, 0)
 
-    @property
-    def discarded(self) -> int:
-        """How many rows this process deleted because too much lay aside."""
-        return self._spool.discarded if self._spool is not None else 0
-
     def can_write(self) -> bool:
         """Whether a row written now would be kept: in the database or in the spool."""
         try:

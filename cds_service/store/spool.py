@@ -28,6 +28,7 @@ _log = logging.getLogger("cds_service.store")
 _SUFFIX = ".rows"
 _REFUSED_SUFFIX = ".refused"
 _DAMAGED_SUFFIX = ".damaged"
+_DISCARDED = "discarded-rows"
 # Part of the limit that files put aside may hold before the oldest of them go.
 _ASIDE_SHARE = 0.25
 
@@ -78,15 +79,13 @@ def _decode(raw: bytes) -> Line | None:
 class Spool:
     """The files of one database below ``folder``; ``limit`` is how many bytes all of them may hold.
 
-    ``reserve`` bytes of it are taken from the disk in advance by ``hold_reserve``. ``discarded`` counts rows that were
-    put aside and deleted, because too many lay there.
+    ``reserve`` bytes of it are taken from the disk in advance by ``hold_reserve``.
     """
 
     def __init__(self, folder: Path, limit: int, reserve: int = 0) -> None:
         self._folder = folder
         self._limit = limit
         self._reserve = Reserve(folder, min(reserve, limit) // SEGMENT_BYTES)
-        self.discarded = 0
         self._open: _Segment | None = None
         self._lock = threading.Lock()
 
@@ -115,6 +114,19 @@ class Spool:
         """Return how many files and bytes lie aside: rows that were refused, and files with damaged lines."""
         sizes = [size for _, size, _ in self._aside()]
         return len(sizes), sum(sizes)
+
+    @property
+    def discarded(self) -> int:
+        """How many rows that lay aside were deleted so far, because too many did; counted for all processes."""
+        try:
+            return int((self._folder / _DISCARDED).read_text())
+        except (FileNotFoundError, ValueError):
+            return 0
+
+    @property
+    def reserve(self) -> int:
+        """How many bytes are held in reserve now."""
+        return len(self._reserve.free()) * SEGMENT_BYTES
 
     def hold_reserve(self) -> None:
         """Take the reserve from the disk, or what is missing of it. Raises ReserveError."""
@@ -195,7 +207,8 @@ class Spool:
             rows = path.read_bytes().count(b"\n")
             path.unlink()
             total -= size
-            self.discarded += rows
+            # Only one process at a time carries over, and so gets here.
+            (self._folder / _DISCARDED).write_text(str(self.discarded + rows))
             _log.error("spool: %s with %d rows was deleted, because too much lies aside", path.name, rows)
 
     def _write(self, data: bytes) -> None:

@@ -70,6 +70,8 @@ METRICS: tuple[Metric, ...] = (
     Metric("marrow_spool_files", _SHARED, "Files that wait for the database.", ("spool",)),
     Metric("marrow_spool_bytes", _SHARED, "Bytes that wait for the database.", ("spool",)),
     Metric("marrow_spool_aside_files", _SHARED, "Files with rows that the database will never take.", ("spool",)),
+    Metric("marrow_spool_discarded_rows", _SHARED, "Rows deleted because too many lay aside.", ("spool",)),
+    Metric("marrow_spool_reserve_bytes", _SHARED, "Bytes of the disk that a spool holds in advance.", ("spool",)),
     Metric("marrow_spool_limit_bytes", _SHARED, "Bytes that a spool may hold.", ("spool",)),
     Metric("marrow_build_info", _SHARED, "1, with the versions of service and knowledge.", ("version", "knowledge")),
 )

@@ -143,6 +143,8 @@ FIRING: dict[str, dict[str, str]] = {
         f'marrow_spool_limit_bytes{{{JOB},spool="store"}}': "100x40",
     },
     "MarrowSpoolPutAside": {f'marrow_spool_aside_files{{{JOB},spool="store"}}': "1x40"},
+    "MarrowSpoolDiscards": {f'marrow_spool_discarded_rows{{{JOB},spool="store"}}': "0x20 7x20"},
+    "MarrowSpoolWithoutReserve": {f'marrow_spool_reserve_bytes{{{JOB},spool="store"}}': "0x40"},
     "MarrowCallersRefused": {f'marrow_refusals_total{{{JOB},status="401",reason="expired"}}': "0+30x40"},
     "MarrowChartsMissing": {
         f'marrow_calls_total{{{VIEW},client="x",status="412"}}': "0+10x60",

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,13 @@ def counted(found: dict[tuple[str, ...], float]) -> float:
 def until(service: Service, holds: Callable[[dict[tuple[str, ...], float]], bool]) -> dict[tuple[str, ...], float]:
     """Scrape until it holds; the service replaces a lost worker by itself."""
     for _ in range(1200):
-        found = samples(service)
-        if holds(found):
-            return found
+        # A connection that the killed worker had taken ends with it.
+        with suppress(requests.ConnectionError):
+            found = samples(service)
+            if holds(found):
+                return found
         time.sleep(0.1)
-    raise AssertionError(found)
+    raise AssertionError(service.workers())
 
 
 def complete(starts: int) -> Callable[[dict[tuple[str, ...], float]], bool]:
