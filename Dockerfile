@@ -21,7 +21,7 @@ COPY --from=build /opt/marrow-cds /opt/marrow-cds
 USER 10001
 # Nothing is written outside the volume, which holds the spool and the key of the patient hash: the rest may be read-only.
 ENV MARROW_HOST=0.0.0.0 MARROW_PORT=8000 MARROW_STATE_DIR=/var/lib/marrow-cds MARROW_WORKERS=2 \
-    PYTHONDONTWRITEBYTECODE=1
+    PYTHONDONTWRITEBYTECODE=1 MALLOC_ARENA_MAX=2
 VOLUME /var/lib/marrow-cds
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["/opt/marrow-cds/bin/python", "-c", \
