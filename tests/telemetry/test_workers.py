@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +36,15 @@ def counted(found: dict[tuple[str, ...], float]) -> float:
 
 
 def until(service: Service, holds: Callable[[dict[tuple[str, ...], float]], bool]) -> dict[tuple[str, ...], float]:
-    """Scrape until it holds; the service replaces a lost worker by itself."""
+    """Scrape until it holds; a connection to the lost worker ends, and the service replaces it by itself."""
+    found: dict[tuple[str, ...], float] = {}
     for _ in range(1200):
-        # A connection that the killed worker had taken ends with it.
         with suppress(requests.ConnectionError):
             found = samples(service)
             if holds(found):
                 return found
         time.sleep(0.1)
-    raise AssertionError(service.workers())
+    raise AssertionError(found)
 
 
 def complete(starts: int) -> Callable[[dict[tuple[str, ...], float]], bool]:
