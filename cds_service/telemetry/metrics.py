@@ -1,5 +1,6 @@
 """Counts what the service does, in the lane of its process."""
 
+import logging
 import os
 import threading
 import time
@@ -13,6 +14,8 @@ from cds_service.telemetry.board import HEARTBEAT_SECONDS, Board
 from cds_service.telemetry.calls import SeenCall, SeenCard
 from cds_service.telemetry.catalogue import BY_NAME, Kind
 from cds_service.telemetry.labels import FETCHES, REFUSALS, listed, of_fetch
+
+_log = logging.getLogger("cds_service.telemetry")
 
 # A series: the name of its metric and the values of its labels, in the order of the catalogue.
 Series = tuple[str, ...]
@@ -90,7 +93,7 @@ class Metrics:
     def sample(self) -> None:
         """Take up the numbers that are followed now, and say that this process runs."""
         self._lane.beat()
-        found = [pair for source in self._sources for pair in source()]
+        found = [pair for source in self._sources for pair in asked(source)]
         values = self._lane.values
         with self._lock:
             for series, number in found:
@@ -151,6 +154,15 @@ class Metrics:
             for stage, at in call.laps.times:
                 note(("marrow_stage_seconds", service, stage), at - begun)
                 begun = at
+
+
+def asked(source: Source) -> list[tuple[Series, float]]:
+    """Return what a source tells; one that fails is left out, so that the others are told all the same."""
+    try:
+        return list(source())
+    except Exception as error:  # noqa: BLE001 - whatever it is, the process goes on saying that it runs
+        _log.error("a number could not be had: %s", type(error).__name__)
+        return []
 
 
 def of_places(total: float, used: float, waiting: float) -> Iterable[tuple[Series, float]]:

@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from cds_service.telemetry.board import Board
 from cds_service.telemetry.catalogue import BY_NAME, METRICS, Kind, Metric
-from cds_service.telemetry.metrics import Metrics, Series, Source
+from cds_service.telemetry.metrics import Metrics, Series, Source, asked
 
 MIME_TYPE = CONTENT_TYPE_LATEST
 _Numbers = dict[tuple[str, ...], list[float]]
@@ -37,7 +37,7 @@ class _Snapshot(Collector):
     def __init__(self, board: Board, shared: Iterable[Source]) -> None:
         self._found = _joined(board)
         told: list[tuple[Series, float]] = [(("marrow_workers",), float(board.running))]
-        told += [pair for source in shared for pair in source()]
+        told += [pair for source in shared for pair in asked(source)]
         for series, number in told:
             self._found[series[0]][series[1:]] = [number]
 

@@ -152,6 +152,19 @@ def test_shared_numbers_are_told_as_they_are() -> None:
     assert found["marrow_store_up",] == 1
 
 
+def test_source_that_fails_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    def fail() -> Iterable[tuple[Series, float]]:
+        raise OSError("Zephyrine")
+
+    metrics = Metrics()
+    metrics.follow(fail)
+    text = Page(metrics, [fail, lambda: [(("marrow_store_up",), 1.0)]]).text().decode()
+    assert "marrow_store_up 1.0" in text
+    assert "marrow_cpu_seconds_total" in text
+    assert "OSError" in caplog.text
+    assert "Zephyrine" not in caplog.text
+
+
 def test_page_is_what_prometheus_reads_with_help_and_type() -> None:
     metrics = Metrics()
     metrics.called(seen(cards=[Card("C10", "info", ("R",))]))
