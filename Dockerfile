@@ -1,6 +1,6 @@
 FROM python:3.12-slim AS build
 WORKDIR /source
-# The compiler of the reader stays behind in this stage.
+# The compiler of the hot path stays behind in this stage.
 RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 COPY requirements.lock requirements-run.lock ./
 # The build tools come from the lock with hashes like everything else, and stay behind in this stage.
@@ -11,7 +11,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY cds_service cds_service
 COPY cards cards
 COPY fhir_fixtures fhir_fixtures
-COPY scripts/compile_reading.py scripts/
+COPY scripts/compile_hot_path.py scripts/
 RUN HATCH_BUILD_HOOK_ENABLE_CUSTOM=1 /build/bin/python -m hatchling build --target wheel --directory /wheels \
  && /opt/marrow-cds/bin/python -m pip install --quiet --no-deps --no-index /wheels/*.whl
 

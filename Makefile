@@ -46,10 +46,10 @@ format: setup
 	$(IN_VENV) ruff format $(PYTHON_FILES)
 	$(IN_VENV) ruff check --fix $(PYTHON_FILES)
 
-# The wheel with the reader compiled by mypyc, unpacked: PYTHONPATH=build/compiled .venv/bin/marrow-cds ... runs it.
+# The wheel with reader and cards compiled by mypyc, unpacked: PYTHONPATH=build/compiled .venv/bin/marrow-cds ... runs it.
 compiled: build/compiled/.made
 
-build/compiled/.made: pyproject.toml requirements.lock scripts/compile_reading.py $(shell find cds_service cards fhir_fixtures -type f -not -name '*.pyc')
+build/compiled/.made: pyproject.toml requirements.lock scripts/compile_hot_path.py $(shell find cds_service cards fhir_fixtures -type f -not -name '*.pyc')
 	@bash scripts/setup.sh
 	rm -rf build/compiled build/compiled-wheel
 	HATCH_BUILD_HOOK_ENABLE_CUSTOM=1 $(IN_VENV) hatchling build --target wheel --directory build/compiled-wheel
@@ -57,7 +57,8 @@ build/compiled/.made: pyproject.toml requirements.lock scripts/compile_reading.p
 	@touch $@
 
 test-compiled: compiled
-	READER_FORM=compiled PYTHONPATH=build/compiled PYTHONSAFEPATH=1 $(IN_VENV) pytest -n $(WORKERS) tests/reading
+	HOT_PATH_FORM=compiled PYTHONPATH=build/compiled PYTHONSAFEPATH=1 \
+		$(IN_VENV) pytest -n $(WORKERS) tests/reading tests/cards tests/architecture/test_form.py
 
 bench: setup compiled
 	.venv/bin/python scripts/bench.py
