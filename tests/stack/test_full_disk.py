@@ -55,7 +55,7 @@ def test_disk_full_and_no_reserve(
         at.callers.run(2 * BATCH)
         told = [str(line.get("message")) for line in at.service.logged()]
         own_postgresql.server.start()
-        seen = at.account("the same, and the reserve used up")
+        seen = at.account("disk full and the reserve used up, PostgreSQL stopped")
         assert set(seen.refused) == {503}, "what can be kept nowhere is refused, and never answered"
         assert any("held in reserve" in line for line in told), "it was said at the start"
         assert any("not recorded" in line for line in told)
