@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "build"
 COMPILED = ROOT / "build" / "compiled"
 READY_SECONDS = 60.0
+START_ATTEMPTS = 3
 TICKS = os.sysconf("SC_CLK_TCK")
 KIBIBYTES = 1024
 
@@ -60,18 +61,30 @@ def served(
     arguments: Sequence[str], settings: Mapping[str, str] | None = None, *, compiled: bool = False
 ) -> Iterator[Served]:
     """Run ``python ARGUMENTS`` until the block ends; ``{port}`` in them is where it listens."""
-    port = free_port()
-    command = [sys.executable, *(argument.replace("{port}", str(port)) for argument in arguments)]
     with tempfile.TemporaryDirectory() as state:
-        environment = _environment(state, settings or {}, compiled=compiled)
-        quiet = subprocess.DEVNULL
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=quiet, stdout=quiet, stderr=quiet)
+        process, port = _started(arguments, _environment(state, settings or {}, compiled=compiled))
         try:
-            _wait(process, port)
             yield Served(process.pid, port)
         finally:
             process.terminate()
             process.wait(timeout=READY_SECONDS)
+
+
+def _started(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple["subprocess.Popen[bytes]", int]:
+    """Start it at a free port; a connection of somebody else may take that port right before, so more than once."""
+    quiet = subprocess.DEVNULL
+    for _ in range(START_ATTEMPTS):
+        port = free_port()
+        command = [sys.executable, *(argument.replace("{port}", str(port)) for argument in arguments)]
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=quiet, stdout=quiet, stderr=quiet)
+        deadline = time.monotonic() + READY_SECONDS
+        while process.poll() is None and time.monotonic() < deadline:
+            if _answers(port):
+                return process, port
+            time.sleep(0.05)
+        process.kill()
+        process.wait()
+    sys.exit(f"{arguments} did not start")
 
 
 def _environment(state: str, settings: Mapping[str, str], *, compiled: bool) -> dict[str, str]:
@@ -79,14 +92,6 @@ def _environment(state: str, settings: Mapping[str, str], *, compiled: bool) -> 
     given = {f"MARROW_{name}": value for name, value in settings.items()}
     form = {"PYTHONPATH": str(COMPILED), "PYTHONSAFEPATH": "1"} if compiled else {}
     return kept | {"MARROW_STATE_DIR": state} | given | form
-
-
-def _wait(process: "subprocess.Popen[bytes]", port: int) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while not _answers(port):
-        if time.monotonic() > deadline or process.poll() is not None:
-            sys.exit(f"{process.args!r} did not start")
-        time.sleep(0.05)
 
 
 def _answers(port: int) -> bool:
