@@ -1,9 +1,14 @@
 """Options of the whole test suite."""
 
+import io
+import logging
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from cds_service.web.logs import JsonLines
 
 # Fixtures for every test that needs a database server or Redis.
 from tests.servers.fixtures import own_postgresql, own_redis, postgresql  # noqa: F401 - used by name
@@ -83,3 +88,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("fault -> outcome")
         for case, outcome in outcomes.items():
             terminalreporter.write_line(f"{case:64} {outcome}")
+
+
+@pytest.fixture
+def logged() -> Iterator[io.StringIO]:
+    """Everything that the process logs, at every level, as it would be written."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonLines())
+    root = logging.getLogger()
+    before = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield stream
+    root.removeHandler(handler)
+    root.setLevel(before)

@@ -197,16 +197,17 @@ def ratios(series: Sequence[Series]) -> list[dict[str, Any]]:
     ]
 
 
-def fixed_rate(seconds: float, workers: int, *, compiled: bool) -> dict[str, Any]:
-    """Send so many known reports a second, whether the calls before are answered or not."""
+def fixed_rate(calls: Calls, seconds: float, workers: int, *, compiled: bool) -> dict[str, Any]:
+    """Send so many calls of one kind a second, whether the calls before are answered or not."""
     path, base = payloads.base_request()
-    template = payloads.template(payloads.of_size(base, RATE_SIZE), Calls.WARM)
+    template = payloads.template(payloads.of_size(base, RATE_SIZE), calls)
     with served(ours(workers), compiled=compiled) as server:
         caller = Caller(path, template)
         one_after_another(server.port, caller, caller.prepare(60), workers)
         before = server.cpu_seconds()
         seen = at_rate(server.port, caller, RATE, seconds, RATE_LINES)
-        found = {"rate": RATE, "seconds": seconds, "workers": workers, "compiled": compiled, "errors": seen.errors}
+        found = {"calls": calls.value, "rate": RATE, "seconds": seconds, "workers": workers, "compiled": compiled}
+        found["errors"] = seen.errors
         found["cpu_ms"] = 1000 * (server.cpu_seconds() - before) / max(len(seen.times), 1)
         found["reached"] = len(seen.times) / seen.seconds
         found |= quantiles(seen.times)
@@ -233,7 +234,8 @@ def main() -> None:
         results["series"] += [one.figures() for one in series]
         results["ratios"] += ratios(series)
         if options.rate_seconds:
-            results["fixed_rate"].append(fixed_rate(options.rate_seconds, workers, compiled=compiled))
+            for calls in (Calls.SAME, Calls.WARM):
+                results["fixed_rate"].append(fixed_rate(calls, options.rate_seconds, workers, compiled=compiled))
     for one in results["ratios"]:
         sys.stdout.write("{workers} x {server:<16} {size:<7} {calls:<13} {ratio:6.2f} times the floor\n".format(**one))
     options.output.parent.mkdir(exist_ok=True)

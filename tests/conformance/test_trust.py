@@ -5,9 +5,8 @@ import hashlib
 import hmac
 import io
 import json
-import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +24,6 @@ from cds_service.security.tokens import TokenVerifier
 from cds_service.store.database import SqlStore
 from cds_service.store.records import StoreError
 from cds_service.web.backend import Backend
-from cds_service.web.logs import JsonLines
 from cds_service.web.site import build_site
 from tests.conformance.conftest import (
     BASE,
@@ -395,21 +393,6 @@ def test_addresses_that_nobody_listed_are_not_called(
     answer = client.call(pv_ok | {"fhirServer": server, "fhirAuthorization": grant()})
     assert answer.status_code == 412
     assert called == []
-
-
-@pytest.fixture
-def logged() -> Iterator[io.StringIO]:
-    """Everything that is logged, at every level, as it would be written."""
-    stream = io.StringIO()
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(JsonLines())
-    root = logging.getLogger()
-    before = root.level
-    root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
-    yield stream
-    root.removeHandler(handler)
-    root.setLevel(before)
 
 
 @pytest.mark.requirement("LOG-1", "LOG-2", "LOG-3", "LOG-4", "LOG-6", "LOG-7")

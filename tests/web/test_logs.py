@@ -24,21 +24,6 @@ PLANTED = (
 )  # fmt: skip
 
 
-@pytest.fixture
-def logged() -> Iterator[io.StringIO]:
-    """Everything that the process logs, at every level, as it would be written."""
-    stream = io.StringIO()
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(JsonLines())
-    root = logging.getLogger()
-    before = root.level
-    root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
-    yield stream
-    root.removeHandler(handler)
-    root.setLevel(before)
-
-
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Any:
     # Without the memory, which would answer a call instead of what is broken for a test.

@@ -2,9 +2,7 @@
 
 import io
 import json
-import logging
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,6 @@ from cds_service.hooks.access import AccessPolicy
 from cds_service.hooks.preview.desk import PreviewDesk
 from cds_service.hooks.preview.servers import ChartServers
 from cds_service.hooks.preview.time import CallTime
-from cds_service.web.logs import JsonLines
 from cds_service.web.site import build_site
 
 TYPED = {"text": "Marrow edema of L4.", "language": "en"}
@@ -345,20 +342,6 @@ def test_without_servers_none_is_asked(client: Any) -> None:
 # ---- nothing is kept ----
 
 PLANTED = ("Zephyrine", "xanthopsia", "Quittenweg", "1931-07-29", "ZX-kolumbine")
-
-
-@pytest.fixture
-def logged() -> Iterator[io.StringIO]:
-    stream = io.StringIO()
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(JsonLines())
-    root = logging.getLogger()
-    before = root.level
-    root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
-    yield stream
-    root.removeHandler(handler)
-    root.setLevel(before)
 
 
 def planted() -> dict[str, Any]:
