@@ -1,5 +1,6 @@
 """The Kubernetes manifests: what they name exists, labels meet, and a pod has no right that it does not need."""
 
+import ipaddress
 import re
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,10 @@ from click.testing import CliRunner
 
 from cds_service.cli.main import cli
 from cds_service.config import read_settings
+from cds_service.hooks.services import SERVICES
+from cds_service.security.addresses import may_connect
 from cds_service.security.clients import load_clients
+from cds_service.web.interface import interface
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy/kubernetes"
@@ -128,7 +132,7 @@ def test_ports_and_probes_are_those_of_the_service() -> None:
     (entry,) = only("NetworkPolicy")["spec"]["ingress"]
     assert [one["port"] for one in entry["ports"]] == [port["containerPort"]]
     paths = {name: served[name]["httpGet"]["path"] for name in ("startupProbe", "readinessProbe", "livenessProbe")}
-    assert paths == {"startupProbe": "/readyz", "readinessProbe": "/readyz", "livenessProbe": "/livez"}
+    assert paths == {"startupProbe": "/livez", "readinessProbe": "/readyz", "livenessProbe": "/livez"}
     assert all(served[name]["httpGet"]["port"] == port["name"] for name in paths)
 
 
@@ -204,9 +208,38 @@ def test_limits_of_the_ingress_are_those_of_the_service() -> None:
     prefix = "nginx.ingress.kubernetes.io/"
     assert notes[f"{prefix}proxy-body-size"] == f"{read_settings({}).max_body_bytes // 2**20}m"
     assert float(notes[f"{prefix}proxy-read-timeout"]) > read_settings({}).budget_seconds + 2
-    paths = {path["path"] for path in only("Ingress")["spec"]["rules"][0]["http"]["paths"]}
-    assert "/metrics" not in paths
-    assert "/" not in paths
+
+
+def test_ingress_publishes_what_is_for_everybody_only() -> None:
+    rules = only("Ingress")["spec"]["rules"][0]["http"]["paths"]
+
+    def published(path: str) -> bool:
+        return any(
+            path == rule["path"] or (rule["pathType"] == "Prefix" and path.startswith(f"{rule['path'].rstrip('/')}/"))
+            for rule in rules
+        )
+
+    assert {rule["pathType"] for rule in rules} <= {"Exact", "Prefix"}
+    routes = {path for path in interface("https://cds.example.org")["paths"] if published(path)}
+    hooks = {path for path in routes if path.startswith("/cds-services/")}
+    assert hooks == {f"/cds-services/{one.id}{end}" for one in SERVICES for end in ("", "/feedback")}
+    assert routes - hooks == {"/cds-services", "/about", "/about/knowledge", "/static/{filename}"}
+    assert not published("/about/usage/")
+
+
+def test_private_networks_of_the_example_are_those_that_its_policy_lets_the_service_reach() -> None:
+    policy = yaml.safe_load((EXAMPLE / "network-policy.yaml").read_text(encoding="utf-8"))
+    blocks = [
+        ipaddress.ip_network(to["ipBlock"]["cidr"])
+        for rule in policy["spec"]["egress"]
+        for to in rule["to"]
+        if "ipBlock" in to and any(port["port"] == 443 for port in rule["ports"])
+    ]
+    lines = (EXAMPLE / "settings.env").read_text(encoding="utf-8").splitlines()
+    listed = read_settings(dict(line.split("=", 1) for line in lines)).private_networks
+    assert {str(block) for block in blocks if block.is_private} == set(listed)
+    inside = next(block for block in blocks if block.is_private)[1]
+    assert may_connect("fhir.example.org", inside, [ipaddress.ip_network(network) for network in listed])
 
 
 def test_no_secret_stands_in_a_file() -> None:

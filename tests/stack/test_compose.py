@@ -45,6 +45,12 @@ def test_service_has_no_rights_that_it_does_not_need() -> None:
     assert "USER 10001" in image
 
 
+def test_no_neighbour_needs_a_capability_that_it_does_not_have() -> None:
+    # The entry point of this image changes from root to its user, which takes a capability.
+    assert SERVICES["redis"]["cap_drop"] == ["ALL"]
+    assert SERVICES["redis"]["user"] == "999"
+
+
 def test_settings_are_known_and_lead_to_the_neighbours() -> None:
     settings = read_settings(SERVICES["marrow-cds"]["environment"])
     assert settings.workers == 2
