@@ -38,11 +38,15 @@ _members: Final = msgspec.json.Decoder(_Members).decode
 
 @dataclass(frozen=True, slots=True)
 class CallDigest:
-    """What a call is known by, and what is its own: the hook instance, and who made it unless that is in ``value``."""
+    """What a call is known by, and what is its own: the hook instance, and who made it unless that is in ``value``.
+
+    ``reach`` tells whether it brought a token for its FHIR server; the token itself is no part of ``value``.
+    """
 
     value: bytes
     hook_instance: str
     user_id: str = ""
+    reach: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ class AdviceMemory:
             return None
         hashed = hashlib.sha256(self._key)
         # Whether a server could be asked is part of it: with a token what is missing may be fetched.
-        reach = authorization is not None
+        reach = authorization is not None and "fhirServer" in members
         issuer, tenant = caller.client.issuer, caller.tenant
         head = (service.id, language.value, issuer, tenant, self._version, str(as_of.date()), reach)
         hashed.update(orjson.dumps([head, list(members), list(context)]))
@@ -96,7 +100,7 @@ class AdviceMemory:
             # The length first, so that no part can be taken for the end of another.
             hashed.update(len(part).to_bytes(8, "big"))
             hashed.update(part)
-        return CallDigest(hashed.digest(), instance, user)
+        return CallDigest(hashed.digest(), instance, user, reach)
 
     def find(self, digest: CallDigest, client: Client) -> tuple[HookRequest, Advice] | None:
         """Return request and advice of a call like this one a moment ago, the request with what is this call's own."""
@@ -113,7 +117,12 @@ class AdviceMemory:
         return replace(entry.request, **own), entry.advice
 
     def keep(self, digest: CallDigest, client: Client, request: HookRequest, advice: Advice) -> None:
-        """Remember the advice of a call, unless it rests on more than the call."""
+        """Remember the advice of a call, unless it rests on more than the call.
+
+        A token that could not be used is more than that: the next call may bring one that leads to the server.
+        """
+        if digest.reach and request.grant is None:
+            return
         size = _OVERHEAD_BYTES + sum(len(card.body) for card in advice.cards)
         if not advice.lasting or size > _MOST_BYTES:
             return

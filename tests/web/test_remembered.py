@@ -17,7 +17,7 @@ from cds_service.config import Settings
 from cds_service.hooks.answer import HookDesk
 from cds_service.hooks.memory import AdviceMemory
 from cds_service.hooks.services import SERVICES
-from cds_service.security.clients import Client
+from cds_service.security.clients import OPEN, Client
 from cds_service.security.tokens import Caller
 from cds_service.store.connection import Database
 from cds_service.web.backend import Backend
@@ -160,11 +160,6 @@ def changed(body: dict[str, Any], change: str) -> dict[str, Any]:
             other["fhirServer"] = "https://elsewhere.example.org/fhir"
         case "one key less":
             other["prefetch"].popitem()
-        case "a token":
-            other["fhirAuthorization"] = {
-                "access_token": "some-token", "token_type": "Bearer", "expires_in": 300, "scope": "patient/*.read",
-                "subject": "marrow-cds",
-            }  # fmt: skip
         case "member beside":
             other["context.patientId"] = other["context"].pop("patientId")
     return other
@@ -174,7 +169,7 @@ def changed(body: dict[str, Any], change: str) -> dict[str, Any]:
     "change",
     [
         "one character of the report", "patient", "patient of the context", "encounter", "proxy of the patient",
-        "server", "one key less", "a token", "member beside",
+        "server", "one key less", "member beside",
     ],
 )  # fmt: skip
 def test_another_call_is_evaluated(sites: tuple[Site, Site], site: Site, change: str) -> None:
@@ -289,6 +284,31 @@ def test_memory_is_bounded(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     body["extension"] = {"number": 9}
     client.post(path, json=body)
     assert len(site.memory._entries) == 3
+
+
+@pytest.mark.parametrize(
+    "unusable",
+    [{"expires_in": 0}, {"patient": "someone-else"}, {"token_type": "mac"}, {"subject": "another-service"}],
+    ids=lambda change: next(iter(change)),
+)
+def test_what_an_unusable_token_left_unread_is_read_with_the_next(
+    world: Any, patient_view: dict[str, Any], unusable: dict[str, Any]
+) -> None:
+    memory = AdviceMemory(60, "1", lambda: 0.0)
+    hooks = world.backend.hooks
+    hooks._memory, reach = memory, hooks._open_access
+    # A server that answers nobody without a token is not asked without one.
+    hooks._open_access = lambda request, servers: reach(request, servers) if request.grant else None
+    client = world.client(verifier=Known(Caller(replace(OPEN, fhir_client_id="marrow-cds"), "")))
+    patient_view["fhirServer"] = "https://ehr.example.org/fhir"
+    good = {"access_token": "some-token", "token_type": "Bearer", "expires_in": 300, "subject": "marrow-cds"}
+    asked = []
+    for authorization in (good | unusable, good):
+        patient_view["fhirAuthorization"] = authorization
+        assert client.post(VIEW, json=patient_view).status_code == 200
+        asked.append(len(world.transport.calls))
+    assert memory.hits == 0
+    assert asked[0] == 0 < asked[1]
 
 
 def test_answers_that_rest_on_a_server_or_ran_out_of_time_are_not_remembered(
