@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -55,7 +56,8 @@ class Unanswered:
         """Compare with the look before and return which connections wait, and since when."""
         since: dict[Connection, Span] = {}
         for connection, traffic in found.items():
-            before = self._last.get(connection, Traffic(traffic.answered, 0))
+            # Met for the first time with answers behind it, it is between two calls, as far as anybody knows.
+            before = self._last.get(connection, traffic if traffic.answered else Traffic(0, 0))
             known, grew = self._since.get(connection), traffic.received > before.received
             if (known or grew) and traffic.answered == before.answered:
                 known = known or Span(now, now)
@@ -67,14 +69,15 @@ class Unanswered:
 class Receivers:
     """The calls that are being received.
 
-    ``places`` is how many there may be, ``answer_seconds`` what an answer takes. ``connections`` gives those
-    of callers, ``end`` ends one.
+    ``places`` is how many there may be, ``answer_seconds`` what an answer takes, ``port`` is where callers come in.
+    ``connections`` gives theirs, ``end`` ends one.
     """
 
     def __init__(
         self,
         places: int,
         answer_seconds: float,
+        port: int,
         clock: Callable[[], float] = time.monotonic,
         connections: Callable[[], Mapping[Connection, Traffic]] | None = None,
         end: Callable[[Connection], None] | None = None,
@@ -82,7 +85,7 @@ class Receivers:
         self._places = places
         self._short = answer_seconds + _SHORT_SECONDS
         self._clock = clock
-        self._connections = connections or own_connections
+        self._connections = connections or partial(connections_at, port)
         self._end = end or shut_down
         self._numbers = count()
         self._since: dict[int, float] = {}
@@ -125,7 +128,11 @@ class Receivers:
     def _look_again_and_again(self) -> None:
         while True:
             time.sleep(_LOOK_SECONDS)
-            self.end_slow()
+            try:
+                self.end_slow()
+            except (OSError, struct.error):
+                # Without descriptors, for instance; a moment later it may go again, and nobody else looks.
+                _log.exception("the connections could not be looked at")
 
 
 @contextmanager
@@ -138,13 +145,14 @@ def _borrowed(descriptor: int) -> Iterator[socket.socket]:
         connection.detach()
 
 
-def own_connections() -> dict[Connection, Traffic]:
-    """Return the connections of callers that this process holds."""
+def connections_at(port: int) -> dict[Connection, Traffic]:
+    """Return the connections that this process took at ``port``, and none that it opened itself. Raises OSError."""
     found = {}
     for path in Path("/proc/self/fd").iterdir():
         # Most descriptors are something else, and any of them may be closed by now.
         with suppress(OSError), _borrowed(int(path.name)) as connection:
-            if connection.family in {socket.AF_INET, socket.AF_INET6}:
+            of_callers = connection.family in {socket.AF_INET, socket.AF_INET6} and connection.getsockname()[1] == port
+            if of_callers:
                 host, port = connection.getpeername()[:2]
                 raw = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKNOWLEDGED_AND_RECEIVED.size)
                 found[int(path.name), host, port] = Traffic(*_ACKNOWLEDGED_AND_RECEIVED.unpack(raw))

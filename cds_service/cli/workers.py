@@ -100,7 +100,7 @@ def _application(settings: Settings, board: Board) -> Application:
         app = build_site(backend)
     if directory is not None:
         threading.Thread(target=directory.warm, daemon=True).start()
-    receivers = Receivers(_RECEIVING, settings.budget_seconds)
+    receivers = Receivers(_RECEIVING, settings.budget_seconds, settings.port)
     receivers.watch()
     gate = Gate(app, settings.threads, settings.max_body_bytes, receivers)
     backend.telemetry.metrics.follow(gate.numbers)

@@ -57,18 +57,28 @@ class Lane:
         self.values[_HEARTBEAT] = self._clock()
 
     @property
-    def running(self) -> bool:
-        """Whether the process of this lane runs; one that hangs for long counts as gone."""
+    def held(self) -> bool:
+        """Whether the process of this lane is there at all, so that nobody else may write to it."""
         process = int(self.values[_PROCESS])
-        if process == 0 or self._clock() - self.values[_HEARTBEAT] > _GONE_SECONDS:
-            return False
+        if process == os.getpid():
+            # this process itself, or one before it that had its number
+            return self._told
         try:
             os.kill(process, 0)
         except ProcessLookupError:
             return False
         except PermissionError:
             return True
-        return True
+        return process != 0
+
+    @property
+    def running(self) -> bool:
+        """Whether the process of this lane says that it lives; one that hangs for long counts as gone."""
+        return self._told and self.held
+
+    @property
+    def _told(self) -> bool:
+        return self._clock() - self.values[_HEARTBEAT] <= _GONE_SECONDS
 
     def place(self, key: bytes, count: int) -> int | None:
         """Return the index of the first of ``count`` new numbers under ``key``; ``None`` when the lane is full."""
@@ -114,7 +124,7 @@ class Board:
         """Return a lane for this process: one that was left, before one that was never used."""
         held = self._claiming.acquire(timeout=_CLAIM_SECONDS)
         try:
-            free = [lane for lane in self._lanes if not lane.running]
+            free = [lane for lane in self._lanes if not lane.held]
             if not held or not free:
                 _log.warning("no lane of the metrics is free; this process is missing in them")
                 return _lane_apart()

@@ -33,7 +33,7 @@ def test_call_is_received_whole_and_has_a_length() -> None:
         seen.append((given["wsgi.input"].read(), given["CONTENT_LENGTH"], given[WAITING]))
         return [b"answer"]
 
-    gate = Gate(application, 1, LIMIT, Receivers(1, 1.0))
+    gate = Gate(application, 1, LIMIT, Receivers(1, 1.0, 0))
     assert list(gate(environ(b"chunked"), lambda *_: None)) == [b"answer"]
     assert list(gate(environ(b"with length", CONTENT_LENGTH="11"), lambda *_: None)) == [b"answer"]
     assert seen == [(b"chunked", "7", 0), (b"with length", "11", 0)]
@@ -44,7 +44,7 @@ def test_call_that_was_cut_off_never_reaches_the_service() -> None:
         pytest.fail("half a call was answered")
 
     statuses: list[str] = []
-    gate = Gate(application, 1, LIMIT, Receivers(1, 1.0))
+    gate = Gate(application, 1, LIMIT, Receivers(1, 1.0, 0))
     assert gate(environ(b"{", CONTENT_LENGTH="70"), lambda status, _: statuses.append(status)) == []
     assert statuses == ["408 Request Timeout"]
 
@@ -57,7 +57,7 @@ def test_no_more_than_a_little_over_the_limit_is_received() -> None:
         return []
 
     huge = b"x" * (LIMIT + 2 * workers._BODY_MARGIN)
-    Gate(application, 1, LIMIT, Receivers(1, 1.0))(environ(huge, CONTENT_LENGTH=str(len(huge))), lambda *_: None)
+    Gate(application, 1, LIMIT, Receivers(1, 1.0, 0))(environ(huge, CONTENT_LENGTH=str(len(huge))), lambda *_: None)
     assert lengths == [LIMIT + workers._BODY_MARGIN]
 
 
@@ -71,7 +71,7 @@ def test_calls_beyond_the_places_wait_and_are_counted() -> None:
         leave.acquire()
         return iter([b""])
 
-    gate = Gate(application, 1, LIMIT, Receivers(1, 1.0))
+    gate = Gate(application, 1, LIMIT, Receivers(1, 1.0, 0))
     threads = [threading.Thread(target=gate, args=(environ(b""), None)) for _ in range(3)]
     threads[0].start()
     entered.acquire()
