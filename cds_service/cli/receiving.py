@@ -153,9 +153,9 @@ def connections_at(port: int) -> dict[Connection, Traffic]:
         with suppress(OSError), _borrowed(int(path.name)) as connection:
             of_callers = connection.family in {socket.AF_INET, socket.AF_INET6} and connection.getsockname()[1] == port
             if of_callers:
-                host, port = connection.getpeername()[:2]
+                caller = connection.getpeername()[:2]
                 raw = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKNOWLEDGED_AND_RECEIVED.size)
-                found[int(path.name), host, port] = Traffic(*_ACKNOWLEDGED_AND_RECEIVED.unpack(raw))
+                found[int(path.name), *caller] = Traffic(*_ACKNOWLEDGED_AND_RECEIVED.unpack(raw))
     return found
 
 

@@ -76,8 +76,13 @@ def advised(
             text_id=one.plan.text_id,
             indicator=one.plan.indicator,
             rule_ids=one.plan.rule_ids,
-            body=orjson.dumps(wire),
+            body=_no_larger_than_it_is(orjson.dumps(wire)),
             state=state,
         )
         for one, wire, state in zip(written, wires, known, strict=True)
     )
+
+
+def _no_larger_than_it_is(raw: bytes) -> bytes:
+    """Return a copy: what the writer of JSON gives keeps up to four times the room of its content, for as long."""
+    return bytes(memoryview(raw))

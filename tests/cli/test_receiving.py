@@ -88,6 +88,16 @@ def test_kernel_tells_what_went_over_a_connection(pair: tuple[socket.socket, Con
         ours.detach()
 
 
+def test_all_connections_of_callers_are_found() -> None:
+    with ExitStack() as opened:
+        listening = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
+        for _ in range(3):
+            opened.enter_context(socket.create_connection(listening.getsockname()))
+        ours = [opened.enter_context(listening.accept()[0]) for _ in range(3)]
+        found = connections_at(listening.getsockname()[1])
+        assert {descriptor for descriptor, _, _ in found} == {one.fileno() for one in ours}
+
+
 def test_connection_is_ended_unless_its_descriptor_leads_elsewhere(pair: tuple[socket.socket, Connection]) -> None:
     caller, (descriptor, host, port) = pair
     shut_down((descriptor, host, port + 1))
