@@ -1,5 +1,6 @@
 """The running service with its servers and callers, and the accounts after a fault."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from tests.servers.service import Service
 from tests.servers.stack import service_with_stores
 from tests.stack.load import PUBLIC, Callers, Clock, Outcome, found, registry
 
+_LOOK_SECONDS = 0.1
 BATCH = 16
 MIDST = 6
 
@@ -48,6 +50,8 @@ class World:
             self.service.server.start()
             while self.waiting:
                 assert self.service.is_live()
+                # Asking without a break would take the processor from those who are waited for.
+                time.sleep(_LOOK_SECONDS)
             self.service.stop()
         seen = self.callers.seen
         rows = found(self._url, seen)
