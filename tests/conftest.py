@@ -14,7 +14,7 @@ from cds_service.web.logs import JsonLines
 from tests.servers.fixtures import own_postgresql, own_redis, postgresql  # noqa: F401 - used by name
 
 # Every test fails during which a log line, a metric or a span names a synthetic patient.
-from tests.telemetry.whole_run import listener, nothing_of_a_patient_is_told  # noqa: F401 - used by name
+from tests.telemetry.whole_run import nothing_of_a_patient_is_told, patient_listener  # noqa: F401 - used by name
 
 FAULTS = Path(__file__).parents[1] / "docs" / "operations" / "faults.md"
 _FAULTS_HEAD = (

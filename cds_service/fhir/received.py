@@ -63,10 +63,7 @@ class ReceivedResource(msgspec.Struct, eq=False, gc=False):
         if self._raw is None or self._room is None:
             raise ValueError("a resource without any content")
         raw = bytes(self._raw)
-        try:
-            body: dict[str, Any] = orjson.loads(raw)
-        except orjson.JSONDecodeError as error:
-            raise RequestError(f"is not JSON: {error.msg}", field="body", code="structure") from None
+        body: dict[str, Any] = parsed_resource(raw)
         self._room.check(raw, body)
         return body
 
@@ -103,6 +100,14 @@ class ReceivedResource(msgspec.Struct, eq=False, gc=False):
         narrative = self.body.get("text")
         if isinstance(narrative, Mapping) and "div" not in narrative:
             intake.log.add(GapCode.EMPTY_VALUE, self.reference, "text.div")
+
+
+def parsed_resource(raw: bytes) -> Any:
+    """Return what the JSON of a resource says. Raises RequestError for what no parser takes, a number too big, say."""
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise RequestError(f"is not JSON: {error.msg}", field="body", code="structure") from None
 
 
 def receive(items: Iterable[Any], intake: Intake, survey: Survey = Survey.WHOLE) -> list[ReceivedResource]:

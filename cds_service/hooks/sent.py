@@ -13,7 +13,7 @@ import orjson
 
 from cds_service.fhir.bounds import Bounds, Room
 from cds_service.fhir.outline import NOTHING, outline_of_json
-from cds_service.fhir.received import ReceivedResource
+from cds_service.fhir.received import ReceivedResource, parsed_resource
 from cds_service.hooks.entries import Entry
 from cds_service.hooks.services import Service, service_by_id
 
@@ -62,7 +62,7 @@ class SentBundle:
         self.link: Any = orjson.loads(bytes(bundle.link)) if bundle.link else None
 
     def entries(self) -> tuple[list[Entry | ReceivedResource], int]:
-        """Return the entries, and how many of them hold no resource at all."""
+        """Return the entries, and how many of them hold no resource at all. Raises RequestError for what is no JSON."""
         found: list[Entry | ReceivedResource] = []
         broken = 0
         room = self._room
@@ -71,7 +71,7 @@ class SentBundle:
             try:
                 outline = outline_of_json(raw)
             except msgspec.DecodeError:
-                resource = orjson.loads(bytes(raw)) if raw else None
+                resource = parsed_resource(bytes(raw)) if raw else None
                 if isinstance(resource, dict):
                     room.check(bytes(raw), resource)
                     found.append(Entry(resource, address))

@@ -320,8 +320,15 @@ def test_what_is_too_deep_or_too_long_is_refused(completer: PrefetchCompleter, e
         read_sent(several, PATIENT_VIEW, Bounds(100, 10))
 
 
-def test_what_is_no_number_is_refused_where_it_is_read(completer: PrefetchCompleter, extractor: FactExtractor) -> None:
-    crp = result(code={"text": "CRP"}, valueQuantity={"value": 8765, "unit": "mg/L"})
+@pytest.mark.parametrize(
+    "change",
+    [{"valueQuantity": {"value": 8765, "unit": "mg/L"}}, {"id": 8765}],
+    ids=["in a value", "in place of an id"],
+)
+def test_what_is_no_number_is_refused_where_it_is_read(
+    completer: PrefetchCompleter, extractor: FactExtractor, change: dict[str, Any]
+) -> None:
+    crp = result(code={"text": "CRP"}, **change)
     raw = json.dumps(call_with(crp)).encode().replace(b"8765", b"1e999")
     with pytest.raises(RequestError, match="is not JSON"):
         sent_facts(raw, completer, extractor)

@@ -17,32 +17,32 @@ def test_names_and_numbers_of_synthetic_patients_are_known(word: str) -> None:
     assert len(identifiers().pattern.split("|")) > 60
 
 
-def heard_of(listener: Listener) -> list[str]:
-    heard, listener.heard = listener.heard, []
+def heard_of(patient_listener: Listener) -> list[str]:
+    heard, patient_listener.heard = patient_listener.heard, []
     return [line.partition(":")[0] for line in heard]
 
 
-def test_log_line_is_heard(listener: Listener) -> None:
+def test_log_line_is_heard(patient_listener: Listener) -> None:
     logging.getLogger("cds_service.anything").info("read %s", "Testfall")
-    assert heard_of(listener) == ["log"]
+    assert heard_of(patient_listener) == ["log"]
 
 
-def test_details_of_a_line_are_heard(listener: Listener) -> None:
+def test_details_of_a_line_are_heard(patient_listener: Listener) -> None:
     logging.getLogger("cds_service.access").info("call", extra={"details": {"patient": "SYN-t11-before-labs"}})
-    assert heard_of(listener) == ["log"]
+    assert heard_of(patient_listener) == ["log"]
 
 
-def test_label_of_a_metric_is_heard(listener: Listener) -> None:
+def test_label_of_a_metric_is_heard(patient_listener: Listener) -> None:
     Metrics().add([(("marrow_calls_total", "view", "Testfall", "200"), 1.0)])
-    assert heard_of(listener) == ["metric"]
+    assert heard_of(patient_listener) == ["metric"]
 
 
-def test_attribute_of_a_span_is_heard(listener: Listener) -> None:
+def test_attribute_of_a_span_is_heard(patient_listener: Listener) -> None:
     tracing._attributes(SeenCall(client="Testfall"))
-    assert heard_of(listener) == ["span"]
+    assert heard_of(patient_listener) == ["span"]
 
 
-def test_harmless_lines_are_not_heard(listener: Listener) -> None:
+def test_harmless_lines_are_not_heard(patient_listener: Listener) -> None:
     logging.getLogger("cds_service.anything").warning("a test case of the service")
     Metrics()
-    assert heard_of(listener) == []
+    assert heard_of(patient_listener) == []

@@ -57,7 +57,7 @@ class Listener(logging.Handler):
 
 
 @pytest.fixture(scope="session")
-def listener() -> Iterator[Listener]:
+def patient_listener() -> Iterator[Listener]:
     """Hears all that the service tells in this process, until the last test."""
     found = Listener()
     own = logging.getLogger("cds_service")
@@ -84,8 +84,8 @@ def listener() -> Iterator[Listener]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_of_a_patient_is_told(listener: Listener) -> Iterator[None]:
+def nothing_of_a_patient_is_told(patient_listener: Listener) -> Iterator[None]:
     """Fail the test during which the service told of a patient."""
     yield
-    heard, listener.heard = listener.heard, []
+    heard, patient_listener.heard = patient_listener.heard, []
     assert heard == []
