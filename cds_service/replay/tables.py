@@ -16,6 +16,8 @@ from cds_service.replay.rows import TABLES, Row
 
 _GROUP_ROWS: Final = 50_000
 _WAITING_ROWS: Final = 5_000
+# So many rows are plain Python objects at a time.
+_READ_ROWS: Final = 8_192
 _TYPES: Final[Mapping[Any, Any]] = {
     str: pa.string(),
     int: pa.int64(),
@@ -140,5 +142,6 @@ class TableWriter:
 def read_rows(folder: Path, name: str, columns: Iterable[str] | None = None) -> Iterator[dict[str, Any]]:
     """Yield the rows of a written table as plain dictionaries, batch by batch."""
     dataset = ds.dataset(table_path(folder, name), SCHEMAS[name], format="parquet")
-    for batch in dataset.to_batches(columns=list(columns) if columns else None, use_threads=False):
+    wanted = list(columns) if columns else None
+    for batch in dataset.to_batches(columns=wanted, batch_size=_READ_ROWS, use_threads=False):
         yield from batch.to_pylist()
