@@ -9,7 +9,7 @@ from uuid import uuid4
 from sqlalchemy import delete, select
 
 from cds_service.store import schema
-from cds_service.store.connection import Database, named
+from cds_service.store.connection import Database, may_pause, named
 from cds_service.store.keeper import Keeper
 from cds_service.store.rows import row_of
 
@@ -74,6 +74,7 @@ class AuditStore:
         if until is not None:
             query = query.where(table.c.at < until)
         with named("read the audit record"), self._database.engine.connect() as connection:
+            may_pause(connection)
             for row in connection.execute(query).mappings():
                 yield _record(row)
 

@@ -13,7 +13,7 @@ import orjson
 from sqlalchemy import Connection, Table, func, insert, select, text
 
 from cds_service.store import schema
-from cds_service.store.connection import Database, named
+from cds_service.store.connection import Database, may_pause, named
 from cds_service.store.records import StoreError
 from cds_service.store.rows import typed
 from cds_service.store.upgrade import HEAD, open_tables, revision_of
@@ -35,6 +35,7 @@ def write_backup(database: Database, path: Path) -> int:
             if connection.dialect.name == "postgresql":
                 connection.execution_options(isolation_level="REPEATABLE READ")
                 connection.execute(text("SET LOCAL statement_timeout = 0"))
+            may_pause(connection)
             written = 0
             for line in _lines(connection):
                 file.write(orjson.dumps(line) + b"\n")
@@ -72,6 +73,7 @@ def _fill(connection: Connection, path: Path) -> int:
         raise StoreError("restore: the store is not empty")
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL statement_timeout = 0"))
+    may_pause(connection)
     stored, waiting = 0, dict[str, list[dict[str, Any]]]()
     end: dict[str, Any] = {}
     for line in _read(path):

@@ -26,6 +26,8 @@ _STATEMENT_SECONDS = 1.0
 _CONNECT_SECONDS = 2
 # What the statements of one call may take together; a database that needs longer is as good as one that is away.
 _CALL_SECONDS = 2.0
+# A transaction whose client fell silent in its middle is ended by the server: its locks would keep the spool waiting.
+_SILENT_SECONDS = 10
 # How long nobody asks a database that did not answer.
 _PAUSE_SECONDS = 2.0
 _CONNECTIONS = 16
@@ -114,6 +116,12 @@ def _unhurried(connection: Any, record: object, proxy: object) -> None:
     connection.give(None)
 
 
+def may_pause(connection: Connection) -> None:
+    """Let a transaction that only reads be silent for as long as whoever takes the rows wants, a pager for instance."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+
+
 @contextmanager
 def named(operation: str) -> Iterator[None]:
     """Turn database errors into StoreError; their texts may repeat values, so only the class is named."""
@@ -180,7 +188,10 @@ def _connect_bounded(dialect: object, record: object, arguments: list[Any], para
 
     milliseconds = int(_STATEMENT_SECONDS * 1000)
     limits: dict[str, Any] = {"connect_timeout": _CONNECT_SECONDS, "application_name": "marrow-cds"}
-    options = f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} -c timezone=UTC"
+    options = (
+        f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}"
+        f" -c idle_in_transaction_session_timeout={_SILENT_SECONDS}s -c timezone=UTC"
+    )
     given = parameters.get("options")
     return BoundedConnection.connect(
         *arguments, **limits | parameters | {"options": f"{options} {given}" if given else options}

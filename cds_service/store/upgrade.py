@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, inspect, select, text
 
 from cds_service.store import schema
-from cds_service.store.connection import Database
+from cds_service.store.connection import Database, may_pause
 from cds_service.store.records import StoreError
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def _wait_for_turn(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     elif connection.dialect.name == "postgresql":
         driver.silent_seconds = _LOCK_SECONDS + 1.0
+        may_pause(connection)
         connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{_LOCK_SECONDS}s'")
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -10,8 +11,10 @@ import pytest
 from sqlalchemy import Engine, text
 
 from cds_service.errors import ConfigError
+from cds_service.store.connection import Database, may_pause
 from cds_service.store.database import SqlStore, load_hash_key
 from cds_service.store.records import Feedback, IssuedCard, Outcome, StoreError, patient_hash
+from tests.servers.postgresql import PostgreSQL
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 CARD = IssuedCard(
@@ -161,3 +164,10 @@ def test_patient_hash_depends_on_key_and_patient() -> None:
     hashes = {patient_hash(key, patient) for key in (b"a", b"b") for patient in ("1", "2")}
     assert len(hashes) == 4
     assert patient_hash(b"a", "1") in hashes
+
+
+def test_a_transaction_whose_client_fell_silent_ends_and_its_locks_with_it(postgresql: PostgreSQL) -> None:
+    with closing(Database(postgresql.new_database())) as database, database.engine.begin() as connection:
+        assert connection.execute(text("SHOW idle_in_transaction_session_timeout")).scalar() == "10s"
+        may_pause(connection)
+        assert connection.execute(text("SHOW idle_in_transaction_session_timeout")).scalar() == "0"
