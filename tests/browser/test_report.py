@@ -117,7 +117,8 @@ def test_the_page_works_without_scripts(new_preview: Callable[..., Preview]) -> 
     plain.page.fill("#age", "63")
     plain.page.fill("#labs", "CRP 84 mg/L")
     plain.page.click("button.main")
-    assert plain.cards()
+    # A form sent without scripts brings another document, and the click does not wait for it.
+    expect(plain.page.locator("#cards > .card")).not_to_have_count(0)
     assert plain.page.locator("html").get_attribute("lang") == "de"
     expect(plain.page.locator("#panel-decision")).to_be_visible()
     expect(plain.page.locator("#labs")).to_have_value("CRP 84 mg/L")
