@@ -15,8 +15,8 @@ from cds_service.fhir.pregnancy import is_about_pregnancy
 from cds_service.fhir.received import ReceivedResource
 
 # A result takes some 500 bytes; no text of a report is among them.
-_MOST_REMEMBERED = 8_192
-_LONGEST_REMEMBERED = 2_000
+_MOST_REMEMBERED = 4_096
+_LONGEST_REMEMBERED = 1_000
 
 
 @final

@@ -32,7 +32,7 @@ from cds_service.reading.level_words import (
     VERTEBRA_AFTER,
     VERTEBRA_BEFORE,
 )
-from cds_service.reading.words import Gap, Words
+from cds_service.reading.words import REMEMBERED_WORDS, Gap, Words
 
 _TWO_DIGITS: Final = 2
 _RANGE_WORDS: Final = frozenset({"to", "through", "thru", "bis", "pana", "la", "until", "till"})
@@ -92,7 +92,7 @@ def find_levels(words: Words, language: Language) -> list[LevelGroup]:
     return _atlas_on_axis(groups, words)
 
 
-@lru_cache(maxsize=32768)
+@lru_cache(maxsize=REMEMBERED_WORDS)
 def _may_begin(word: str) -> bool:
     """Tell quickly the words that no level begins with."""
     return (

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final
 
 from cds_service.knowledge.findings import load_grammar
-from cds_service.reading.words import Words, fold
+from cds_service.reading.words import REMEMBERED_WORDS, Words, fold
 
 _HEADS: Final = tuple(sorted(load_grammar().compounds["heads"], key=lambda head: (-len(head), head)))
 _NEIGHBOURS: Final = tuple(load_grammar().compounds["neighbours"])
@@ -29,7 +29,7 @@ def corrected(words: Words) -> Words:
     return words.reworded(tuple([right.get(index, word) for index, word in enumerate(words.words)]))
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=REMEMBERED_WORDS)
 def _corrected(word: str, raw: str) -> str:
     """Return a folded word with its head put right, nothing where no head is one error away.
 

@@ -11,7 +11,7 @@ from cds_service.domain.vocabulary import FindingId, Status
 from cds_service.reading.corrections import moved
 from cds_service.reading.level_names import INDEX
 from cds_service.reading.lexicon import Hits
-from cds_service.reading.words import Words, cut
+from cds_service.reading.words import REMEMBERED_WORDS, Words, cut
 
 _STANDING: Final = frozenset({Status.PRESENT, Status.POSSIBLE})
 # what a text concludes of its lesion, and what a lesion does to the canal; the curve, the density and the
@@ -121,6 +121,6 @@ def _without_names(words: Sequence[str]) -> Iterator[str]:
     return (one for one, two in pairwise((*words, "")) if two != "large")
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=REMEMBERED_WORDS)
 def _tells_many(word: str) -> bool:
     return word.startswith(_MANY)

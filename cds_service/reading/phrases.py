@@ -6,10 +6,13 @@ from typing import Final, final
 
 from mypy_extensions import mypyc_attr
 
-from cds_service.reading.words import Gap, Words, cut, fold
+from cds_service.reading.words import REMEMBERED_WORDS, Gap, Words, cut, fold
 
 _ANY: Final = 0
-_CACHE_LIMIT: Final = 50_000
+# A thousand reports of three languages lead to some 4,000 of them.
+_MOST_STEPS: Final = 8192
+# Numbers, dates and names of files do not come again; levels and times do, and are short.
+_LONGEST_NUMBER: Final = 4
 # "~" in a term stands for none to this many words of any kind
 _WILDCARD_WORDS: Final = 3
 
@@ -181,8 +184,10 @@ class TermIndex:
 
     def find(self, words: Words) -> list[WordMatch]:
         """Return the longest match of every list at every word, in reading order."""
-        if len(self._classes) + self._steps > _CACHE_LIMIT:
+        if len(self._by_atoms) + self._steps > _MOST_STEPS:
             self._forget()
+        if len(self._classes) > REMEMBERED_WORDS:
+            self._classes = {}
         known = self._classes
         classes = [known.get(word) or self._class(word) for word in words.words]
         found: list[WordMatch] = []
@@ -205,14 +210,15 @@ class TermIndex:
         return found
 
     def _class(self, word: str) -> _WordClass:
-        """Return the class of a word, and remember it."""
+        """Return the class of a word, and remember it if it may come again."""
         atoms = self._atoms.of(word)
         known = self._by_atoms.get(atoms)
         if known is None:
             root = self._root.children or {}
             opening = [(root[n], 0) for n in atoms if n in root]
             known = self._by_atoms.setdefault(atoms, _WordClass(atoms, _State(opening) if opening else None))
-        self._classes[word] = known
+        if len(word) <= _LONGEST_NUMBER or word.isalpha():
+            self._classes[word] = known
         return known
 
     def _walk(

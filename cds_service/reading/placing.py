@@ -13,7 +13,7 @@ from cds_service.reading.lexicon import Hit
 from cds_service.reading.mentions import Mention
 from cds_service.reading.pointed import is_other, one_of_two, pointed_at, slipped_on
 from cds_service.reading.regions import is_beside_next, is_left_out, is_regional
-from cds_service.reading.words import Gap, Words
+from cds_service.reading.words import REMEMBERED_WORDS, Gap, Words
 
 _FARTHEST: Final = 16
 # a sentence that names one place speaks of it throughout
@@ -162,13 +162,13 @@ def _is_elsewhere(words: Words, mention: Mention, group: LevelGroup, bounds: tup
     return mention.claims is Status.ABSENT and _is_end_of_cord(words, group, bounds)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=REMEMBERED_WORDS)
 def _is_leaving(word: str) -> bool:
     """Tell "elsewhere", which is not at the level that the clause before names."""
     return word.startswith(_ELSEWHERE)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=REMEMBERED_WORDS)
 def _may_end(word: str) -> bool:
     return word.startswith((*_ENDING, *_SITUATED))
 
@@ -269,8 +269,9 @@ def _is_of_the_whole(words: Words, mention: Mention, named: Named, bounds: tuple
 
 def _is_conus(words: Words, mention: Mention, groups: Sequence[LevelGroup]) -> bool:
     """Tell the end of the cord, which lies at none of the discs that a list goes through, unless a level stands by."""
+    if mention.finding is not FindingId.CORD_SIGNAL:
+        return False
     named = any(words.words[n] in _CONUS for n in range(mention.from_, mention.to + 1))
-    named = named and mention.finding is FindingId.CORD_SIGNAL
     return named and not any(mention.from_ - 3 <= g.first <= mention.to + 3 for g in groups)
 
 

@@ -35,6 +35,9 @@ _NEVER_JOINED: Final = frozenset(load_grammar().sentences["never_joined"])
 _CONFIRMING: Final = tuple(load_grammar().sentences["confirming"])
 _NOR: Final = frozenset(load_grammar().sentences["nor"])
 _ABBREVIATION: Final = 2
+# What is known of a word is kept for the words of the last reports; those of a thousand reports are about so many.
+# More room fills up with numbers and names that never come again.
+REMEMBERED_WORDS: Final = 4096
 # "bds. frei", "geringgr. Stenose"
 _ABBREVIATED: Final = frozenset(load_grammar().sentences["abbreviations"])
 
@@ -141,7 +144,7 @@ class Words:
         return self.signs[index]
 
 
-@lru_cache(maxsize=32768)
+@lru_cache(maxsize=REMEMBERED_WORDS)
 def fold(word: str) -> str:
     """Return a word in lower case without diacritics; ``ä``, ``ae`` and ``a`` become one letter, ``ß`` is ``ss``."""
     if word in _FRACTURE:

@@ -4,18 +4,19 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from cds_service.domain.facts import Reading, ReportText
-from cds_service.domain.vocabulary import Language
+from cds_service.domain.facts import Reading, ReportText, Span, TextFinding
+from cds_service.domain.vocabulary import Certainty, FindingId, Language, Section, Status
 from cds_service.fhir.remembered import RememberedReadings
 
 TEXT = ReportText("Marrow edema at L4.", "conclusion", "en")
 
 
 class CountingReader:
-    """Answers a new reading each time; ``unfinished`` as it was told."""
+    """Answers a new reading each time; ``findings`` and ``unfinished`` as it was told."""
 
-    def __init__(self, *, unfinished: bool = False) -> None:
+    def __init__(self, *, findings: tuple[TextFinding, ...] = (), unfinished: bool = False) -> None:
         self.read_texts: list[Sequence[ReportText]] = []
+        self.findings = findings
         self.unfinished = unfinished
 
     def read(
@@ -27,7 +28,7 @@ class CountingReader:
         in_time: Callable[[], bool] = lambda: True,
     ) -> Reading:
         self.read_texts.append(texts)
-        return Reading(declared, unfinished=self.unfinished or not in_time())
+        return Reading(declared, self.findings, unfinished=self.unfinished or not in_time())
 
 
 def test_same_texts_are_read_once() -> None:
@@ -95,3 +96,24 @@ def test_text_that_no_encoding_takes_is_read() -> None:
     reader = CountingReader()
     RememberedReadings(reader, "v1").read([ReportText("edema \ud800", "conclusion")])
     assert len(reader.read_texts) == 1
+
+
+def test_memory_is_bounded_in_bytes_too() -> None:
+    sentence = "Marrow edema at L4, " * 100
+    finding = TextFinding(
+        finding=FindingId.EDEMA,
+        status=Status.PRESENT,
+        certainty=Certainty.CERTAIN,
+        levels=("L4",),
+        span=Span(0, 12),
+        sentence_span=Span(0, len(sentence)),
+        sentence=sentence,
+        section=Section.BODY,
+        language=Language.EN,
+    )
+    reader = CountingReader(findings=(finding,) * 10)
+    remembered = RememberedReadings(reader, "v1", most_bytes=100_000)
+    texts = [ReportText(f"Text {number}.", "conclusion") for number in range(10)]
+    for text in (*texts, texts[-1], texts[0]):
+        remembered.read([text])
+    assert [read[0] for read in reader.read_texts] == [*texts, texts[0]]

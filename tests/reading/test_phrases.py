@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cds_service.reading.phrases import PhraseMatch, PhraseMatcher, TermIndex, outermost
-from cds_service.reading.words import cut
+from cds_service.reading.words import REMEMBERED_WORDS, cut
 
 
 def found(terms: Mapping[str, Iterable[str]], text: str) -> list[tuple[str, str]]:
@@ -68,9 +68,30 @@ def test_one_term_named_twice_in_a_list_is_found_once() -> None:
     assert found({"a": ("edema", "EDEMA")}, "edema") == [("a", "edema")]
 
 
-def test_the_memory_of_words_is_emptied_when_it_grows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cds_service.reading.phrases._CACHE_LIMIT", 2)
-    assert found({"a": ("edema",)}, "one two three four edema") == [("a", "edema")]
+def test_the_memory_of_words_is_emptied_when_it_grows() -> None:
+    index = TermIndex({"a": ("edema",)})
+    letters = "abcdefghijklmnop"
+    many = [one + two + three + four for one in letters for two in letters for three in letters for four in letters]
+    for start in range(0, 20_000, 1_000):
+        index.find(cut(" ".join(many[start : start + 1_000])))
+    assert len(index._classes) <= REMEMBERED_WORDS + 1_000
+    assert [match.first for match in index.find(cut("no edema"))] == [1]
+
+
+def test_the_memory_of_steps_is_emptied_when_it_grows() -> None:
+    pairs = [f"a{one} b{two}" for one in range(100) for two in range(100)]
+    index = TermIndex({"a": pairs})
+    sizes = []
+    for pair in pairs:
+        assert index.find(cut(pair))
+        sizes.append(index._steps)
+    assert max(sizes) < len(pairs)
+
+
+def test_numbers_that_do_not_come_again_are_not_remembered() -> None:
+    index = TermIndex({"a": ("edema",)})
+    index.find(cut("accession 20240117093 at L4 and T12"))
+    assert set(index._classes) == {"accession", "at", "l4", "and", "t12"}
 
 
 @given(st.lists(st.sampled_from(["disc", "disc bulge", "bulge", "no", ",", "."]), max_size=40))
