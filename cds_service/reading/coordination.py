@@ -1,11 +1,14 @@
 """Measures how words of a sentence belong together: distances, coordinated places, nouns shared by two of them."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import accumulate, repeat
+from operator import add
 from typing import Final
 
 from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.lexicon import LEVEL, OTHER, SEGMENT, CompiledComposition, Hit
-from cds_service.reading.words import Gap, Words
+from cds_service.reading.words import REMEMBERED_WORDS, Gap, Words
 
 _GRAMMAR: Final = load_grammar()
 # beyond this no penalty matters
@@ -96,22 +99,26 @@ def _steps(words: Words, *, listed: bool) -> list[int]:
     name = "listed steps" if listed else "steps"
     known = words.sums.get(name)
     if known is None:
-        known = words.sums[name] = []
-        total = 0
-        behind = False
-        for index, word in enumerate(words.words):
-            level = _is_level(word)
-            if index and (
-                level
-                or (behind and _stands_for_place(words, index))
-                or (listed and (behind or word in _JOINERS) and _is_of_list(words, index))
-            ):
-                total -= 1
-            else:
-                total += _GAP_PENALTY[words.gaps[index]] + _WORD_PENALTY.get(word, 0)
-            known.append(total)
-            behind = level
+        of_gaps = map(_GAP_PENALTY.__getitem__, words.gaps)
+        steps = list(map(add, of_gaps, map(_WORD_PENALTY.get, words.words, repeat(0))))
+        for index in _stepped_over(words, listed=listed):
+            steps[index] = -1
+        known = words.sums[name] = list(accumulate(steps))
     return known
+
+
+def _stepped_over(words: Words, *, listed: bool) -> list[int]:
+    """Return the words that bring what stands around them nearer: levels, and words that only join them."""
+    found = []
+    for level in [index for index, word in enumerate(words.words) if _is_level(word)]:
+        if level:
+            found.append(level)
+        if listed and level > 1 and words.words[level - 1] in _JOINERS and _is_of_list(words, level - 1):
+            found.append(level - 1)
+        after = level + 1
+        if after < len(words) and (_stands_for_place(words, after) or (listed and _is_of_list(words, after))):
+            found.append(after)
+    return found
 
 
 def _stands_for_place(words: Words, index: int) -> bool:
@@ -196,11 +203,12 @@ def is_extent(words: Words, anatomy: Hit) -> bool:
         before = words.words[anatomy.first - 3 : anatomy.first - 2]
     else:
         before = words.words[anatomy.first - 2 : anatomy.first - 1]
+    if not (number.isdigit() or number in _NUMBERS):
+        return False
     follows = words.words[anatomy.last + 1 : anatomy.last + 2]
-    counted = number.isdigit() or number in _NUMBERS
     named = words.words[anatomy.first - 1] in _SEGMENTS or (bool(follows) and follows[0] in _SEGMENTS)
     named = named or any(words.words[n] in _SEGMENTS for n in range(anatomy.first, anatomy.last + 1))
-    return counted and named and before[:1] != () and before[0] in _OVER
+    return named and before[:1] != () and before[0] in _OVER
 
 
 def _heads(words: Words, anatomy: Hit) -> bool:
@@ -211,6 +219,7 @@ def _heads(words: Words, anatomy: Hit) -> bool:
     return anatomy.first == 0 or words.gaps[anatomy.first] == Gap.STOP or "\n" in words.signs[anatomy.first]
 
 
+@lru_cache(maxsize=REMEMBERED_WORDS)
 def _is_level(word: str) -> bool:
     return word[-1].isdigit() and (word[0] in "ctldshbw")
 
@@ -233,6 +242,8 @@ def of_one_statement(words: Words, hit: Hit, chain: Sequence[Hit], process: Sequ
 
     The place before the comma follows a process of its own, the place behind it is followed by another.
     """
+    if len(chain) < 2:  # noqa: PLR2004
+        return list(chain)
     ordered = sorted(chain, key=lambda a: a.first)
     for number in range(1, len(ordered)):
         before, after = ordered[number - 1], ordered[number]

@@ -1,7 +1,7 @@
 """Tells the language of a report and of each of its lines by small words; unknown and foreign languages stay unread."""
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,6 +14,7 @@ from cds_service.knowledge.findings import LanguageKnowledge, load_foreign
 from cds_service.reading.words import Gap, Words, fold
 
 _LOOKED_AT: Final = 400
+_CODES: Final = tuple((code.value, code) for code in Language)
 _MARGIN: Final = 1.3
 _LETTERS: Final = {Language.DE: frozenset("äöüßÄÖÜ"), Language.RO: frozenset("ăâîșțşţĂÂÎȘȚŞŢ")}
 # letters of languages that are not read; "ã" is left out, which old Romanian texts write for "ă"
@@ -100,16 +101,23 @@ class LanguageDetector:
     def evidence(self, words: Words, start: int = 0, end: int | None = None) -> Evidence:
         """Weigh the words ``[start, end)`` of a text, at most the first few hundred of them."""
         last = min(len(words) if end is None else end, start + _LOOKED_AT)
+        return self._weighed(words, start, last, self._telling(words, start, last))
+
+    def _telling(self, words: Words, start: int, end: int) -> list[int]:
+        """Return the words among ``[start, end)`` that some language has as its own."""
+        known = self._known
+        found = [number for number, word in enumerate(words.words[start:end], start) if word in known]
+        return [n for n in found if not (words.words[n] in _LATIN and _is_latin(words, n))]
+
+    def _weighed(self, words: Words, start: int, last: int, telling: Sequence[int]) -> Evidence:
+        """Weigh the words ``[start, last)``, of which those numbered by ``telling`` tell a language."""
         counts: dict[str, int] = {}
-        for number in range(start, last):
-            word = words.words[number]
-            if word in _LATIN and _is_latin(words, number):
-                continue
-            for name in self._known.get(word, ()):
+        for number in telling:
+            for name in self._known[words.words[number]]:
                 counts[name] = counts.get(name, 0) + 1
-        scores = {code: float(counts.pop(code.value, 0)) for code in Language}
+        scores = {code: float(counts.pop(name, 0)) for name, code in _CODES}
         foreign = float(max(counts.values(), default=0))
-        text = words.text[words.starts[start] : words.ends[last - 1]] if last > start else ""
+        text = "" if words.text.isascii() or last <= start else words.text[words.starts[start] : words.ends[last - 1]]
         if not text.isascii():
             special = _SPECIAL.findall(text)
             for code, letters in _LETTERS.items():
@@ -128,8 +136,11 @@ class LanguageDetector:
             return [Part(main, index)]
         spans: dict[Language, list[Span]] = {}
         current = main
+        telling = self._telling(words, 0, len(words))
         for start, end in _sentences(words):
-            here = self.evidence(words, start, end)
+            last = min(end, start + _LOOKED_AT)
+            own = telling[bisect_left(telling, start) : bisect_left(telling, last)]
+            here = self._weighed(words, start, last, own)
             best = here.best
             # one word is enough where nothing speaks for the language of the sentence before
             if best is not None and (best is main or here.scores[best] >= _ENOUGH or not here.scores[current]):

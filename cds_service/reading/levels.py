@@ -77,18 +77,14 @@ class LevelGroup:
 def find_levels(words: Words, language: Language) -> list[LevelGroup]:
     """Return all level groups of a text in reading order, written out as the annotation guideline wants them."""
     groups: list[LevelGroup] = []
-    index = 0
-    while index < len(words):
-        word = words.words[index]
-        if not _may_begin(word):
-            index += 1
+    beyond = 0
+    for index in [number for number, word in enumerate(words.words) if _may_begin(word)]:
+        if index < beyond:
             continue
         group = _group(words, index, language) or _in_words(words, index) or _bare_segment(words, index, groups)
-        if group is None:
-            index += 1
-        else:
+        if group is not None:
             groups.append(group)
-            index = group.last + 1
+            beyond = group.last + 1
     return _atlas_on_axis(groups, words)
 
 

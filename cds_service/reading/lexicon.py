@@ -20,6 +20,8 @@ _KINDS: Final = "apfcqtm"
 OTHER: Final = "other"
 LEVEL: Final = "level"
 SEGMENT: Final = "segment_level"
+# processes with longer terms that use up words of others
+_COVERING: Final = frozenset({"compress", "herniation", "named_disease", "tracer", "uncompressed", "injected"})
 _PLACING: Final = (("in",), ("im",), ("bei",), ("auf",), ("am",), ("an",), ("links",), ("rechts",), ("der",))
 
 
@@ -116,6 +118,7 @@ class Lexicon:
         self.language: Language = language.language
         terms = _terms(findings, language)
         self._index = TermIndex(terms)
+        self._marks = TermIndex({name: listed for name, listed in terms.items() if name[0] == "m"})
         self._sorted = {name: (_KINDS.index(name[0]), name[2:]) for name in terms}
         self.headings: dict[tuple[str, ...], Section] = {
             cut(term).words: section for section, terms in language.sections.items() for term in terms
@@ -129,13 +132,20 @@ class Lexicon:
         self.unspecific = findings.classes.expand(("unspecific",))
         self.yields_to = {f.id: frozenset(f.yields_to) for f in findings.findings.values()}
 
+    def _mended(self, words: Words) -> Words:
+        return completed(corrected(words)) if self.language is Language.DE else words
+
+    def marks(self, words: Words) -> list[Hit]:
+        """Return the marks of a text alone: what it tells of history and technique."""
+        matches = outermost(self._marks.find(self._mended(words)))
+        return [Hit(match.id[2:], match.first, match.last) for match in matches]
+
     def find(self, words: Words) -> Hits:
         """Return all hits of a text."""
         hits = Hits(find_levels(words, self.language))
         # in the order of the letters of _KINDS
         targets = [hits.anatomy, hits.process, hits.literal, hits.cue, hits.qualifier, hits.trend, hits.mark]
-        searched = completed(corrected(words)) if self.language is Language.DE else words
-        for match in outermost(self._index.find(searched)):
+        for match in outermost(self._index.find(self._mended(words))):
             kind, own = self._sorted[match.id]
             targets[kind].append(Hit(own, match.first, match.last))
         for group in hits.levels:
@@ -144,16 +154,17 @@ class Lexicon:
         if self.language is Language.DE:
             hits.cue = _without_above_all(words, hits.cue, hits.levels)
         hits.anatomy = _without_lookalikes(hits.anatomy)
+        covering = [hit for hit in hits.process if hit.name in _COVERING]
         # the mass of "mass effect" is none, nor does "contrast enhanced T1" tell that anything takes contrast up
-        pressing = _covered_words(hits.process, "compress")
+        pressing = _covered_words(covering, "compress")
         given = _covered_words(hits.mark, "contrast_done", single=True)
         # a "free fragment" leaves no recess free
-        loose = _covered_words(hits.process, "herniation")
-        diseases = _covered_words(hits.process, "named_disease")
+        loose = _covered_words(covering, "herniation")
+        diseases = _covered_words(covering, "named_disease")
         # nor does what takes a tracer up take contrast up; a root "nicht mehr komprimiert" is not compressed
-        traced = _covered_words(hits.process, "tracer", single=True)
-        freed = _freed(words, hits.process)
-        if injected := _covered_words(hits.process, "injected"):
+        traced = _covered_words(covering, "tracer", single=True)
+        freed = _freed(words, covering)
+        if injected := _covered_words(covering, "injected"):
             # where an injection has gone grows nothing
             grown = FindingId.SOFT_MASS.value
             hits.literal = [hit for hit in hits.literal if not (hit.name == grown and hit.last in injected)]

@@ -310,11 +310,12 @@ def _fitting(composition: CompiledComposition, names: AbstractSet[str], *, own: 
 
 
 def _cost(words: Words, hit: Hit, anatomy: Hit, weak: frozenset[str]) -> int:
+    distance = distance_between(words, hit, anatomy)
+    if anatomy.name not in weak:
+        return distance
     # "the L3-4 stenosis": the level stands for the place
-    adjoining = (anatomy.last + 1 == hit.first and words.gaps[hit.first] == Gap.SOFT) or _names_place(
-        words, hit, anatomy
-    )
-    return distance_between(words, hit, anatomy) + (_WEAK_PENALTY if anatomy.name in weak and not adjoining else 0)
+    adjoining = anatomy.last + 1 == hit.first and words.gaps[hit.first] == Gap.SOFT
+    return distance if adjoining or _names_place(words, hit, anatomy) else distance + _WEAK_PENALTY
 
 
 def _names_place(words: Words, hit: Hit, anatomy: Hit) -> bool:

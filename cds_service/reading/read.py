@@ -17,7 +17,7 @@ from cds_service.reading.examination import examination, examined_region
 from cds_service.reading.graded import names_passage
 from cds_service.reading.history import with_former
 from cds_service.reading.language import Evidence, LanguageDetector, Part, declared
-from cds_service.reading.lexicon import OTHER, Hits, Lexicon, anatomy_of
+from cds_service.reading.lexicon import OTHER, Hit, Lexicon, anatomy_of
 from cds_service.reading.marrow_or_cord import resolve
 from cds_service.reading.mentions import Mention, Surroundings
 from cds_service.reading.one_place import placed
@@ -115,7 +115,7 @@ class Reader:
         """Read each part in its language and settle what they say together."""
         findings: list[TextFinding] = []
         stated: list[StatedFact] = []
-        hits: list[Hits] = []
+        marks: list[list[Hit]] = []
         spine = False
         onset: int | None = None
         for language in dict.fromkeys(part.language for part in parts):
@@ -128,7 +128,7 @@ class Reader:
                 stated += (s for s in told if any(p.holds(s.text_index, s.span.start) for p in own))
                 read = self._findings(text, language, time, spinal=spinal)
                 findings += (f for f in read if any(p.holds(f.text_index, f.span.start) for p in own))
-            hits += self._hits_of_technique(title, lexicon, prepared)
+            marks += self._marks(title, lexicon, prepared)
             spine = spine or any(_names_spine(text, lexicon.unspecific, spinal=spinal) for text in prepared)
             days = (onset_days(text.words, text.hits, text.sentences) for text in prepared)
             onset = next((d for d in days if d is not None), None) if onset is None else onset
@@ -139,7 +139,7 @@ class Reader:
             main,
             tuple(settled),
             tuple(dict.fromkeys(stated)),
-            technique_of(hits, findings),
+            technique_of(marks, findings),
             (*ambiguous, *conflicts),
             describes_spine=spine or any(is_spinal(f.finding) for f in settled),
             onset_days=onset,
@@ -153,10 +153,10 @@ class Reader:
         return Prepared(words, hits, parts, number, original)
 
     @staticmethod
-    def _hits_of_technique(title: str, lexicon: Lexicon, prepared: Sequence[Prepared]) -> list[Hits]:
-        """Return the hits of title and texts: "MRT LWS mit KM" is often said in the title only."""
-        of_texts = [text.hits for text in prepared]
-        return [lexicon.find(cut(title)), *of_texts] if title else of_texts
+    def _marks(title: str, lexicon: Lexicon, prepared: Sequence[Prepared]) -> list[list[Hit]]:
+        """Return the marks of title and texts: "MRT LWS mit KM" is often said in the title only."""
+        of_texts = [text.hits.mark for text in prepared]
+        return [lexicon.marks(cut(title)), *of_texts] if title else of_texts
 
     @staticmethod
     def _language(

@@ -70,7 +70,7 @@ def _same_level(words: Words, sentence: Sentence) -> bool:
 def _all_levels(words: Words, sentence: Sentence) -> bool:
     """Tell "bulky facets at both levels"."""
     here = words.words[sentence.first : sentence.end]
-    return any(one in _BOTH and two.startswith(_LEVELS) for one, two in pairwise(here))
+    return not _BOTH.isdisjoint(here) and any(one in _BOTH and two.startswith(_LEVELS) for one, two in pairwise(here))
 
 
 def _of_disc(words: Words, sentence: Sentence) -> bool:

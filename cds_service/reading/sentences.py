@@ -139,17 +139,22 @@ def split(words: Words, lexicon: Lexicon, hits: Hits) -> list[Sentence]:
         return []
     starts = _starts(words, _Held.of(hits, words))
     sentences = []
-    line, body = 0, Section.BODY
+    line, body, asks = 0, Section.BODY, "?" in words.text
     for number, (first, continued) in enumerate(starts):
         end = starts[number + 1][0] if number + 1 < len(starts) else len(words)
         line += "\n" in words.between(first)
-        stop = words.ends[end - 1]
-        after = words.text[stop : min(stop + 3, words.starts[end]) if end < len(words) else stop + 3]
-        # "pain, ?sacroiliitis" asks for the word behind the mark
-        asked = "?" in (after[:-1] if end < len(words) and _queried(words, end) else after)
-        asked = asked or any(_queried(words, index) for index in range(first, end))
+        asked = asks and _is_asked(words, first, end)
         sentences.append(Sentence(first, end, body, continued=continued, line=line, asked=asked))
     return _with_heads(_with_sections(sentences, words, lexicon, hits), words, hits)
+
+
+def _is_asked(words: Words, first: int, end: int) -> bool:
+    """Tell a sentence with a question mark at its end or at one of its words."""
+    stop = words.ends[end - 1]
+    after = words.text[stop : min(stop + 3, words.starts[end]) if end < len(words) else stop + 3]
+    # "pain, ?sacroiliitis" asks for the word behind the mark
+    own = after[:-1] if end < len(words) and _queried(words, end) else after
+    return "?" in own or any(_queried(words, index) for index in range(first, end))
 
 
 def _starts(words: Words, held: _Held) -> list[tuple[int, bool]]:

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
 from typing import Final, TypeAlias, TypeVar
 
 from cds_service.domain.facts import Span, StatedFact
@@ -41,14 +42,16 @@ class StatedReader:
 
     def __init__(self, conditions: Conditions, language: Language) -> None:
         terms: dict[str, list[str]] = {}
-        self._pairs: list[tuple[str, tuple[str, ...], bool]] = []
+        # by the first of their words, numbered as they are listed
+        number = count()
+        self._pairs: dict[str, list[tuple[int, str, tuple[str, ...], bool]]] = {}
         for group, entry in conditions.items():
             own = entry.terms.of(language) if isinstance(entry, ConditionEntry) else tuple(entry)
             voiding = entry.unless if isinstance(entry, ConditionEntry) else ()
             for sign, listed in (("+", own), ("-", voiding)):
                 terms[f"{sign}{group}"] = list(phrases(listed))
                 for pair in pairs(listed):
-                    self._pairs.append((str(group), pair, sign == "+"))
+                    self._pairs.setdefault(pair[0], []).append((next(number), str(group), pair, sign == "+"))
                     terms |= {f"&{word}": [word] for word in pair}
         self._index = TermIndex({name: listed for name, listed in terms.items() if listed})
 
@@ -61,12 +64,14 @@ class StatedReader:
         every = outermost(self._index.find(words))
         for sentence in history:
             bounds = (sentence.first, sentence.end)
-            cues = live_cues(_within(hits.cue, bounds))
-            qualifiers = [hit for hit in _within(hits.qualifier, bounds) if not _of_person(words, hit)]
-            days = _days(words, _within(hits.mark, bounds), bounds)
             matches = self._counting(_within(every, bounds))
             if sentence.section not in _HISTORY:
                 matches = [match for match in matches if is_told(words, sentence, match)]
+            if not matches:
+                continue
+            cues = live_cues(_within(hits.cue, bounds))
+            qualifiers = [hit for hit in _within(hits.qualifier, bounds) if not _of_person(words, hit)]
+            days = _days(words, _within(hits.mark, bounds), bounds)
             for match in matches:
                 mention = Mention(FindingId.DEGENERATIVE_CHANGE, match.first, match.last, match.first, match.last)
                 acting, asked = without_questions(words, bounds, cues, match, asked=sentence.asked)
@@ -104,8 +109,8 @@ class StatedReader:
         by_word = {match.id[1:]: match for match in reversed(matches) if match.id[0] == "&"}
         found = [WordMatch(m.id[1:], m.first, m.last) for m in matches if m.id[0] == "+"]
         barred = set()
-        for group, pair, counts in self._pairs:
-            if all(word in by_word for word in pair):
+        for _, group, pair, counts in sorted(pair for word in by_word for pair in self._pairs.get(word, ())):
+            if by_word.keys() >= set(pair):
                 first = by_word[pair[0]]
                 found += [WordMatch(group, first.first, first.last)] if counts else []
                 barred |= set() if counts else {group}

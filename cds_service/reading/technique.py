@@ -5,18 +5,18 @@ from typing import Final
 
 from cds_service.domain.facts import Technique, TextFinding
 from cds_service.domain.vocabulary import FindingId, Status
-from cds_service.reading.lexicon import Hit, Hits
+from cds_service.reading.lexicon import Hit
 
 _TECHNIQUE: Final = frozenset({"contrast_done", "native", "fat_saturated", "diffusion", "limited"})
 _CONTRAST: Final = frozenset({"contrast_done", "native"})
 _ENHANCING: Final = frozenset({FindingId.ENHANCEMENT, FindingId.DISC_ENHANCEMENT})
 
 
-def technique_of(texts: Iterable[Hits], findings: Sequence[TextFinding]) -> Technique:
-    """Return what the report says of its technique; not stated stays None. Enhancement seen proves contrast."""
+def technique_of(texts: Iterable[Sequence[Hit]], findings: Sequence[TextFinding]) -> Technique:
+    """Return what marks in texts say of the technique; not stated stays None. Enhancement seen proves contrast."""
     names: set[str] = set()
-    for hits in texts:
-        names |= {hit.name for hit in _uncovered(hits.mark)}
+    for marks in texts:
+        names |= {hit.name for hit in _uncovered(marks)}
     enhancing = any(f.finding in _ENHANCING and f.status is Status.PRESENT for f in findings)
     contrast = True if "contrast_done" in names or enhancing else (False if "native" in names else None)
     return Technique(

@@ -5,7 +5,7 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import Final, final
 
 from mypy_extensions import mypyc_attr
@@ -101,11 +101,7 @@ class Words:
         """Return for each word what it and all words before it cost; worked out once for each ``name`` of a cost."""
         known = self.sums.get(name)
         if known is None:
-            known = self.sums[name] = []
-            total = 0
-            for word in self.words:
-                total += costs.get(word, 0)
-                known.append(total)
+            known = self.sums[name] = list(accumulate(map(costs.get, self.words, repeat(0))))
         return known
 
     def counted(self, name: str, test: Callable[[str], bool]) -> list[int]:
@@ -119,11 +115,7 @@ class Words:
         """Return for each word what the gaps before it and before all words before it cost."""
         known = self.sums.get(name)
         if known is None:
-            known = self.sums[name] = []
-            total = 0
-            for gap in self.gaps:
-                total += costs[gap]
-                known.append(total)
+            known = self.sums[name] = list(accumulate(map(costs.__getitem__, self.gaps)))
         return known
 
     def following(self, name: str, most: int) -> list[int]:
@@ -170,23 +162,17 @@ def cut(text: str) -> Words:
     else:
         pieces = (_WORD if _BEYOND_LATIN.search(text) else _LATIN_WORD).split(text)
     between, raw = pieces[:-1:2], pieces[1::2]
-    starts: list[int] = []
-    ends: list[int] = []
-    place = 0
-    for sign, word in zip(between, raw, strict=True):
-        place += len(sign)
-        starts.append(place)
-        place += len(word)
-        ends.append(place)
+    places = list(accumulate(map(len, pieces)))
+    starts, ends = places[:-1:2], places[1::2]
     if "\n" in text and _HYPHEN_AT_LINE_END.search(text):
         between, raw, starts, ends = _joined(text, between, raw, starts, ends)
     words = tuple(map(fold, raw))
-    gaps: list[int] = []
-    for index, sign in enumerate(between):
-        known = 0 if sign == " " else _SIGNS.get(sign, -1)
-        if known == Gap.COMMA and index and words[index] in _NOR and words[index - 1].startswith(_CONFIRMING):
-            known = Gap.SOFT
-        gaps.append(known if known >= 0 else _gap(sign, words[index - 1] if index else "", raw[index]))
+    gaps = list(map(_SIGNS.get, between, repeat(_UNGRADED)))
+    for index, known in enumerate(gaps):
+        if known == _UNGRADED:
+            gaps[index] = _gap(between[index], words[index - 1] if index else "", raw[index])
+        elif known == Gap.COMMA and index and words[index] in _NOR and words[index - 1].startswith(_CONFIRMING):
+            gaps[index] = Gap.SOFT
     between.append(pieces[-1])
     return Words(text, words, tuple(starts), tuple(ends), tuple(gaps), tuple(between))
 
@@ -240,6 +226,7 @@ def _graded(between: str) -> int:
     return Gap.COMMA if any(c in between for c in ",()[]") else Gap.SOFT
 
 
+_UNGRADED: Final = -1
 # the signs between most words, graded once
 _SIGNS: Final[dict[str, int]] = {
     sign: _graded(sign) for sign in ("", " ", ", ", "-", "/", "\n", " (", ") ", ": ", "; ", " - ", " – ", ",", "), ")
