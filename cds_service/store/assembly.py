@@ -40,7 +40,7 @@ def open_stores(settings: Settings) -> Stores:
     audit = _open_audit(settings, database)
     together = audit is not None and settings.audit_database == settings.database
     # What calls write and look up goes over the same connections: their cached pages then stay good for the next call.
-    shown = RepeatStore(settings.database, audit if together else keeper)
+    shown = RepeatStore(audit.database if audit is not None and together else database)
     databases = {"store": database}
     if audit is not None and audit.database is not database:
         databases["audit"] = audit.database

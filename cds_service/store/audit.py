@@ -61,10 +61,6 @@ class AuditStore:
         self._keeper.close()
         self._database.close()
 
-    def record(self, record: AuditRecord) -> None:
-        """Keep one record. Raises StoreError."""
-        self._keeper.write("record a call", schema.audit_event, [audit_row(record)])
-
     def records(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[AuditRecord]:
         """Yield the records from ``since`` to before ``until``, in order of arrival. Raises StoreError."""
         table = schema.audit_event

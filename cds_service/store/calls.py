@@ -42,7 +42,7 @@ class CallStore:
         reasons: list[str] = []
         for keeper, batches in self._parts(issued, shown, record):
             try:
-                keeper.write_together(_OPERATION, batches)
+                keeper.write_new(_OPERATION, batches)
             except StoreError as error:
                 lost |= {table.name for table, _ in batches}
                 reasons.append(str(error))

@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine.interfaces import DBAPICursor, DBAPIModule
 from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
@@ -44,15 +45,13 @@ class Database:
 
     def __init__(self, url: str, setting: str = "MARROW_DATABASE_URL", *, durable: bool = False) -> None:
         self.engine = _open_engine(url, setting)
-        if durable and self.is_file:
-            event.listen(self.engine, "connect", _flush_each)
+        # Of this machine; such a one is asked every time.
+        self.is_file = self.engine.dialect.name == "sqlite"
+        self._is_bounded = self.engine.dialect.name == "postgresql"
         self._ask_again = 0.0
         self._lock = threading.Lock()
-
-    @property
-    def is_file(self) -> bool:
-        """Whether it is a file of this machine; such a one is asked every time."""
-        return self.engine.dialect.name == "sqlite"
+        if durable and self.is_file:
+            event.listen(self.engine, "connect", _flush_each)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -70,7 +69,13 @@ class Database:
         """Do the work in one transaction. Raises StoreAway (try again later) and StoreError (it would fail again)."""
         if not self._may_ask():
             raise StoreAway(f"{operation}: the database is away")
-        return self._ask(operation, work if self.is_file else lambda connection: work(_hurried(connection)))
+        return self._ask(operation, work if self.is_file else lambda connection: work(self._hurried(connection)))
+
+    def quick(self, operation: str, work: Callable[[DBAPICursor], _Result]) -> _Result:
+        """Do the work as ``run`` does, with a cursor of the driver: the library's own costs more than storing a row."""
+        if not self._may_ask():
+            raise StoreAway(f"{operation}: the database is away")
+        return self._answered(lambda: self._by_cursor(operation, work))
 
     def reach(self, operation: str, work: Callable[[Connection], _Result]) -> _Result:
         """Do the work also while the database counts as away, in the background only. Raises as ``run`` does."""
@@ -81,15 +86,59 @@ class Database:
         self.run("check", lambda connection: connection.execute(text("SELECT 1")))
 
     def _ask(self, operation: str, work: Callable[[Connection], _Result]) -> _Result:
-        try:
+        def begin() -> _Result:
             with named(operation), self.engine.begin() as connection:
-                found = work(connection)
+                return work(connection)
+
+        return self._answered(begin)
+
+    def _by_cursor(self, operation: str, work: Callable[[DBAPICursor], _Result]) -> _Result:
+        driver = self.engine.dialect.loaded_dbapi
+        try:
+            return self._committed(work, driver)
+        except (driver.IntegrityError, driver.DataError) as error:
+            raise StoreError(f"{operation}: {type(error).__name__}") from error
+        except (driver.Error, SQLAlchemyError) as error:
+            raise StoreAway(f"{operation}: {type(error).__name__}") from error
+
+    def _committed(self, work: Callable[[DBAPICursor], _Result], driver: DBAPIModule) -> _Result:
+        connection = self.engine.raw_connection()
+        try:
+            if not self.is_file:
+                self._hurry(connection.driver_connection)
+            found = work(connection.cursor())
+            connection.commit()
+        except driver.Error as error:
+            if self.engine.dialect.is_disconnect(error, connection, None):
+                connection.invalidate(error)
+                # What ended this one ended the others as well.
+                self.engine.dispose()
+            raise
+        else:
+            return found
+        finally:
+            # What was not committed is rolled back.
+            connection.close()
+
+    def _answered(self, ask: Callable[[], _Result]) -> _Result:
+        """Note whether the database answers."""
+        try:
+            found = ask()
         except StoreAway:
             if not self.is_file:
                 self._ask_again = time.monotonic() + _PAUSE_SECONDS
             raise
         self._ask_again = 0.0
         return found
+
+    def _hurried(self, connection: Connection) -> Connection:
+        self._hurry(connection.connection.driver_connection)
+        return connection
+
+    def _hurry(self, connection: Any) -> None:
+        """Let all that is done over the connection now take no longer than a call may wait for it, with its end."""
+        if self._is_bounded:
+            connection.give(_CALL_SECONDS)
 
     def _may_ask(self) -> bool:
         """Whether to ask; of the calls after a pause only the first one does, the others wait for what it finds."""
@@ -101,13 +150,6 @@ class Database:
                 return False
             self._ask_again = now + _PAUSE_SECONDS
             return True
-
-
-def _hurried(connection: Connection) -> Connection:
-    """Let all that is done over the connection now take no longer than a call may wait for it, with its end."""
-    if connection.dialect.name == "postgresql":
-        cast("Any", connection.connection.driver_connection).give(_CALL_SECONDS)
-    return connection
 
 
 def _unhurried(connection: Any, record: object, proxy: object) -> None:

@@ -63,11 +63,6 @@ class SqlStore:
         self._keeper.close()
         self._database.close()
 
-    def record_issued(self, cards: Sequence[IssuedCard]) -> None:
-        """Keep issued cards in one transaction. Raises StoreError."""
-        if cards:
-            self._keeper.write("record issued cards", schema.issued_card, [row_of(card) for card in cards])
-
     def record_feedback(self, items: Sequence[Feedback]) -> None:
         """Keep all items or none; a repeat only counts up. Raises StoreError."""
         if items:
@@ -75,7 +70,7 @@ class SqlStore:
                 row_of(item) | {"identity": item.identity, "repeats": 0, "last_write": str(uuid.uuid4())}
                 for item in items
             ]
-            self._keeper.write("record feedback", schema.feedback, rows)
+            self._keeper.write_feedback("record feedback", rows)
 
     def feedback(self) -> tuple[LinkedFeedback, ...]:
         """Return all feedback beside its cards, in order of arrival. Raises StoreError."""

@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, Table, delete, insert, select, text
+from sqlalchemy import Connection, delete, insert, select, text
 from sqlalchemy.exc import DataError, IntegrityError
 
 from cds_service.store import schema
@@ -15,7 +15,7 @@ from cds_service.store.connection import Database
 from cds_service.store.prepared import Row
 from cds_service.store.records import StoreAway, StoreError
 from cds_service.store.reserve import ReserveError
-from cds_service.store.rows import Batch, put_all, put_once
+from cds_service.store.rows import Batch, put_feedback, put_new, put_once
 from cds_service.store.spool import Line, Spool, read_lines
 from cds_service.store.upgrade import open_tables
 
@@ -34,21 +34,33 @@ class Keeper:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
 
-    def write(self, operation: str, table: Table, rows: Sequence[Row]) -> None:
-        """Keep all rows or none. Raises StoreError when they are kept nowhere."""
-        self.write_together(operation, [(table, rows)])
+    def write_feedback(self, operation: str, rows: Sequence[Row]) -> None:
+        """Keep all reports or none; one that is known is only counted. Raises StoreError when they are kept nowhere."""
 
-    def write_together(self, operation: str, batches: Sequence[Batch]) -> None:
-        """Keep the rows of several tables, all or none. Raises StoreError when they are kept nowhere."""
+        def put(connection: Connection) -> None:
+            for row in rows:
+                put_feedback(connection, row)
+
         try:
-            self.database.run(operation, lambda connection: put_all(connection, batches))
+            self.database.run(operation, put)
         except StoreError as reason:
-            # Also rows that this database would refuse again: they end up aside in the spool, and the call goes on.
-            if self._spool is None:
-                raise
-            self._spool.append([Line(table.name, row) for table, rows in batches for row in rows])
-            if self._replay_soon():
-                _log.warning("%s; kept in the spool until the database takes it", reason)
+            self._set_aside(reason, [(schema.feedback, rows)])
+
+    def write_new(self, operation: str, batches: Sequence[Batch]) -> None:
+        """Keep new rows of several tables, all or none. Raises StoreError when they are kept nowhere."""
+        dialect = self.database.engine.dialect
+        try:
+            self.database.quick(operation, lambda cursor: put_new(cursor, dialect, batches))
+        except StoreError as reason:
+            self._set_aside(reason, batches)
+
+    def _set_aside(self, reason: StoreError, batches: Sequence[Batch]) -> None:
+        """Put into the spool what the database did not take, also rows that it would refuse again: the call goes on."""
+        if self._spool is None:
+            raise reason
+        self._spool.append([Line(table.name, row) for table, rows in batches for row in rows])
+        if self._replay_soon():
+            _log.warning("%s; kept in the spool until the database takes it", reason)
 
     def open(self) -> None:
         """Make or change the tables where needed, and carry over what an earlier run left.

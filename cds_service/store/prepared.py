@@ -3,11 +3,12 @@
 The library's own objects build and look up a statement at each use, which takes longer than storing a row.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Dialect, Table, insert
+from sqlalchemy import Dialect, Table, insert
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
@@ -26,10 +27,17 @@ class Prepared:
         self._positional = compiled.positional
         self._converts = tuple(_to_driver(compiled.binds[name].type, dialect) for name in self._names)
 
-    def run(self, connection: Connection, *rows: Row) -> CursorResult[*tuple[Any, ...]]:
-        """Execute for one row of values, or for several at once."""
-        bound = [self._bound(row) for row in rows]
-        return connection.exec_driver_sql(self._text, bound[0] if len(bound) == 1 else bound)
+    def run(self, cursor: DBAPICursor, row: Row) -> DBAPICursor:
+        """Execute for one row of values and return the cursor with what was found."""
+        cursor.execute(self._text, self._bound(row))
+        return cursor
+
+    def run_all(self, cursor: DBAPICursor, rows: Sequence[Row]) -> None:
+        """Execute for each row of values."""
+        if len(rows) == 1:
+            self.run(cursor, rows[0])
+        else:
+            cursor.executemany(self._text, [self._bound(row) for row in rows])
 
     def _bound(self, row: Row) -> Any:
         values = [

@@ -94,9 +94,6 @@ class LinkedFeedback:
 class Store(Protocol):
     """Where issued cards and feedback are kept."""
 
-    def record_issued(self, cards: Sequence[IssuedCard]) -> None:
-        """Keep issued cards. Raises StoreError."""
-
     def record_feedback(self, items: Sequence[Feedback]) -> None:
         """Keep all items or none; a repeat of a known item adds nothing but its count. Raises StoreError."""
 

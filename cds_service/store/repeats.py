@@ -3,18 +3,16 @@
 A state is a keyed hash: it tells neither the patient nor the report nor any value.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-from sqlalchemy import Connection, Dialect, bindparam, func, select
+from sqlalchemy import Dialect, bindparam, func, select
 
 from cds_service.store import schema
 from cds_service.store.connection import Database
-from cds_service.store.keeper import Keeper
 from cds_service.store.prepared import Prepared, from_driver, prepare
-from cds_service.store.rows import row_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,36 +26,20 @@ class ShownCard:
 class RepeatStore:
     """Shown states in the database of the store, where the feedback on the cards stands as well."""
 
-    def __init__(self, url: str, keeper: Keeper | None = None) -> None:
-        self._keeper = keeper or Keeper(Database(url))
-        self._database = self._keeper.database
-
-    def open(self) -> None:
-        """Make or change the tables where needed. Raises StoreError."""
-        self._keeper.open()
-
-    def close(self) -> None:
-        """Give the connections back."""
-        self._keeper.close()
-        self._database.close()
-
-    def record(self, shown: Sequence[ShownCard]) -> None:
-        """Keep for which states cards were shown. Raises StoreError."""
-        if shown:
-            self._keeper.write("record shown states", schema.shown_card, [row_of(one) for one in shown])
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def acknowledged(self, states: Collection[str]) -> Mapping[str, datetime]:
         """Return when each of the states was last answered with feedback, accepted or overridden. Raises StoreError."""
         if not states:
             return {}
 
-        def read(connection: Connection) -> Mapping[str, datetime]:
-            dialect = connection.dialect
-            row = {_name(place): state for place, state in enumerate(states)}
-            moment = from_driver(schema.feedback.c.received_at.type, dialect)
-            return {found[0]: moment(found[1]) for found in _acknowledged(len(states), dialect).run(connection, row)}
-
-        return self._database.run("read shown states", read)
+        dialect = self._database.engine.dialect
+        look_up = _acknowledged(len(states), dialect)
+        row = {_name(place): state for place, state in enumerate(states)}
+        found = self._database.quick("read shown states", lambda cursor: look_up.run(cursor, row).fetchall())
+        moment = from_driver(schema.feedback.c.received_at.type, dialect)
+        return {state: moment(at) for state, at in found}
 
 
 def _name(place: int) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, insert, select, update
+from sqlalchemy import Connection, Dialect, Table, func, insert, select, update
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import IntegrityError
 
 from cds_service.store import schema
@@ -23,19 +24,10 @@ def row_of(record: Any) -> dict[str, Any]:
     return {name: getattr(record, name) for name in record.__slots__}
 
 
-def put_all(connection: Connection, batches: Sequence[Batch]) -> None:
-    """Insert rows of several tables."""
+def put_new(cursor: DBAPICursor, dialect: Dialect, batches: Sequence[Batch]) -> None:
+    """Insert rows of several tables, those of one table with the same columns."""
     for table, rows in batches:
-        put(connection, table, rows)
-
-
-def put(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    """Insert rows that have the same columns; feedback that is known is only counted."""
-    if table is schema.feedback:
-        for row in rows:
-            put_feedback(connection, row)
-    elif rows:
-        prepared_insert(table, tuple(rows[0]), connection.dialect).run(connection, *rows)
+        prepared_insert(table, tuple(rows[0]), dialect).run_all(cursor, rows)
 
 
 def put_feedback(connection: Connection, row: Row) -> None:

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cds_service.cli.main import cli
 from cds_service.errors import ConfigError
 from cds_service.store.audit import AuditRecord, AuditStore
+from tests.store.keeping import keep
 
 KEY = ec.generate_private_key(ec.SECP384R1())
 AUDIENCE = "https://cds.example.org/cds-services/marrow-edema-patient-view"
@@ -120,7 +121,7 @@ def recorded(clients: Path) -> Path:
     audit = AuditStore(f"sqlite:///{clients.parent / 'marrow-cds.sqlite'}")
     audit.open()
     for at in (datetime(2025, 1, 1, tzinfo=UTC), datetime.now(UTC)):
-        audit.record(AuditRecord(at, "r", "hook", 200, "marrow-edema-patient-view", "patient-view", patient="p"))
+        keep(audit, record=AuditRecord(at, "r", "hook", 200, "marrow-edema-patient-view", "patient-view", patient="p"))
     audit.close()
     return clients
 

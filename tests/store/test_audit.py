@@ -13,6 +13,7 @@ from cds_service.store.audit import AuditedCard, AuditRecord, AuditStore
 from cds_service.store.audit_export import to_audit_event, to_json
 from cds_service.store.database import SqlStore
 from cds_service.store.records import StoreError
+from tests.store.keeping import keep
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 RECORD = AuditRecord(
@@ -43,8 +44,8 @@ def audit(url: str) -> Iterator[AuditStore]:
 
 
 def test_record_comes_back_as_it_was_kept(audit: AuditStore, url: str) -> None:
-    audit.record(RECORD)
-    audit.record(BARE)
+    keep(audit, record=RECORD)
+    keep(audit, record=BARE)
     audit.close()
     again = AuditStore(url)
     again.open()
@@ -55,7 +56,7 @@ def test_record_comes_back_as_it_was_kept(audit: AuditStore, url: str) -> None:
 def test_days_can_be_chosen_and_old_ones_purged(audit: AuditStore) -> None:
     days = [replace(RECORD, at=NOW - timedelta(days=age)) for age in (400, 30, 0)]
     for record in days:
-        audit.record(record)
+        keep(audit, record=record)
     assert list(audit.records(since=NOW - timedelta(days=30))) == days[1:]
     assert list(audit.records(until=NOW)) == days[:2]
     assert audit.purge(NOW - timedelta(days=31)) == 1
@@ -71,7 +72,7 @@ def test_record_is_on_the_disk_before_the_answer_leaves(audit: AuditStore) -> No
 def test_failures_are_named_without_values(audit: AuditStore, engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("DROP TABLE audit_event"))
-    for failing in (lambda: audit.record(RECORD), lambda: list(audit.records()), lambda: audit.purge(NOW)):
+    for failing in (lambda: keep(audit, record=RECORD), lambda: list(audit.records()), lambda: audit.purge(NOW)):
         with pytest.raises(StoreError, match=r"record|audit") as failed:
             failing()
         assert "north" not in str(failed.value)

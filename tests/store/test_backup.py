@@ -13,6 +13,7 @@ from cds_service.store.backup import counts
 from cds_service.store.connection import Database
 from cds_service.store.database import SqlStore
 from tests.servers.postgresql import PostgreSQL
+from tests.store.keeping import keep
 from tests.store.test_audit import BARE, RECORD
 from tests.store.test_store import ACCEPTED, CARD
 
@@ -25,10 +26,10 @@ def run(url: str, state: Path, *arguments: str) -> Result:
 def fill(url: str) -> None:
     store, audit = SqlStore(url), AuditStore(url)
     store.open()
-    store.record_issued([CARD])
+    keep(store, [CARD])
     store.record_feedback([ACCEPTED, ACCEPTED])
-    audit.record(RECORD)
-    audit.record(BARE)
+    keep(audit, record=RECORD)
+    keep(audit, record=BARE)
     store.close()
     audit.close()
 
@@ -43,7 +44,7 @@ def test_restored_store_is_the_one_backed_up(url: str, postgresql: PostgreSQL, t
         store, audit = SqlStore(other), AuditStore(other)
         assert [(kept.card, kept.feedback, kept.repeats) for kept in store.feedback()] == [(CARD, ACCEPTED, 1)]
         assert list(audit.records()) == [RECORD, BARE]
-        audit.record(BARE)
+        keep(audit, record=BARE)
         assert len(list(audit.records())) == 3
         store.close()
         audit.close()
@@ -104,7 +105,7 @@ def test_purge_takes_what_is_older(url: str, tmp_path: Path, days: str, left: in
     store = SqlStore(url)
     store.open()
     old = CARD.issued_at.replace(year=2020)
-    store.record_issued([type(CARD)(**{name: getattr(CARD, name) for name in CARD.__slots__} | {"issued_at": old})])
+    keep(store, [type(CARD)(**{name: getattr(CARD, name) for name in CARD.__slots__} | {"issued_at": old})])
     assert "rows older" in run(url, tmp_path, "purge", "--days", days).output
     assert (store.issued("c-1") is not None) == bool(left)
     store.close()

@@ -24,19 +24,22 @@ SHOWN = ShownCard(CARD.uuid, "state-a")
 
 
 class Counting(Database):
-    """Counts transactions, and can be away."""
+    """Counts how often a connection is taken, which is for one transaction, and can be away."""
 
     away = False
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
-        self.commits: list[Any] = []
-        event.listen(self.engine, "commit", self.commits.append)
+        self.taken = 0
+        event.listen(self.engine, "checkout", self._take)
 
-    def _ask(self, operation: str, work: Any) -> Any:
+    def _take(self, *_: object) -> None:
+        self.taken += 1
+
+    def _answered(self, ask: Any) -> Any:
         if self.away:
-            raise StoreAway(f"{operation}: away")
-        return super()._ask(operation, work)
+            raise StoreAway("away")
+        return super()._answered(ask)
 
 
 @pytest.fixture
@@ -67,9 +70,9 @@ def found(database: Database) -> tuple[int, int, int]:
 
 
 def test_a_whole_call_is_one_transaction(calls: CallStore, database: Counting) -> None:
-    database.commits.clear()
+    database.taken = 0
     calls.keep([CARD, replace(CARD, uuid="c-2")], [SHOWN, ShownCard("c-2", "state-b")], BARE)
-    assert len(database.commits) == 1
+    assert database.taken == 1
     assert found(database) == (2, 2, 1)
 
 

@@ -13,7 +13,9 @@ from cds_service.store.keeper import Keeper
 from cds_service.store.records import Feedback, Outcome, StoreError
 from cds_service.store.repeats import RepeatStore, ShownCard
 from cds_service.store.spool import Line, Spool
+from cds_service.store.upgrade import open_tables
 from tests.store import previous_release
+from tests.store.keeping import keep
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 
@@ -27,11 +29,11 @@ def store(url: str) -> Iterator[SqlStore]:
 
 
 @pytest.fixture
-def repeats(url: str) -> Iterator[RepeatStore]:
-    opened = RepeatStore(url)
-    opened.open()
-    yield opened
-    opened.close()
+def repeats(url: str, store: SqlStore) -> Iterator[RepeatStore]:
+    del store
+    database = Database(url)
+    yield RepeatStore(database)
+    database.close()
 
 
 def feedback(card: str, outcome: Outcome, at: datetime) -> Feedback:
@@ -40,15 +42,14 @@ def feedback(card: str, outcome: Outcome, at: datetime) -> Feedback:
 
 
 def test_only_states_with_feedback_are_acknowledged_at_its_latest_time(store: SqlStore, repeats: RepeatStore) -> None:
-    repeats.record([ShownCard("c-1", "state-a"), ShownCard("c-2", "state-b"), ShownCard("c-3", "state-a")])
+    keep(store, shown=[ShownCard("c-1", "state-a"), ShownCard("c-2", "state-b"), ShownCard("c-3", "state-a")])
     store.record_feedback([feedback("c-1", Outcome.OVERRIDDEN, NOW - timedelta(days=3))])
     store.record_feedback([feedback("c-3", Outcome.ACCEPTED, NOW)])
     assert repeats.acknowledged(["state-a", "state-b", "state-c"]) == {"state-a": NOW}
     assert repeats.acknowledged(["state-b"]) == {}
 
 
-def test_nothing_shown_touches_nothing(repeats: RepeatStore) -> None:
-    repeats.record([])
+def test_no_state_asks_nothing(repeats: RepeatStore) -> None:
     assert repeats.acknowledged([]) == {}
 
 
@@ -70,16 +71,16 @@ def test_what_was_acknowledged_under_the_release_before_stays_so(url: str, engin
     SqlStore(url).close()
     previous_release.start(engine)
     previous_release.work(engine, "old")
-    repeats = RepeatStore(url)
-    repeats.open()
-    assert len(repeats.acknowledged(["state", "state-b"])) == 1
-    repeats.close()
+    database = Database(url)
+    open_tables(database)
+    assert len(RepeatStore(database).acknowledged(["state", "state-b"])) == 1
+    database.close()
 
 
 def test_looking_up_a_state_costs_the_same_however_often_it_was_shown(
     store: SqlStore, repeats: RepeatStore, engine: Engine
 ) -> None:
-    repeats.record([ShownCard(f"c-{number}", "state-a") for number in range(50)])
+    keep(store, shown=[ShownCard(f"c-{number}", "state-a") for number in range(50)])
     store.record_feedback([feedback("c-7", Outcome.ACCEPTED, NOW)])
     with engine.begin() as connection:
         # Only the feedback is looked at: it knows by itself for which state the card was shown.
@@ -93,11 +94,11 @@ def test_only_card_and_hash_are_kept(engine: Engine) -> None:
     assert columns == {"card", "state"}
 
 
-def test_failures_are_named_without_contents(engine: Engine, repeats: RepeatStore) -> None:
+def test_failures_are_named_without_contents(engine: Engine, store: SqlStore, repeats: RepeatStore) -> None:
     with engine.begin() as connection:
         connection.execute(text("DROP TABLE shown_card"))
         connection.execute(text("DROP TABLE feedback"))
-    with pytest.raises(StoreError, match=r"^record shown states: \w+Error$"):
-        repeats.record([ShownCard("c-1", "state-a")])
-    with pytest.raises(StoreError, match=r"^read shown states: "):
+    with pytest.raises(StoreError, match=r"^record a call: \w+$"):
+        keep(store, shown=[ShownCard("c-1", "state-a")])
+    with pytest.raises(StoreError, match=r"^read shown states: \w+$"):
         repeats.acknowledged(["state-a"])

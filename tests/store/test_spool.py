@@ -20,6 +20,7 @@ from cds_service.store.records import StoreAway, StoreError
 from cds_service.store.reserve import SEGMENT_BYTES, ReserveError
 from cds_service.store.spool import Line, Spool, SpoolError, read_lines
 from tests.servers.postgresql import PostgreSQL
+from tests.store.keeping import keep
 from tests.store.test_audit import BARE
 from tests.store.test_store import ACCEPTED, CARD
 
@@ -195,10 +196,10 @@ class Broken(Database):
 
     away = False
 
-    def _ask(self, operation: str, work: Any) -> Any:
+    def _answered(self, ask: Any) -> Any:
         if self.away:
-            raise StoreAway(f"{operation}: away")
-        return super()._ask(operation, work)
+            raise StoreAway("away")
+        return super()._answered(ask)
 
 
 @pytest.fixture
@@ -221,10 +222,10 @@ def keeper(database: Broken, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> I
 def test_rows_of_every_kind_wait_and_are_stored_once(url: str, database: Broken, keeper: Keeper) -> None:
     store, audit = SqlStore(url, keeper), AuditStore(url, keeper)
     database.away = True
-    store.record_issued([CARD])
+    keep(store, [CARD])
     store.record_feedback([ACCEPTED])
     store.record_feedback([ACCEPTED])
-    audit.record(BARE)
+    keep(audit, record=BARE)
     assert store.can_write()
     with pytest.raises(StoreAway):
         keeper.replay()
@@ -262,9 +263,9 @@ def test_row_that_was_stored_although_the_answer_got_lost_is_not_stored_again(
     url: str, keeper: Keeper, spool: Spool, engine: Engine
 ) -> None:
     store, audit = SqlStore(url, keeper), AuditStore(url, keeper)
-    store.record_issued([CARD])
+    keep(store, [CARD])
     store.record_feedback([ACCEPTED])
-    audit.record(BARE)
+    keep(audit, record=BARE)
     with engine.connect() as connection:
         written = connection.execute(text("SELECT last_write FROM feedback")).scalar_one()
         entry = connection.execute(text("SELECT entry FROM audit_event")).scalar_one()
@@ -288,7 +289,7 @@ def test_without_a_spool_the_failure_is_told(url: str, database: Broken) -> None
     store = SqlStore(url, Keeper(database))
     database.away = True
     with pytest.raises(StoreError):
-        store.record_issued([CARD])
+        keep(store, [CARD])
     assert not store.can_write()
 
 

@@ -1,20 +1,26 @@
 """The store: what was issued, what clinicians said of it, and honest failures."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, NullPool, column, create_engine, func, select, table, text
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from cds_service.errors import ConfigError
+from cds_service.store import connection
 from cds_service.store.connection import Database, may_pause
 from cds_service.store.database import SqlStore, load_hash_key
-from cds_service.store.records import Feedback, IssuedCard, Outcome, StoreError, patient_hash
+from cds_service.store.records import Feedback, IssuedCard, Outcome, StoreAway, StoreError, patient_hash
+from cds_service.store.repeats import ShownCard
 from tests.servers.postgresql import PostgreSQL
+from tests.store.keeping import keep
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 CARD = IssuedCard(
@@ -43,7 +49,7 @@ def store(url: str) -> Iterator[SqlStore]:
 
 
 def test_feedback_is_found_beside_its_card(store: SqlStore) -> None:
-    store.record_issued([CARD, replace(CARD, uuid="c-2")])
+    keep(store, [CARD, replace(CARD, uuid="c-2")])
     store.record_feedback([ACCEPTED])
     (kept,) = store.feedback()
     assert kept.card == CARD
@@ -52,7 +58,7 @@ def test_feedback_is_found_beside_its_card(store: SqlStore) -> None:
 
 
 def test_everything_survives_a_restart(store: SqlStore, url: str) -> None:
-    store.record_issued([CARD])
+    keep(store, [CARD])
     store.record_feedback([ACCEPTED])
     store.close()
     again = SqlStore(url)
@@ -79,7 +85,7 @@ def test_times_come_back_in_utc(store: SqlStore) -> None:
 
 def test_parallel_writers_lose_nothing(store: SqlStore) -> None:
     def write(number: int) -> None:
-        store.record_issued([replace(CARD, uuid=f"c-{number}")])
+        keep(store, [replace(CARD, uuid=f"c-{number}")])
         store.record_feedback([replace(ACCEPTED, card=f"c-{number}"), ACCEPTED])
 
     threads = [threading.Thread(target=write, args=(number,)) for number in range(10, 30)]
@@ -101,15 +107,15 @@ def test_items_of_one_report_are_kept_together_or_not_at_all(store: SqlStore) ->
 
 
 def test_same_uuid_twice_is_a_named_failure(store: SqlStore) -> None:
-    store.record_issued([CARD])
-    with pytest.raises(StoreError, match="record issued cards: IntegrityError"):
-        store.record_issued([CARD])
+    keep(store, [CARD])
+    with pytest.raises(StoreError, match=r"record a call: \w+$"):
+        keep(store, [CARD])
     assert store.issued("c-1") == CARD
     assert store.issued("c-7") is None
 
 
 def test_nothing_to_record_touches_nothing(store: SqlStore) -> None:
-    store.record_issued([])
+    keep(store)
     store.record_feedback([])
     store.check()
     assert store.feedback() == ()
@@ -171,3 +177,48 @@ def test_a_transaction_whose_client_fell_silent_ends_and_its_locks_with_it(postg
         assert connection.execute(text("SHOW idle_in_transaction_session_timeout")).scalar() == "10s"
         may_pause(connection)
         assert connection.execute(text("SHOW idle_in_transaction_session_timeout")).scalar() == "0"
+
+
+def test_connections_that_the_server_ended_fail_one_call_and_not_one_each(
+    postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(cursor: DBAPICursor) -> None:
+        cursor.execute("SELECT 1")
+
+    monkeypatch.setattr(connection, "_PAUSE_SECONDS", 0.0)
+    with closing(Database(postgresql.new_database())) as database:
+        opened = [database.engine.connect() for _ in range(3)]
+        for one in opened:
+            one.close()
+        assert database.connections() == (3, 0)
+        ended = create_engine(database.engine.url, poolclass=NullPool)
+        with ended.begin() as other:
+            others = "datname = current_database() AND pid <> pg_backend_pid()"
+            other.execute(
+                select(func.pg_terminate_backend(column("pid")))
+                .select_from(table("pg_stat_activity"))
+                .where(text(others))
+            )
+        with pytest.raises(StoreAway, match=r"^ask: \w+$"):
+            database.quick("ask", ask)
+        database.quick("ask", ask)
+        assert database.connections() == (1, 0)
+
+
+def test_what_fails_in_the_middle_is_rolled_back_and_the_connection_stays_good(store: SqlStore, url: str) -> None:
+    def half(cursor: DBAPICursor) -> None:
+        cursor.execute("INSERT INTO shown_card (card, state) VALUES ('c-1', 'state-a')")
+        raise KeyError("half")
+
+    with closing(Database(url)) as database:
+        with pytest.raises(KeyError):
+            database.quick("write", half)
+        assert database.connections()[1] == 0
+        keep(store, shown=[ShownCard("c-1", "state-b")])
+        query = "SELECT state FROM shown_card"
+        assert [tuple(row) for row in database.quick("read", partial(_rows, query))] == [("state-b",)]
+
+
+def _rows(query: str, cursor: DBAPICursor) -> Sequence[Any]:
+    cursor.execute(query)
+    return cursor.fetchall()

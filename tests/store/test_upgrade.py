@@ -19,6 +19,7 @@ from cds_service.store.spool import Line, Spool
 from cds_service.store.upgrade import _LOCK, HEAD, open_tables, revision_of
 from cds_service.store.usage import Window, reading_usage
 from tests.store import previous_release, step_two
+from tests.store.keeping import keep
 from tests.usage import cohort
 
 _EACH = 25
@@ -101,7 +102,7 @@ def test_old_and_new_code_write_and_read_one_database_at_once(url: str, engine: 
     def new() -> None:
         for number in range(_EACH):
             card = cohort.card(f"new-{number}", cohort.LAST, ["R-2"])
-            store.record_issued([card])
+            keep(store, [card])
             store.record_feedback([cohort.answer(card, Outcome.ACCEPTED)])
             assert store.issued(card.uuid) == card
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from cards.catalogue import OVERRIDE_REASON_SYSTEM
 from cds_service.store.database import SqlStore
 from cds_service.store.records import Feedback, IssuedCard, Outcome
+from tests.store.keeping import keep
 
 LAST = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 EAST, WEST = "https://east.example.org", "https://west.example.org"
@@ -91,5 +92,5 @@ def fill(store: SqlStore) -> None:
             if place < accepted + overridden:
                 outcome = Outcome.ACCEPTED if place < accepted else Outcome.OVERRIDDEN
                 told.append(answer(one, outcome, place))
-        store.record_issued(cards)
+        keep(store, cards)
         store.record_feedback(told)

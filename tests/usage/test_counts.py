@@ -20,6 +20,7 @@ from cds_service.store.connection import Database
 from cds_service.store.database import SqlStore
 from cds_service.store.records import Outcome
 from cds_service.store.usage import reading_usage
+from tests.store.keeping import keep
 from tests.usage import cohort
 from tests.usage.cohort import EAST, LAST, WEST, answer, card
 
@@ -86,7 +87,7 @@ def test_the_rule_that_annoys_stands_out_and_the_one_of_few_answers_is_called_so
 
 def test_what_was_reported_last_counts(store: SqlStore, report: Report) -> None:
     one = card("one", LAST, ["R"])
-    store.record_issued([one])
+    keep(store, [one])
     store.record_feedback([answer(one, Outcome.OVERRIDDEN), answer(one, Outcome.ACCEPTED)])
     found = report()["total"]
     assert (found["shown"], found["accepted"], found["overridden"]) == (1, 1, 0)
@@ -94,7 +95,7 @@ def test_what_was_reported_last_counts(store: SqlStore, report: Report) -> None:
 
 def test_cards_that_offered_nothing_are_told_apart(store: SqlStore, report: Report) -> None:
     silent, offering = card("silent", LAST, ["SILENT"], suggestions=()), card("offering", LAST, ["OFFERING"])
-    store.record_issued([silent, offering])
+    keep(store, [silent, offering])
     store.record_feedback([answer(silent, Outcome.OVERRIDDEN), answer(offering, Outcome.OVERRIDDEN)])
     found = report()
     assert member(found, "rules", "SILENT")["nothingToAccept"]
@@ -103,7 +104,7 @@ def test_cards_that_offered_nothing_are_told_apart(store: SqlStore, report: Repo
 
 def test_reasons_are_ours_or_given_often_and_never_free_text(store: SqlStore, report: Report) -> None:
     cards = [card(f"card-{number}", LAST, ["R"]) for number in range(12)]
-    store.record_issued(cards)
+    keep(store, cards)
     given = [(OVERRIDE_REASON_SYSTEM, "palliative")] + [("urn:site", "often")] * 5
     given += [("urn:site", "Mueller"), ("urn:site", "Anna Muster 1.2.1950"), (OVERRIDE_REASON_SYSTEM, "unknown-one")]
     told = [
@@ -128,8 +129,8 @@ def test_days_and_client_limit_it(store: SqlStore, report: Report) -> None:
     first, second = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 31, 23, 59, tzinfo=UTC)
     moments = {"before": first - timedelta(seconds=1), "first": first, "last": second}
     moments["after"] = datetime(2026, 4, 1, tzinfo=UTC)
-    store.record_issued([card(name, at, [name]) for name, at in moments.items()])
-    store.record_issued([card("west", first, ["west"], client=WEST), card("open", first, ["open"], client="")])
+    keep(store, [card(name, at, [name]) for name, at in moments.items()])
+    keep(store, [card("west", first, ["west"], client=WEST), card("open", first, ["open"], client="")])
     assert {one["id"] for one in report("2026-03-01", "2026-03-31")["rules"]} == {"first", "last", "west", "open"}
     assert {one["id"] for one in report("2026-03-01", "2026-03-31", WEST)["rules"]} == {"west"}
     assert {one["id"] for one in report("2026-03-01", "2026-03-31", "")["rules"]} == {"open"}
@@ -143,7 +144,8 @@ def test_time_from_report_to_its_first_card(store: SqlStore, report: Report) -> 
         at = issued + timedelta(minutes=minutes)
         return card(name, at, ["R"], **({"patient": patient, "report_at": issued} | changes))
 
-    store.record_issued(
+    keep(
+        store,
         [
             of("first", 59, "p1"),
             of("first, beside", 59, "p1"),
@@ -154,7 +156,7 @@ def test_time_from_report_to_its_first_card(store: SqlStore, report: Report) -> 
             of("clock of the report is ahead", -30, "p5"),
             of("no report", 5, "p6", report_at=None),
             of("order", 5, "p7", service="marrow-edema-order-sign"),
-        ]
+        ],
     )
     waits = report("2026-01-01", "2199-12-31")["reportToCard"]
     assert waits["reports"] == 5
@@ -186,11 +188,12 @@ def test_memory_does_not_grow_with_the_cards(url: str, store: SqlStore, report: 
     kept = 0
     peaks = []
     for wanted in (2000, 12000):
-        store.record_issued(
+        keep(
+            store,
             [
                 card(f"{number}", LAST - timedelta(minutes=number), (rules[number % 40], rules[number % 39]))
                 for number in range(kept, wanted)
-            ]
+            ],
         )
         kept = wanted
         report()

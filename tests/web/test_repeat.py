@@ -17,7 +17,9 @@ from cds_service.hooks.repeat import RepeatLock
 from cds_service.hooks.services import PATIENT_VIEW
 from cds_service.knowledge.thresholds import load_thresholds
 from cds_service.rules.repeat import repeat_span
+from cds_service.store.connection import Database
 from cds_service.store.repeats import RepeatStore
+from cds_service.store.upgrade import open_tables
 from cds_service.web.site import build_site
 
 VIEW, SELECT = "/cds-services/marrow-edema-patient-view", "/cds-services/marrow-edema-order-select"
@@ -27,8 +29,9 @@ VIEW, SELECT = "/cds-services/marrow-edema-patient-view", "/cds-services/marrow-
 def at(world: Any) -> Iterator[Callable[[float], FlaskClient]]:
     """A client of the site as it is that many days later."""
     desk, limits = world.backend.hooks, load_thresholds()
-    states = RepeatStore(world.backend.settings.database)
-    states.open()
+    database = Database(world.backend.settings.database)
+    open_tables(database)
+    states = RepeatStore(database)
     hooks = HookDesk(
         completer=desk._completer,
         open_access=desk._open_access,
@@ -39,7 +42,7 @@ def at(world: Any) -> Iterator[Callable[[float], FlaskClient]]:
     )
     now: datetime = world.backend.clock()
     yield lambda days: world.client(hooks=hooks, clock=lambda: now + timedelta(days=days))
-    states.close()
+    database.close()
 
 
 def override(client: FlaskClient, service: str, uuid: str) -> None:
