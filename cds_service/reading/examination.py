@@ -1,6 +1,7 @@
 """Tells from title and text how a report was imaged and which body region it is about, in three languages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from cds_service.domain.vocabulary import BodyRegion, Modality
@@ -10,6 +11,9 @@ from cds_service.reading.words import Words, cut
 
 # Only the beginning of a text names the examination; later mentions are usually of other examinations.
 _OPENING_CHARACTERS: Final = 720
+# Most reports of a site carry one of some dozen titles.
+_MOST_TITLES: Final = 256
+_LONGEST_TITLE: Final = 200
 
 _INDEX: Final = TermIndex(load_examination_terms())
 _UNSPECIFIC: Final = frozenset({BodyRegion.SPINE, BodyRegion.OTHER, BodyRegion.PELVIS})
@@ -19,11 +23,10 @@ _SPINE_PARTS: Final = frozenset({BodyRegion.CERVICAL, BodyRegion.THORACIC, BodyR
 
 def examination(title: str, text: str) -> tuple[Modality, BodyRegion]:
     """Return modality and region; the title decides, else the opening of the text. Unknown stays unknown."""
-    in_title, in_line = _headed(title, text)
     modality, region = Modality.UNKNOWN, BodyRegion.UNKNOWN
-    places: tuple[Callable[[], list[WordMatch]], ...] = (
-        lambda: in_title,
-        lambda: in_line,
+    places: tuple[Callable[[], Sequence[WordMatch]], ...] = (
+        lambda: _headed(title, text),
+        lambda: _in_first_line(text),
         lambda: _named(cut(text[:_OPENING_CHARACTERS])),
     )
     for place in places:
@@ -37,23 +40,30 @@ def examination(title: str, text: str) -> tuple[Modality, BodyRegion]:
 
 def examined_region(title: str, words: Words) -> BodyRegion:
     """Return the region alone, of a text that is cut into words already."""
-    in_title, in_line = _headed(title, words.text)
-    for matches in (in_title, in_line):
-        region = _region(matches)
-        if region is not BodyRegion.UNKNOWN:
-            return region
-    return _region(_named(words.opening(_OPENING_CHARACTERS)))
+    region = _region(_headed(title, words.text))
+    if region is BodyRegion.UNKNOWN:
+        region = _region(_in_first_line(words.text))
+    return region if region is not BodyRegion.UNKNOWN else _region(_named(words.opening(_OPENING_CHARACTERS)))
 
 
-def _headed(title: str, text: str) -> tuple[list[WordMatch], list[WordMatch]]:
-    """Return what the title names and what the first line names."""
-    in_title = _named(cut(title)) if title else []
-    in_line = _named(cut(_first_line(text)))
-    own = _modality([m for m in in_line if m.first == 0])
-    if own not in {Modality.UNKNOWN, Modality.MR} and _region(in_title) in _ELSEWHERE:
-        # the text opens with the name of another method, and the title does not name the spine
-        in_title = in_line
-    return in_title, in_line
+def _headed(title: str, text: str) -> Sequence[WordMatch]:
+    """Return what the title names; what the first line names where that knows better."""
+    in_title = _in_title(title) if len(title) <= _LONGEST_TITLE else _named(cut(title))
+    if _region(in_title) in _ELSEWHERE:
+        in_line = _in_first_line(text)
+        if _modality([m for m in in_line if m.first == 0]) not in {Modality.UNKNOWN, Modality.MR}:
+            # the text opens with the name of another method, and the title does not name the spine
+            return in_line
+    return in_title
+
+
+@lru_cache(maxsize=_MOST_TITLES)
+def _in_title(title: str) -> Sequence[WordMatch]:
+    return tuple(_named(cut(title)))
+
+
+def _in_first_line(text: str) -> Sequence[WordMatch]:
+    return _named(cut(_first_line(text)))
 
 
 def _first_line(text: str) -> str:
@@ -63,11 +73,11 @@ def _first_line(text: str) -> str:
     return first if sentence_end < 0 else first[:sentence_end]
 
 
-def _named(words: Words) -> list[WordMatch]:
+def _named(words: Words) -> Sequence[WordMatch]:
     return outermost(_INDEX.find(words))
 
 
-def _modality(matches: list[WordMatch]) -> Modality:
+def _modality(matches: Sequence[WordMatch]) -> Modality:
     """Return the first modality named; a combined PET counts as PET wherever it stands beside CT or MR."""
     named = [m for m in matches if m.id.startswith("m:")]
     if not named:
@@ -77,7 +87,7 @@ def _modality(matches: list[WordMatch]) -> Modality:
     return Modality(named[0].id[2:])
 
 
-def _region(matches: list[WordMatch]) -> BodyRegion:
+def _region(matches: Sequence[WordMatch]) -> BodyRegion:
     """Return the region named; parts of the spine win over "spine", and several parts are told together."""
     named = list(dict.fromkeys(BodyRegion(m.id[2:]) for m in matches if m.id.startswith("r:")))
     exact = [r for r in named if r not in _UNSPECIFIC]
