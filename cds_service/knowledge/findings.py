@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 import tomli
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cds_service.domain.vocabulary import FindingId, Language, Qualifier, Section, Status, Trend
 from cds_service.errors import KnowledgeError
@@ -196,8 +196,40 @@ class Grammar(_Strict):
         ],
         Terms,
     ]
+    told: dict[Literal["persons", "persons_short", "conditional", "conditions", "of_images"], Terms]
+    asked: dict[Literal["links", "persons", "in", "adding", "or"], Terms]
+    anew: dict[
+        Literal[
+            "or",
+            "joining",
+            "with",
+            "new",
+            "fresh",
+            "not",
+            "showing",
+            "units",
+            "causes",
+            "causes_without_article",
+            "definite",
+            "events",
+            "event_ends",
+            "exceptions",
+            "leading",
+        ],
+        Terms,
+    ]
     marrow_or_cord: dict[Literal["opening", "marrow", "bone", "canal", "denying"], Terms]
     compounds: dict[Literal["joining", "tails", "heads", "neighbours"], Terms]
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        """Refuse a table in which a list is missing."""
+        for table, field in type(self).model_fields.items():
+            names = get_args(get_args(field.annotation)[0])
+            missing = sorted(set(names) - set(getattr(self, table)))
+            if missing:
+                raise ValueError(f"{table}: missing {', '.join(missing)}")
+        return self
 
 
 class CorpusLabel(_Strict):

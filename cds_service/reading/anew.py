@@ -7,6 +7,7 @@ own, or that a word says is new, is stated, unless "or" closes the list that it 
 from typing import Final
 
 from cds_service.domain.vocabulary import FindingId
+from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.denials import is_place
 from cds_service.reading.levels import LevelGroup
 from cds_service.reading.lexicon import Hit
@@ -15,6 +16,7 @@ from cds_service.reading.sentences import LONGEST_SENTENCE
 from cds_service.reading.unchanged import denies_change, stands_as_known
 from cds_service.reading.words import Gap, Words
 
+_GRAMMAR: Final = load_grammar().anew
 # red flags: where a list of denials and a new statement look alike, these count as stated
 _GRAVE: Final = frozenset(
     {
@@ -25,57 +27,26 @@ _GRAVE: Final = frozenset(
 _PAST: Final = frozenset({"historical", "aged"})
 # cues whose scope reaches over commas
 _SCOPES: Final = frozenset({"negated", "gone", "historical", "unlikely"})
-_OR: Final = frozenset({"or", "nor", "oder", "noch", "sau", "nici", "bzw"})
-_NEW: Final = frozenset(
-    {
-        "new", "newly", "neu", "neue", "neuer", "neues", "neuem", "neuen", "nou", "noua", "noi", "nachweis", "present",
-        "now", "prominent", "jetzt", "aktuell", "acum", "actual", "prezent", "prezenta", "vorliegend",
-    }
-)  # fmt: skip
-_FRESH: Final = ("frisch", "akut", "acut", "recent", "rezent", "proaspat")
-_NOT: Final = frozenset(
-    {"not", "non", "no", "nicht", "kein", "keine", "keinen", "keiner", "nu", "fara", "ohne", "without", "than"}
-)
-_SHOWING: Final = ("zeig", "find", "nachweis", "evidentiaz", "remarca", "observa", "shows", "seen", "suspect")
-_WITH: Final = frozenset({"with", "mit", "cu", "and", "und", "si"})
-_UNITS: Final = frozenset({"mm", "cm"})
-_CAUSES: Final = frozenset({"from", "by", "through", "durch", "infolge", "wegen", "aufgrund", "bei", "prin", "cauza"})
-_DEFINITE: Final = frozenset(
-    {
-        "the", "this", "that", "these", "those", "known", "die", "den", "das", "dem", "der", "des", "diese", "dieser",
-        "diesen", "dieses", "bekannte", "bekannten", "bekannter",
-    }
-)  # fmt: skip
+_OR: Final = frozenset(_GRAMMAR["or"])
+_NEW: Final = frozenset(_GRAMMAR["new"])
+_FRESH: Final = _GRAMMAR["fresh"]
+_NOT: Final = frozenset(_GRAMMAR["not"])
+_SHOWING: Final = _GRAMMAR["showing"]
+_WITH: Final = frozenset(_GRAMMAR["with"])
+_UNITS: Final = frozenset(_GRAMMAR["units"])
+_CAUSES: Final = frozenset(_GRAMMAR["causes"])
+_DEFINITE: Final = frozenset(_GRAMMAR["definite"])
+_WITHOUT_ARTICLE: Final = frozenset(_GRAMMAR["causes_without_article"])
 _CAUSE_REACH: Final = 6
 _AGE_REACH: Final = 4
-_JOINING: Final = frozenset({"and", "und", "sowie", "si", "precum"})
-# an event, an operation or another disease, behind which "with" begins what is found now; beginnings
-_EVENTS: Final = (
-    "fall", "fell", "mva", "mvc", "accident", "trauma", "injury", "surger", "operat", "laminect", "hemilaminect",
-    "decompress", "discect", "fusion", "spondylod", "laminekt", "hemilaminekt", "dekompr", "sturz", "unfall",
-    "diskekt", "nukleot", "sequestr", "intervent", "cader", "laminectom", "discectom", "artrodez", "decompr", "cancer",
-    "carcinom", "karzinom", "mammakarzinom", "prostatakarzinom", "bronchialkarzinom", "neoplas", "fever", "fieber",
-    "febr", "pain", "schmerz", "dureri", "biops", "injection", "infiltrat", "epidural", "malignan", "tumor",
-)  # fmt: skip
-_EVENT_ENDS: Final = (
-    "karzinom", "ektomie", "kompression", "operation", "unfall", "ectomie", "ectomy", "schmerzen",
-)  # fmt: skip
+_JOINING: Final = frozenset(_GRAMMAR["joining"])
+_EVENTS: Final = _GRAMMAR["events"]
+_EVENT_ENDS: Final = _GRAMMAR["event_ends"]
 _AGES: Final = ("19", "20")
 _YEAR: Final = 4
-_EXCEPTIONS: Final = (
-    ("other", "than"), ("except",), ("apart", "from"), ("aside", "from"), ("exception", "of"), ("besides",),
-    ("ausser",), ("bis", "auf"), ("ausnahme", "von"), ("abgesehen", "von"), ("neben",), ("cu", "exceptia"),
-    ("in", "afara"), ("exceptand",),
-)  # fmt: skip
+_EXCEPTIONS: Final = tuple(tuple(words.split()) for words in _GRAMMAR["exceptions"])
 _EXCEPTION_REACH: Final = 8
-_LEADING: Final = frozenset(
-    {
-        "at", "in", "the", "a", "an", "for", "of", "level", "body", "those", "that", "one", "bei", "im", "am", "auf",
-        "hohe", "der", "des", "die", "dem", "den", "jener", "derjenigen", "von", "la", "nivel", "nivelul", "celei",
-        "celor", "cele", "cea", "de", "din", "corpul", "corpului", "vertebral", "vertebra", "vertebrei",
-        "paravertebral", "epidural", "celui", "cel",
-    }
-)  # fmt: skip
+_LEADING: Final = frozenset(_GRAMMAR["leading"])
 
 
 def begins_anew(words: Words, kind: str, cue: Hit, mention: Mention) -> bool:
@@ -163,8 +134,7 @@ def _is_presupposed(words: Words, low: int, mention: Mention) -> bool:
         if words.words[index + 1] in _DEFINITE and index + 1 < high:
             return not any(is_place(words, n) for n in range(index + 1, high))
         after = range(mention.last + 1, min(mention.last + 4, len(words)))
-        # Romanian says the article with the ending of the noun, which typing without marks loses
-        return words.words[index] in {"prin", "cauza"} and any(is_place(words, n) for n in after)
+        return words.words[index] in _WITHOUT_ARTICLE and any(is_place(words, n) for n in after)
     return False
 
 

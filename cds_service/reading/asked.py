@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from cds_service.domain.vocabulary import ConditionGroup
+from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.assertion import Cue
 from cds_service.reading.lexicon import overlapping
 from cds_service.reading.phrases import WordMatch
@@ -31,10 +32,12 @@ _DISEASES: Final = frozenset(
     }
 )  # fmt: skip
 _DOUBTS: Final = frozenset({"question", "possible", "suspected", "probable"})
-_LINKS: Final = frozenset({"bei", "with", "mit", "cu"})
-_PERSONS: Final = ("pat", "pt", "known", "man", "woman", "pacient", "cunoscut")
-_ADDING: Final = frozenset({"and", "und", "si"})
-_OR: Final = frozenset({"or", "oder", "sau", "vs", "versus", "bzw"})
+_GRAMMAR: Final = load_grammar().asked
+_LINKS: Final = frozenset(_GRAMMAR["links"])
+_PERSONS: Final = _GRAMMAR["persons"]
+_IN: Final = frozenset(_GRAMMAR["in"])
+_ADDING: Final = frozenset(_GRAMMAR["adding"])
+_OR: Final = frozenset(_GRAMMAR["or"])
 # "r/o fracture, malignancy" names one more disease to exclude, "r/o fracture, breast cancer 2019" tells of the patient
 _LEAST_TOLD: Final = 2
 
@@ -94,4 +97,4 @@ def _links(words: Words, index: int, group: ConditionGroup) -> bool:
     if word in _ADDING:
         return group in SYMPTOMS
     following = words.words[index + 1 : index + 3]
-    return word in _LINKS or (word in {"in", "la"} and any(w.startswith(_PERSONS) for w in following))
+    return word in _LINKS or (word in _IN and any(w.startswith(_PERSONS) for w in following))

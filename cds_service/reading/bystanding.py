@@ -3,11 +3,13 @@
 from typing import Final
 
 from cds_service.domain.vocabulary import ConditionGroup, Section
+from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.asked import SYMPTOMS
 from cds_service.reading.phrases import WordMatch
 from cds_service.reading.sentences import Sentence
 from cds_service.reading.words import Words
 
+_GRAMMAR: Final = load_grammar().told
 # with the palsy of one root, which tells a weakness from one of the cord
 _RED_FLAGS: Final = SYMPTOMS - {
     ConditionGroup.NIGHT_SWEATS, ConditionGroup.WEIGHT_LOSS, ConditionGroup.SUBFEBRILE,
@@ -16,16 +18,11 @@ _RED_FLAGS: Final = SYMPTOMS - {
 # a first line that names no finding is taken for the title of the examination
 _OPENING: Final = frozenset({Section.BODY, Section.TECHNIQUE})
 _DESCRIBING: Final = frozenset({Section.FINDINGS, Section.IMPRESSION, Section.ADDENDUM})
-_PERSONS: Final = ("patient", "pacient")
-_PERSONS_SHORT: Final = frozenset({"pt", "pat"})
-# what might happen, or would be explained by what is seen, is not said of the patient; word beginnings
-_CONDITIONAL: Final = (
-    "correlat", "korrel", "corel", "explain", "erklar", "explic", "risiko", "advis", "empf", "recommend", "recomand",
-    "should", "could", "might", "konnt", "sollte", "sofern",
-)  # fmt: skip
-_CONDITIONS: Final = frozenset({"if", "falls", "wenn", "daca", "may", "kann", "poate", "ar", "return", "risk", "risc"})
-# words of a term that name a part or an image as well: "im Querschnitt", "leziune medulara"
-_OF_IMAGES: Final = ("querschnitt", "lezi", "sectiun", "spinal")
+_PERSONS: Final = _GRAMMAR["persons"]
+_PERSONS_SHORT: Final = frozenset(_GRAMMAR["persons_short"])
+_CONDITIONAL: Final = _GRAMMAR["conditional"]
+_CONDITIONS: Final = frozenset(_GRAMMAR["conditions"])
+_OF_IMAGES: Final = _GRAMMAR["of_images"]
 
 
 def may_tell(sentence: Sentence) -> bool:

@@ -51,6 +51,18 @@ def test_the_small_words_are_loaded_once() -> None:
     assert load_grammar() is load_grammar()
 
 
+@pytest.mark.parametrize("table", ["told", "asked", "anew"])
+def test_a_missing_list_of_small_words_is_refused(folder: Path, table: str) -> None:
+    name = {"told": "of_images", "asked": "links", "anew": "definite"}[table]
+    damage(folder / "grammar.toml", f"\n{name} = ", "\n# ")
+    load_grammar.cache_clear()
+    try:
+        with pytest.raises(KnowledgeError, match=rf"grammar\.toml.*{table}: missing {name}"):
+            load_grammar()
+    finally:
+        load_grammar.cache_clear()
+
+
 def test_every_label_stands_on_findings() -> None:
     assert all(label.findings for label in load_corpus_labels().values())
 
