@@ -176,8 +176,9 @@ class FactExtractor:
         """Read what matters, and of that only in full what no look has told already."""
         found = _Found()
         times: dict[str, datetime | None] = {}
+        holds_back = self._sieve.holds_back
         for item in own:
-            if self._sieve.holds_back(item):
+            if holds_back(item):
                 continue
             usual = self._usual.read(item, intake, times) if item.kind == "Observation" else None
             if usual is not None:
@@ -293,14 +294,16 @@ def _person(own: Iterable[ReceivedResource], intake: Intake) -> tuple[Demographi
     return demographics(patient.node(intake))
 
 
-def _newest_versions(received: Iterable[ReceivedResource]) -> Iterator[ReceivedResource]:
+def _newest_versions(received: Sequence[ReceivedResource]) -> Iterable[ReceivedResource]:
     """Keep one version of each resource: the one updated last, else the first; those without id all stay."""
+    if len({item.id for item in received}) == len(received):
+        return received
     kept: dict[object, ReceivedResource] = {}
     for position, item in enumerate(received):
         key: object = (item.kind, item.id) if item.id else position
         if key not in kept or _updated(item) > _updated(kept[key]):
             kept[key] = item
-    yield from kept.values()
+    return kept.values()
 
 
 def _updated(item: ReceivedResource) -> str:

@@ -1,6 +1,6 @@
 """Tells whose resource it is: facts of another patient must never reach the rules."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import final
 
 from cds_service.domain.facts import GapCode
@@ -15,11 +15,10 @@ _URN = "urn:"
 class PatientCheck:
     """Knows the patient of one call under every form of reference."""
 
-    def __init__(self, patient_id: str, resources: Iterable[ReceivedResource]) -> None:
+    def __init__(self, patient_id: str, resources: Sequence[ReceivedResource]) -> None:
         self._id = patient_id
-        self._addresses = {
-            item.full_url: f"{item.kind}/{item.id}" for item in resources if item.full_url.startswith(_URN)
-        }
+        self._resources = resources
+        self._listed: dict[str, str] | None = None
         self._known: dict[bytes, bool] = {}
 
     def is_own(self, item: ReceivedResource, intake: Intake) -> bool:
@@ -52,12 +51,19 @@ class PatientCheck:
     def _is_about_patient(self, node: Node) -> bool:
         return all(self._means_patient(reference) for reference in _subjects(node))
 
+    @property
+    def _addresses(self) -> Mapping[str, str]:
+        """Type and id of the resources that have a ``urn:`` for an address; listed when such a reference is met."""
+        if self._listed is None:
+            addressed = [item for item in self._resources if item.full_url.startswith(_URN)]
+            self._listed = {item.full_url: f"{item.kind}/{item.id}" for item in addressed}
+        return self._listed
+
     def _means_patient(self, reference: str) -> bool:
         if not reference or reference.startswith("#"):
             return True
         if reference.startswith(_URN):
-            known = self._addresses.get(reference, "")
-            return known == f"Patient/{self._id}" or reference.rpartition(":")[2] == self._id
+            return reference.rpartition(":")[2] == self._id or self._addresses.get(reference) == f"Patient/{self._id}"
         parts = reference.partition("/_history/")[0].split("/")
         kind = parts[-2] if len(parts) > 1 else "Patient"
         return kind == "Patient" and parts[-1] == self._id

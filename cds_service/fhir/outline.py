@@ -1,6 +1,7 @@
 """What a look at the JSON of a resource tells before any of it is built: enough to know whether it is read at all."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -46,20 +47,18 @@ class Outline(msgspec.Struct, gc=False):
     @property
     def is_one_quantity(self) -> bool:
         """Tell whether the result is a quantity and nothing beside it states another."""
-        return bool(self.quantity) and not (
-            self.component
-            or self.member
-            or self.string
-            or self.concept
-            or self.integer
-            or self.boolean
-            or self.range
-            or self.ratio
-            or self.sampled
-            or self.decimal
-            or self.words
-        )
+        return bool(self.quantity) and _stated_beside(self) == _NOTHING_BESIDE
 
+
+_BESIDE: Final = (
+    "component", "member", "string", "concept", "integer", "boolean", "range", "ratio", "sampled", "decimal", "words",
+)  # fmt: skip
+_stated_beside: Final[Callable[[Outline], tuple[msgspec.Raw, ...]]] = attrgetter(*_BESIDE)
+_NOTHING_BESIDE: Final = (NOTHING,) * len(_BESIDE)
+
+# One name for the JSON of several elements, sent or not. It cannot be taken for that of others: no JSON value goes on
+# after its end, and a zero byte is in none.
+joined: Final = b"\0".join
 
 outline_of_json: Final = msgspec.json.Decoder(Outline).decode
 _LOOKED_AT: Final = tuple(field.encode_name for field in msgspec.structs.fields(Outline))

@@ -7,6 +7,7 @@ from typing import final
 
 from cds_service.fhir.labs import LabReader
 from cds_service.fhir.node import Node, unheard
+from cds_service.fhir.outline import joined
 from cds_service.fhir.pregnancy import is_about_pregnancy
 from cds_service.fhir.received import ReceivedResource
 from cds_service.fhir.reports import ReportReader
@@ -28,28 +29,28 @@ class Sieve:
     def __init__(self, labs: LabReader, reports: ReportReader) -> None:
         self._labs = labs
         self._reports = reports
-        self._known: dict[tuple[str, bytes, bytes], bool] = {}
+        self._known: dict[str, dict[bytes, bool]] = {kind: {} for kind in _SIEVED}
 
     def holds_back(self, item: ReceivedResource) -> bool:
         """Tell whether a resource needs no reading. Without an outline it always does."""
         outline = item.outline
+        known = self._known.get(item.kind)
         # a panel, and Observations inside a laboratory report, are read apart
-        if outline is None or item.kind not in _SIEVED or outline.component or outline.contained:
+        if known is None or outline is None or outline.component or outline.contained:
             return False
-        key = (item.kind, bytes(outline.code), bytes(outline.category))
-        known = self._known.get(key)
-        return self._looked_at(key) if known is None else known
+        answer = known.get(joined((outline.code, outline.category)))
+        return self._looked_at(item.kind, bytes(outline.code), bytes(outline.category)) if answer is None else answer
 
-    def _looked_at(self, key: tuple[str, bytes, bytes]) -> bool:
-        kind, code, category = key
+    def _looked_at(self, kind: str, code: bytes, category: bytes) -> bool:
         node = unheard(b'{"code":%b,"category":%b}' % (code or b"null", category or b"null"))
         answer = node is not None and (
             self._is_other_result(node) if kind == "Observation" else self._is_other_report(node)
         )
         if len(code) + len(category) <= _LONGEST_REMEMBERED:
-            if len(self._known) >= _MOST_REMEMBERED:
-                self._known.clear()
-            self._known[key] = answer
+            known = self._known[kind]
+            if len(known) >= _MOST_REMEMBERED:
+                known.clear()
+            known[joined((code, category))] = answer
         return answer
 
     def _is_other_result(self, node: Node) -> bool:

@@ -11,6 +11,7 @@ from cds_service.domain.facts import LabValue, Provenance
 from cds_service.fhir.labs import STATUSES, LabReader
 from cds_service.fhir.moments import read_moment
 from cds_service.fhir.node import CLOCK_SKEW, Intake, unheard
+from cds_service.fhir.outline import Outline, joined
 from cds_service.fhir.pregnancy import is_about_pregnancy
 from cds_service.fhir.received import ReceivedResource
 
@@ -25,7 +26,7 @@ class UsualResults:
 
     def __init__(self, labs: LabReader) -> None:
         self._labs = labs
-        self._known: dict[tuple[bytes, bytes, bytes, bytes], LabValue | None] = {}
+        self._known: dict[bytes, LabValue | None] = {}
 
     def read(self, item: ReceivedResource, intake: Intake, times: dict[str, datetime | None]) -> LabValue | None:
         """Return the value of an Observation, or ``None`` when it has to be read in full.
@@ -39,8 +40,8 @@ class UsualResults:
         collected = times[written] if written in times else _collected(written, intake, times)
         if collected is None:
             return None
-        key = (bytes(outline.code), bytes(outline.quantity), bytes(outline.limits), bytes(outline.interpretation))
-        known = self._known[key] if key in self._known else self._worked_out(key)
+        key = joined((outline.code, outline.quantity, outline.limits, outline.interpretation))
+        known = self._known[key] if key in self._known else self._worked_out(outline, key)
         if known is None:
             return None
         return LabValue(
@@ -59,12 +60,12 @@ class UsualResults:
             known.converted,
         )
 
-    def _worked_out(self, key: tuple[bytes, bytes, bytes, bytes]) -> LabValue | None:
+    def _worked_out(self, outline: Outline, key: bytes) -> LabValue | None:
         """Read a result without patient and time; remember what it says when no flaw was met."""
-        code, quantity, limits, interpretation = key
+        parts = (outline.code, outline.quantity, outline.limits, outline.interpretation)
         node = unheard(
             b'{"code":%b,"valueQuantity":%b,"referenceRange":%b,"interpretation":%b}'
-            % (code or b"null", quantity, limits or b"null", interpretation or b"null")
+            % tuple(bytes(part) or b"null" for part in parts)
         )
         found: LabValue | None = None
         if node is not None:
@@ -73,7 +74,7 @@ class UsualResults:
                 found = self._labs.read_timeless(node, concept)
             if node.intake.log.all():
                 found = None
-        if sum(map(len, key)) <= _LONGEST_REMEMBERED:
+        if len(key) <= _LONGEST_REMEMBERED:
             if len(self._known) >= _MOST_REMEMBERED:
                 self._known.clear()
             self._known[key] = found

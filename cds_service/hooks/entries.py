@@ -28,10 +28,16 @@ class Entry:
         return kind if isinstance(kind, str) else ""
 
     @property
+    def id(self) -> str:
+        """Id of the resource, empty when it has none."""
+        found = self.resource.get("id")
+        return found if isinstance(found, str) else ""
+
+    @property
     def identity(self) -> tuple[str, str] | None:
         """Type and id, or ``None`` for a resource that cannot be recognised again."""
-        found = self.resource.get("id")
-        return (self.kind, found) if isinstance(found, str) and found else None
+        found = self.id
+        return (self.kind, found) if found else None
 
     @property
     def item(self) -> Resource:
@@ -61,10 +67,10 @@ def without_repeats(entries: Iterable[Entry | ReceivedResource]) -> list[Entry |
     seen: set[tuple[str, str]] = set()
     kept: list[Entry | ReceivedResource] = []
     for entry in entries:
-        identity = entry.identity
-        if identity is None:
-            kept.append(entry)
-        elif identity not in seen:
+        if entry.id:
+            identity = (entry.kind, entry.id)
+            if identity in seen:
+                continue
             seen.add(identity)
-            kept.append(entry)
+        kept.append(entry)
     return kept

@@ -8,6 +8,7 @@ results and holds none; an error outcome is not asked for again.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Protocol
 
 from cds_service.domain.facts import Gap, GapCode
@@ -141,6 +142,10 @@ def _read_bundle(
     expected = key.resource_type
     wanted = {expected} | _COMPANIONS.get(expected, frozenset())
     entries, answer.broken = held
+    kinds = {entry.kind for entry in entries}
+    if kinds == {expected}:
+        answer.entries, answer.matches = list(entries), len(entries)
+        return answer
     for entry in entries:
         kind = entry.kind
         if kind in wanted:
@@ -326,11 +331,9 @@ def _gaps(key: PrefetchKey, answer: _Answer) -> Iterator[Gap]:
 
 def _chart(request: HookRequest, answers: Mapping[str, _Answer], fetched: tuple[str, ...]) -> Chart:
     keys = [key for key in request.service.prefetch if answers[key.name].usable or not key.covered_by]
+    entries = without_repeats(chain.from_iterable([answers[key.name].entries for key in keys]))
     return Chart(
-        resources=tuple(
-            entry if isinstance(entry, ReceivedResource) else entry.item
-            for entry in without_repeats(one for key in keys for one in answers[key.name].entries)
-        ),
+        resources=tuple([entry if isinstance(entry, ReceivedResource) else entry.item for entry in entries]),
         gaps=tuple(gap for key in keys for gap in _gaps(key, answers[key.name])),
         missing=tuple(key.name for key in keys if not answers[key.name].usable),
         fetched=fetched,

@@ -24,19 +24,15 @@ def _unwrapped(resources: Iterable[Mapping[str, Any] | ReceivedResource]) -> Ite
     """Give the resource of a Bundle of one, which stands for a resource with its address."""
     for resource in resources:
         if isinstance(resource, ReceivedResource):
-            if resource.kind != "Observation" or _has_comment(resource):
+            outline = resource.outline
+            # only a comment tells an Observation of an older release; it is seen without building any
+            if resource.kind != "Observation" or outline is None or outline.comment or outline.comments:
                 yield resource.body
         elif resource.get("resourceType") == "Bundle":
             found, _ = entries_of(resource)
             yield from (entry.resource for entry in found)
         else:
             yield resource
-
-
-def _has_comment(resource: ReceivedResource) -> bool:
-    """Tell, without building it, whether an Observation may be one of an older release."""
-    outline = resource.outline
-    return outline is None or bool(outline.comment) or bool(outline.comments)
 
 
 def _is_older(resource: Mapping[str, Any]) -> bool:

@@ -92,10 +92,10 @@ def test_what_is_held_back_is_bounded_in_number(
         for number in range(8):
             assert results_held_back.holds_back(sent(code={"text": f"Sodium {number}"}))
             assert not results_held_back.holds_back(sent(code={"text": f"CRP {number}"}))
-            assert len(results_held_back._known) <= 3
+            assert len(results_held_back._known["Observation"]) <= 3
     long = "Sodium " * 1_000
     assert results_held_back.holds_back(sent(code={"text": long}))
-    assert all(len(code) < len(long) for _, code, _ in results_held_back._known)
+    assert all(len(key) < len(long) for key in results_held_back._known["Observation"])
 
 
 def test_findings_in_words_are_never_held_back(results_held_back: sieve.Sieve) -> None:
