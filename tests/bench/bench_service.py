@@ -63,11 +63,13 @@ class Series:
 class Caller:
     """Makes calls of one kind, each with a number that none had before; with a signer each has its token."""
 
+    # One series for all callers: a server remembers what it read, and a report is new only once in its life.
+    _numbers = count(1)
+
     def __init__(self, path: str, template: Template, signer: Signer | None = None) -> None:
         self._path = path
         self._template = template
         self._signer = signer
-        self._numbers = count(1)
         self._ready: dict[int, tuple[bytes, str]] = {}
 
     def prepare(self, number: int) -> list[int]:
