@@ -3,8 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import final
 
+from msgspec import Raw
+
 from cds_service.domain.facts import GapCode
 from cds_service.fhir.node import Intake, Node, unheard
+from cds_service.fhir.outline import NOTHING
 from cds_service.fhir.received import ReceivedResource
 
 _SUBJECTS = ("subject", "patient", "for", "beneficiary")
@@ -20,6 +23,8 @@ class PatientCheck:
         self._resources = resources
         self._listed: dict[str, str] | None = None
         self._known: dict[bytes, bool] = {}
+        # the JSON of the Reference that was found to mean the patient last
+        self._mine = NOTHING
 
     def is_own(self, item: ReceivedResource, intake: Intake) -> bool:
         """Tell whether a resource may be read; a foreign one becomes a clinical gap.
@@ -33,19 +38,22 @@ class PatientCheck:
         elif outline is None or outline.recipient or outline.beneficiary:
             own = self._is_about_patient(item.node(intake))
         else:
-            own = (not outline.subject or self._is_reference(bytes(outline.subject))) and (
-                not outline.patient or self._is_reference(bytes(outline.patient))
-            )
+            own = self._is_reference(outline.subject) and self._is_reference(outline.patient)
         if not own:
             intake.log.add(GapCode.FOREIGN_PATIENT, item.reference, clinical=True)
         return own
 
-    def _is_reference(self, raw: bytes) -> bool:
-        """Tell whether the JSON of a Reference means the patient; most resources of a chart write it alike."""
-        known = self._known.get(raw)
+    def _is_reference(self, reference: Raw) -> bool:
+        """Tell whether the JSON of a Reference means the patient or is absent; most of a chart write it alike."""
+        if not reference or reference == self._mine:
+            return True
+        written = bytes(reference)
+        known = self._known.get(written)
         if known is None:
-            node = unheard(b'{"subject":%b}' % raw)
-            known = self._known[raw] = node is not None and self._is_about_patient(node)
+            node = unheard(b'{"subject":%b}' % written)
+            known = self._known[written] = node is not None and self._is_about_patient(node)
+        if known:
+            self._mine = reference
         return known
 
     def _is_about_patient(self, node: Node) -> bool:
