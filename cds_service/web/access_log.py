@@ -2,11 +2,12 @@
 
 import logging
 import time
-import uuid
 from typing import Any
 
 import orjson
-from flask import Flask, Response, g, request
+from flask import Response
+
+from cds_service.web.current import Current
 
 _log = logging.getLogger("cds_service.access")
 
@@ -23,37 +24,14 @@ class _Line:
         return orjson.dumps(self._details).decode()
 
 
-def note(**details: Any) -> None:
-    """Add details to the line of the current call."""
-    g.setdefault("access", {}).update({name: value for name, value in details.items() if value not in ("", (), None)})
-
-
-def instance_for_log(hook_instance: str) -> str:
-    """Return the hook instance when it is a UUID; anything else a client may have filled with what it liked."""
-    try:
-        return str(uuid.UUID(hook_instance))
-    except ValueError:
-        return ""
-
-
-def _start() -> None:
-    g.started = time.perf_counter()
-
-
-def _finish(response: Response) -> Response:
+def log_call(current: Current, response: Response) -> None:
+    """Log a call that is answered."""
     line = {
-        "request": g.get("request_id", ""),
-        "method": request.method,
-        "endpoint": request.endpoint or "none",
+        "request": current.id,
+        "method": current.request.method,
+        "endpoint": current.request.endpoint or "none",
         "status": response.status_code,
-        "ms": round((time.perf_counter() - g.started) * 1000, 1),
-        **g.get("access", {}),
+        "ms": round((time.perf_counter() - current.seen.laps.begun) * 1000, 1),
+        **current.details,
     }
     _log.info("%s", _Line(line), extra={"details": line})
-    return response
-
-
-def register_access_log(app: Flask) -> None:
-    """Log each call of ``app`` once it is answered."""
-    app.before_request(_start)
-    app.after_request(_finish)

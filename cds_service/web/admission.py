@@ -1,10 +1,9 @@
 """Who is let in: the caller of a request, within its share, for a hook that was agreed with it; each call on record."""
 
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flask import Flask, Response, g, request
+from flask import Response
 
 from cds_service.errors import RequestError
 from cds_service.hooks.audit import AuditNote
@@ -12,9 +11,8 @@ from cds_service.hooks.services import Service
 from cds_service.security.quota import Throttled
 from cds_service.store.records import StoreError
 from cds_service.telemetry.laps import Stage
-from cds_service.web.access_log import note
 from cds_service.web.backend import Backend
-from cds_service.web.metrics import seen
+from cds_service.web.current import After, Current, current
 from cds_service.web.problems import not_kept
 
 _FORBIDDEN = 403
@@ -23,34 +21,22 @@ WAITING = "marrow.waiting"
 _FULL_RETRY_SECONDS = 2
 
 
-def request_id() -> str:
-    """Return the id of the current call: a UUID that a proxy gave it, else a new one."""
-    if "request_id" not in g:
-        given = request.headers.get("X-Request-Id", "")
-        try:
-            g.request_id = str(uuid.UUID(given))
-        except ValueError:
-            # Whatever else stands there could be data of a patient.
-            g.request_id = str(uuid.uuid4())
-    return str(g.request_id)
-
-
 @contextmanager
-def admitted(backend: Backend, service: Service, action: str) -> Iterator[AuditNote]:
-    """Let the current call in for as long as it runs, and open its audit note.
+def admitted(call: Current, backend: Backend, service: Service, action: str) -> Iterator[AuditNote]:
+    """Let a call in for as long as it runs, and open its audit note.
 
     Raises TokenRefused (401), Throttled (429, 503) and RequestError (403) before the body is looked at.
     """
-    refuse_when_full(backend)
-    caller = backend.caller(request)
-    seen().client = caller.client.name
-    note(issuer=caller.client.issuer, tenant=caller.tenant, token=caller.token_id[:100])
-    with backend.quotas.admitted(caller.client, request.remote_addr or ""):
+    _refuse_when_full(call, backend)
+    caller = backend.caller(call.request)
+    call.seen.client = caller.client.name
+    call.note(issuer=caller.client.issuer, tenant=caller.tenant, token=caller.token_id[:100])
+    with backend.quotas.admitted(caller.client, call.request.remote_addr or ""):
         # Calls beyond the share of a client are not on record, or they would fill it.
-        g.audit = AuditNote(action, caller, service, request_id())
+        audited = call.audit = AuditNote(action, caller, service, call.id)
         if service.hook.value not in caller.client.hooks:
             raise RequestError("is not agreed with this caller", field="hook", status=_FORBIDDEN, code="forbidden")
-        yield g.audit
+        yield audited
 
 
 def refuse_when_full(backend: Backend) -> None:
@@ -58,7 +44,11 @@ def refuse_when_full(backend: Backend) -> None:
 
     Raises Throttled.
     """
-    if request.environ.get(WAITING, 0) > backend.settings.max_waiting:
+    _refuse_when_full(current(), backend)
+
+
+def _refuse_when_full(call: Current, backend: Backend) -> None:
+    if call.request.environ.get(WAITING, 0) > backend.settings.max_waiting:
         raise Throttled(503, _FULL_RETRY_SECONDS)
 
 
@@ -69,22 +59,18 @@ def _turn_into(response: Response, refusal: Response) -> None:
     response.set_data(refusal.get_data())
 
 
-def register_admission(app: Flask, backend: Backend) -> None:
-    """Give each call its id, tell it in the answer, and put the call on record once its status is known."""
+def recording(backend: Backend) -> After:
+    """Tell each call its id in the answer, and put it on record now that its status is known."""
 
-    def begin() -> None:
-        request_id()
+    def finish(call: Current, response: Response) -> None:
+        response.headers["X-Request-Id"] = call.id
+        opened, call.audit = call.audit, None
+        if opened is None:
+            return
+        try:
+            call.note(recorded=backend.audit.record(opened, response.status_code))
+        except StoreError as error:
+            _turn_into(response, not_kept(error))
+        call.seen.laps.done(Stage.RECORD)
 
-    def finish(response: Response) -> Response:
-        response.headers["X-Request-Id"] = request_id()
-        opened = g.pop("audit", None)
-        if opened is not None:
-            try:
-                note(recorded=backend.audit.record(opened, response.status_code))
-            except StoreError as error:
-                _turn_into(response, not_kept(error))
-            seen().laps.done(Stage.RECORD)
-        return response
-
-    app.before_request(begin)
-    app.after_request(finish)
+    return finish

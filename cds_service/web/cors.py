@@ -2,9 +2,10 @@
 
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, request
+from flask import Response
 
 from cds_service.config import is_loopback, origin_of
+from cds_service.web.current import After, Current
 from cds_service.web.headers import varies
 
 _METHODS = "GET, POST, OPTIONS"
@@ -18,18 +19,19 @@ def _allowed(origin: str, listed: frozenset[str], *, local: bool) -> bool:
     return origin in listed or (local and is_loopback(urlsplit(origin).hostname or ""))
 
 
-def register_cors(app: Flask, origins: tuple[str, ...], *, local: bool) -> None:
+def sharing(origins: tuple[str, ...], *, local: bool) -> After:
     """Let pages of ``origins`` read the answers, and those of this machine if ``local``.
 
     It grants reading in a browser, not access.
     """
     listed = frozenset(origins)
 
-    def add_headers(response: Response) -> Response:
+    def add_headers(call: Current, response: Response) -> None:
         varies(response, "Origin")
+        request = call.request
         origin = request.headers.get("Origin", "")
         if not _allowed(origin, listed, local=local):
-            return response
+            return
         response.headers["Access-Control-Allow-Origin"] = origin
         if request.method == "OPTIONS":
             response.headers["Access-Control-Allow-Methods"] = _METHODS
@@ -38,6 +40,5 @@ def register_cors(app: Flask, origins: tuple[str, ...], *, local: bool) -> None:
             if request.headers.get("Access-Control-Request-Private-Network"):
                 # A page on the web that calls a service on the user's own machine asks for this as well.
                 response.headers["Access-Control-Allow-Private-Network"] = "true"
-        return response
 
-    app.after_request(add_headers)
+    return add_headers

@@ -1,12 +1,12 @@
 """The feedback endpoint: what clinicians did with the cards, kept before the call is answered."""
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from cds_service.hooks.feedback import read_feedback
-from cds_service.web.access_log import instance_for_log, note
 from cds_service.web.admission import admitted
 from cds_service.web.backend import Backend
 from cds_service.web.bodies import json_response, read_json
+from cds_service.web.current import current, instance_for_log
 from cds_service.web.hook import known_service
 from cds_service.web.metrics import count_feedback
 from cds_service.web.problems import problem_response
@@ -20,14 +20,15 @@ def feedback_blueprint(backend: Backend) -> Blueprint:
     @blueprint.post("/cds-services/<service_id>/feedback")
     @blueprint.post("/cds-services//<service_id>/feedback")
     def report(service_id: str) -> Response:
-        service = known_service(service_id)
-        with admitted(backend, service, "feedback"):
-            body = read_json(request, max_depth=settings.max_depth, max_entries=settings.max_entries)
+        call = current()
+        service = known_service(call, service_id)
+        with admitted(call, backend, service, "feedback"):
+            body = read_json(call.request, max_depth=settings.max_depth, max_entries=settings.max_entries)
             items, problems = read_feedback(body, service.id, backend.clock())
             backend.store.record_feedback(items)
             count_feedback(backend, service.id, items, len(problems))
             cards = [card for card in (instance_for_log(item.card) for item in items) if card]
-            note(cards=cards, kept=len(items), refused=len(problems))
+            call.note(cards=cards, kept=len(items), refused=len(problems))
         if problems:
             return problem_response(400, problems, f"{len(items)} other items were kept.")
         return json_response({"kept": len(items)})

@@ -1,6 +1,8 @@
 """Headers of every answer: nothing is guessed, framed, cached by accident or loaded from elsewhere."""
 
-from flask import Flask, Response
+from flask import Response
+
+from cds_service.web.current import After, Current
 
 _EVERYWHERE = {
     "X-Content-Type-Options": "nosniff",
@@ -19,15 +21,15 @@ def varies(response: Response, name: str) -> None:
     response.headers["Vary"] = f"{named}, {name}" if named else name
 
 
-def register_headers(app: Flask, *, https: bool) -> None:
+def hardening(*, https: bool) -> After:
     """Add the headers; pages bring a content policy of their own, everything else may load nothing at all."""
 
-    def harden(response: Response) -> Response:
+    def harden(call: Current, response: Response) -> None:
+        del call
         # None of them is there yet, so that none has to be looked for.
         response.headers.extend(_EVERYWHERE)
         response.headers.setdefault("Content-Security-Policy", _NOTHING)
         if https:
             response.headers["Strict-Transport-Security"] = _ONE_YEAR
-        return response
 
-    app.after_request(harden)
+    return harden

@@ -1,6 +1,6 @@
 """The hook endpoint: one POST, one list of cards."""
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 from werkzeug.exceptions import NotFound
 
 from cds_service.fhir.bounds import Bounds
@@ -9,32 +9,32 @@ from cds_service.hooks.audit import AuditNote
 from cds_service.hooks.request import read_request
 from cds_service.hooks.services import Service, service_by_id
 from cds_service.telemetry.laps import Stage
-from cds_service.web.access_log import instance_for_log, note
 from cds_service.web.admission import admitted
 from cds_service.web.backend import Backend
 from cds_service.web.bodies import json_response, read_body, read_call
+from cds_service.web.current import Current, current, instance_for_log
 from cds_service.web.languages import choose_language, mark_language
-from cds_service.web.metrics import note_answer, seen
+from cds_service.web.metrics import see_answer
 
 
-def known_service(service_id: str) -> Service:
+def known_service(call: Current, service_id: str) -> Service:
     """Return the service of a path. Raises the framework's 404."""
     service = service_by_id(service_id)
     if service is None:
         raise NotFound
-    note(service=service.id, hook=service.hook.value)
+    call.note(service=service.id, hook=service.hook.value)
     return service
 
 
-def _note_instance(audited: AuditNote) -> None:
+def _note_instance(call: Current, audited: AuditNote) -> None:
     """Say which hook instance it is before anything can fail."""
     if audited.request is not None:
         audited.hook_instance = instance_for_log(audited.request.hook_instance)
-        note(instance=audited.hook_instance)
+        call.note(instance=audited.hook_instance)
 
 
-def _note_answer(answer: Answer) -> None:
-    note(
+def _note_answer(call: Current, answer: Answer) -> None:
+    call.note(
         cards=[card.uuid for card in answer.cards],
         rules=sorted({rule for card in answer.cards for rule in card.rule_ids}),
         missing=list(answer.missing),
@@ -51,29 +51,30 @@ def hook_blueprint(backend: Backend) -> Blueprint:
     @blueprint.post("/cds-services/<service_id>")
     @blueprint.post("/cds-services//<service_id>")
     def call(service_id: str) -> Response:
-        service = known_service(service_id)
-        with admitted(backend, service, "hook") as audited:
-            laps = seen().laps
+        this = current()
+        service = known_service(this, service_id)
+        with admitted(this, backend, service, "hook") as audited:
+            laps = this.seen.laps
             laps.done(Stage.ADMIT)
             client = audited.caller.client
-            language = choose_language(request, client, settings.language)
+            language = choose_language(this.request, client, settings.language)
             audited.language, now = language.value, backend.clock()
-            note(language=language.value)
-            raw = read_body(request)
+            this.note(language=language.value)
+            raw = read_body(this.request)
             digest = backend.hooks.digest(raw, service, language, audited.caller, now)
             again = backend.hooks.answer_again(digest, language, now, client, laps) if digest is not None else None
             if again is not None:
                 audited.request, answer = again
-                _note_instance(audited)
+                _note_instance(this, audited)
             else:
                 body = read_call(raw, service, Bounds(settings.max_depth, settings.max_entries))
                 audited.request = hook_request = read_request(service, body)
-                _note_instance(audited)
+                _note_instance(this, audited)
                 laps.done(Stage.PARSE)
                 answer = backend.hooks.answer(hook_request, language, now, client, laps, digest)
             audited.answer = answer
-            _note_answer(answer)
-            note_answer(answer)
+            _note_answer(this, answer)
+            see_answer(this.seen, answer)
             return mark_language(json_response(answer.body), language)
 
     return blueprint

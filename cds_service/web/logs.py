@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 import orjson
-from flask import g, has_request_context
 
+from cds_service.web.current import current_if_any
 from cds_service.web.problems import describe_crash
 
 _log = logging.getLogger("cds_service.serve")
@@ -16,14 +16,10 @@ _log = logging.getLogger("cds_service.serve")
 
 def of_request() -> dict[str, Any]:
     """Return request id, trace of the caller and hook instance of the current call; nothing outside of one."""
-    if not has_request_context():
+    call = current_if_any()
+    if call is None:
         return {}
-    seen = g.get("seen")
-    known = {
-        "request": g.get("request_id", ""),
-        "trace": seen.trace if seen is not None else "",
-        "instance": g.get("access", {}).get("instance", ""),
-    }
+    known = {"request": call.id, "trace": call.seen.trace, "instance": call.details.get("instance", "")}
     return {name: value for name, value in known.items() if value}
 
 

@@ -4,7 +4,7 @@ import hmac
 from collections.abc import Iterable
 from functools import cache
 
-from flask import Blueprint, Flask, Response, g, request
+from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
 from cards.catalogue import OVERRIDE_REASON_SYSTEM, override_reasons
@@ -13,25 +13,20 @@ from cds_service.hooks.results.desk import Outcome
 from cds_service.security.tokens import TokenRefused
 from cds_service.store.records import Feedback
 from cds_service.telemetry.calls import SeenCall
+from cds_service.telemetry.desk import Telemetry
 from cds_service.telemetry.labels import NO_REASON, SITE_REASON
 from cds_service.telemetry.metrics import Series, of_cards
 from cds_service.telemetry.page import MIME_TYPE
 from cds_service.telemetry.parent import read_parent
 from cds_service.web.backend import Backend
+from cds_service.web.current import After, Current
 
 _REFUSED = 400
 _UNKNOWN_CLIENT = "unknown"
 
 
-def seen() -> SeenCall:
-    """Return what is noted of the current request."""
-    found: SeenCall = g.seen
-    return found
-
-
-def note_answer(answer: Answer) -> None:
+def see_answer(call: SeenCall, answer: Answer) -> None:
     """Note what came of a hook call."""
-    call = seen()
     call.cards, call.gaps = answer.cards, answer.gaps
     call.missing, call.fetched = answer.missing, answer.fetched
     call.held_back = len(answer.locked)
@@ -65,36 +60,34 @@ def count_result(backend: Backend, outcome: Outcome) -> None:
         backend.telemetry.count(of_cards("results", outcome.answer.cards))
 
 
-def _begin() -> None:
-    g.seen = call = SeenCall()
-    # The environment is asked, not the headers: this is done for every request.
-    header = request.environ.get("HTTP_TRACEPARENT")
+def read_trace(call: Current) -> None:
+    """Note the trace that the caller says its request is part of."""
+    header = call.request.environ.get("HTTP_TRACEPARENT")
     parent = read_parent(header) if header else None
     if parent is not None:
-        call.trace, call.parent, call.sampled = parent.trace, parent.span, parent.sampled
+        seen = call.seen
+        seen.trace, seen.parent, seen.sampled = parent.trace, parent.span, parent.sampled
 
 
-def register_telemetry(app: Flask, backend: Backend) -> None:
-    """Take note of each request of ``app`` once it is answered."""
+def counting(telemetry: Telemetry) -> After:
+    """Take note of each request once it is answered."""
 
-    def finish(response: Response) -> Response:
-        call, details = seen(), g.get("access", {})
-        call.endpoint, call.status = request.endpoint or "none", response.status_code
-        call.service, call.instance = details.get("service", ""), details.get("instance", "")
-        call.refused = details.get("reason", "")
-        call.client = call.client or _UNKNOWN_CLIENT
-        call.evaluated = call.endpoint == "hook.call"
-        if call.status >= _REFUSED:
+    def finish(call: Current, response: Response) -> None:
+        seen, details = call.seen, call.details
+        seen.endpoint, seen.status = call.request.endpoint or "none", response.status_code
+        seen.service, seen.instance = details.get("service", ""), details.get("instance", "")
+        seen.refused = details.get("reason", "")
+        seen.client = seen.client or _UNKNOWN_CLIENT
+        seen.evaluated = seen.endpoint == "hook.call"
+        if seen.status >= _REFUSED:
             # What was refused after all, because it could not be recorded, was never given.
-            call.cards = ()
-            call.held_back = 0
-        if not call.trace:
-            call.trace = g.get("request_id", "").replace("-", "")
-        backend.telemetry.called(call)
-        return response
+            seen.cards = ()
+            seen.held_back = 0
+        if not seen.trace:
+            seen.trace = call.id.replace("-", "")
+        telemetry.called(seen)
 
-    app.before_request(_begin)
-    app.after_request(finish)
+    return finish
 
 
 def metrics_blueprint(backend: Backend) -> Blueprint:

@@ -13,8 +13,8 @@ from cds_service.security.quota import Throttled
 from cds_service.security.tokens import TokenRefused
 from cds_service.store.records import StoreError
 from cds_service.telemetry.labels import of_refused_token
-from cds_service.web.access_log import note
 from cds_service.web.bodies import json_response
+from cds_service.web.current import current
 
 _log = logging.getLogger("cds_service.errors")
 
@@ -49,7 +49,7 @@ def problem_response(
 ) -> Response:
     """Return the error answer with its OperationOutcome."""
     if problems:
-        note(reason=problems[0].code)
+        current().note(reason=problems[0].code)
     response = json_response(outcome(problems, diagnostics), status)
     response.headers.update(headers or {})
     return response
@@ -76,7 +76,7 @@ def _refused(error: TokenRefused) -> Response:
     _log.warning("caller refused: %s", error)
     problem = FieldProblem("", "The caller is not authenticated.", "login")
     response = problem_response(401, [problem], headers={"WWW-Authenticate": "Bearer"})
-    note(reason=of_refused_token(str(error)))
+    current().note(reason=of_refused_token(str(error)))
     return response
 
 

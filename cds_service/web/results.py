@@ -12,10 +12,10 @@ from cds_service.hooks.results.notification import is_report_id, report_ids
 from cds_service.hooks.services import PATIENT_VIEW
 from cds_service.security.clients import Client
 from cds_service.security.tokens import Caller, TokenRefused
-from cds_service.web.access_log import note
-from cds_service.web.admission import refuse_when_full, request_id
+from cds_service.web.admission import refuse_when_full
 from cds_service.web.backend import Backend
 from cds_service.web.bodies import json_response, read_json
+from cds_service.web.current import current
 from cds_service.web.metrics import count_result
 
 _CALLER = Caller(Client(issuer="subscription", name="FHIR server"))
@@ -49,13 +49,13 @@ def results_blueprint(backend: Backend) -> Blueprint:
         return blueprint
 
     def done(outcomes: Iterable[Outcome], desk: ResultDesk) -> Response:
-        words = []
+        words, call = [], current()
         for outcome in outcomes:
             words.append(outcome.word)
             count_result(backend, outcome)
-            note(results=words)
+            call.note(results=words)
             if outcome.request is not None:
-                audited = AuditNote("result", _CALLER, PATIENT_VIEW, request_id(), language=desk.language.value)
+                audited = AuditNote("result", _CALLER, PATIENT_VIEW, call.id, language=desk.language.value)
                 audited.request, audited.answer = outcome.request, outcome.answer
                 audited.hook_instance = outcome.request.hook_instance
                 backend.audit.record(audited, 200)

@@ -3,29 +3,30 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Response
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from cds_service.web.access_log import register_access_log
-from cds_service.web.admission import register_admission
+from cds_service.web.access_log import log_call
+from cds_service.web.admission import recording
 from cds_service.web.backend import Backend
-from cds_service.web.cors import register_cors
+from cds_service.web.cors import sharing
 from cds_service.web.course_drawing import draw_course
+from cds_service.web.current import After, Before, begin, current
 from cds_service.web.discovery import discovery_blueprint
 from cds_service.web.feedback import feedback_blueprint
-from cds_service.web.headers import register_headers
+from cds_service.web.headers import hardening
 from cds_service.web.health import health_blueprint
 from cds_service.web.hook import hook_blueprint
-from cds_service.web.hosts import register_hosts
+from cds_service.web.hosts import own_names_only
 from cds_service.web.interface import interface_blueprint
 from cds_service.web.knowledge import knowledge_blueprint
-from cds_service.web.metrics import metrics_blueprint, register_telemetry
+from cds_service.web.metrics import counting, metrics_blueprint, read_trace
 from cds_service.web.preview import preview_blueprint
 from cds_service.web.problems import register_problems
 from cds_service.web.results import results_blueprint
 from cds_service.web.spine_drawing import draw_spine
-from cds_service.web.tls import register_tls
+from cds_service.web.tls import refuse_plain
 from cds_service.web.usage import usage_blueprint
 from cds_service.web.visible import pretty_json, visible
 from cds_service.web.words import words
@@ -46,6 +47,39 @@ class Site(Flask):
         return func
 
 
+def _register_duties(app: Flask, backend: Backend) -> None:
+    """Do what every request needs, before and after it is answered, in one function each."""
+    settings = backend.settings
+    https = settings.base_url.startswith("https://")
+    before: list[Before] = [read_trace]
+    if https:
+        before.append(refuse_plain)
+    if settings.trial:
+        before.append(own_names_only(settings.base_url))
+    after: list[After] = [
+        sharing(settings.cors_origins, local=settings.clients is None),
+        hardening(https=https),
+        recording(backend),
+        # Last, because they tell what became of all of it.
+        log_call,
+        counting(backend.telemetry),
+    ]
+
+    def prepare() -> None:
+        call = begin()
+        for duty in before:
+            duty(call)
+
+    def finish(response: Response) -> Response:
+        call = current()
+        for duty in after:
+            duty(call, response)
+        return response
+
+    app.before_request(prepare)
+    app.after_request(finish)
+
+
 def build_site(backend: Backend) -> Flask:
     """Return the application that answers for ``backend``."""
     app = Site("cds_service.web")
@@ -58,14 +92,7 @@ def build_site(backend: Backend) -> Flask:
     app.jinja_env.globals |= {"words": words, "draw_spine": draw_spine, "draw_course": draw_course}
     app.jinja_env.globals["preview_open"] = backend.settings.preview_open
     app.jinja_env.globals["usage_open"] = backend.settings.usage_open
-    # Answers are counted and logged last, so this is registered first: Flask runs these in reverse order.
-    register_telemetry(app, backend)
-    register_access_log(app)
-    register_admission(app, backend)
-    register_tls(app, https=backend.settings.base_url.startswith("https://"))
-    register_hosts(app, backend.settings.base_url, local=backend.settings.trial)
-    register_headers(app, https=backend.settings.base_url.startswith("https://"))
-    register_cors(app, backend.settings.cors_origins, local=backend.settings.clients is None)
+    _register_duties(app, backend)
     register_problems(app)
     for build in (
         discovery_blueprint,
