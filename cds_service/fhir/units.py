@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -87,8 +88,11 @@ def place_of(unit: str, molar_mass: float | None) -> str:
 @cache
 def _known() -> Mapping[str, Mapping[str, Step | None]]:
     """Return the conversions that ``scripts/work_out_units.py`` worked out for the units of the laboratory file."""
-    found: Mapping[str, Mapping[str, Step | None]] = orjson.loads(Path(__file__).with_name("units.json").read_bytes())
-    return found
+    listed: dict[str, dict[str, Any]] = orjson.loads(Path(__file__).with_name("units.json").read_bytes())
+    return {
+        place: {ucum: None if step is None else (step[0], step[1], step[2]) for ucum, step in steps.items()}
+        for place, steps in listed.items()
+    }
 
 
 def _work_out(ucum: str, unit: str, molar_mass: float | None) -> Step | None:
