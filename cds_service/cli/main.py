@@ -1,6 +1,5 @@
 """The command line: one module per command, loaded only when it is used."""
 
-import gc
 import importlib
 import os
 import sys
@@ -8,6 +7,7 @@ from functools import partial
 
 import click
 
+from cds_service.cli.loading import without_collecting
 from cds_service.errors import MarrowError
 
 _COMMANDS = {
@@ -42,12 +42,8 @@ class _Commands(click.Group):
         del ctx
         if cmd_name not in _COMMANDS:
             return None
-        # What is loaded stays; to look through it for garbage again and again takes a sixth of the time.
-        gc.disable()
-        try:
+        with without_collecting():
             command: click.Command = importlib.import_module(f"cds_service.cli.{cmd_name}").command
-        finally:
-            gc.enable()
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

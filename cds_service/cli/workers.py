@@ -7,8 +7,10 @@ import logging
 import resource
 import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from io import BytesIO
+from multiprocessing import get_context
 from typing import Any
 
 from granian.constants import Interfaces
@@ -120,11 +122,18 @@ def _prepare(settings: Settings) -> None:
     if settings.otlp_endpoint:
         require_tracing()
     hold_reserve(settings)
-    database = Database(settings.database)
     try:
-        open_tables(database)
+        # Apart: the steps that lead to the tables load what nobody needs afterwards, and each worker would hold it.
+        with ProcessPoolExecutor(1, get_context("fork")) as apart:
+            apart.submit(_open_tables, settings.database).result()
     except StoreAway as reason:
         _log.error("%s; the workers wait for it", reason)
+
+
+def _open_tables(url: str) -> None:
+    database = Database(url)
+    try:
+        open_tables(database)
     finally:
         database.close()
 
