@@ -174,10 +174,10 @@ class Grammar(_Strict):
     """Small words of all languages that hold a sentence together; the file says what each list is for."""
 
     distance: dict[Literal["breaking", "joining", "binding"], Terms]
-    coordination: dict[Literal["words", "grading", "owning", "no_nouns"], Terms]
+    coordination: dict[Literal["words", "grading", "owning", "no_nouns", "qualities"], Terms]
     levels: dict[Literal["opening", "listing", "breaking", "placing", "binding"], Terms]
     reference: dict[Literal["pronouns", "pointing", "places", "elsewhere", "compared"], Terms]
-    lists: dict[Literal["joining", "adding", "comparing"], Terms]
+    lists: dict[Literal["joining", "adding", "governing", "comparing"], Terms]
     sentences: dict[
         Literal[
             "abbreviations",
@@ -196,6 +196,7 @@ class Grammar(_Strict):
         ],
         Terms,
     ]
+    denials: dict[Literal["prefixes", "before_participles", "participles", "existing"], Terms]
     told: dict[Literal["persons", "persons_short", "conditional", "conditions", "of_images"], Terms]
     asked: dict[Literal["links", "persons", "in", "adding", "or"], Terms]
     anew: dict[

@@ -14,6 +14,7 @@ from cds_service.domain.vocabulary import Certainty, FindingId, Section, Status
 from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.anew import begins_anew, is_exception
 from cds_service.reading.denials import (
+    denies_adjective,
     goes_to_level,
     has_another_subject,
     heads_list,
@@ -55,18 +56,12 @@ _JOINING: Final = frozenset(_GRAMMAR["joining"])
 # a bare "not" denies its verb or adjective, not the statement after the next comma
 _OF_VERBS: Final = frozenset({"nicht", "not", "nu", "never"})
 # verbs of doubt hold for all that they govern, "could lead to A and B", an adjective for its own noun
+_VERBS: Final = frozenset(_GRAMMAR["governing"])
 _RELATIVE: Final = frozenset({"which", "that", "die", "der", "das", "care"})
 _POROTIC: Final = ("osteoporotic", "porotic", "osteoporotisch")
 # what is told behind a denial with a place of its own
 _BESIDE: Final = frozenset({FindingId.HEMANGIOMA, FindingId.SCHMORL, FindingId.DISC_BULGE, FindingId.SPONDYLOLISTHESIS})
 _SEQUESTERED: Final = frozenset({"exclus", "exclusa", "excluse"})
-_VERBS: Final = frozenset(
-    {
-        "intre", "between", "zwischen",
-        "includes", "include", "of", "for", "could", "may", "might", "suggest", "suggests", "suggesting", "represent",
-        "represents", "exclude",
-    }
-)  # fmt: skip
 # findings that are a state after something: "status post fusion" says that the fusion is there
 STATES: Final = frozenset({FindingId.POSTOPERATIVE, FindingId.IMPLANT, FindingId.CEMENT, FindingId.RADIATION})
 # what a list of former diseases, "PMH: ...", names is there still
@@ -233,8 +228,10 @@ def _acts(words: Words, bounds: tuple[int, int], mention: Mention, cue: Cue, cue
         if hit.last >= mention.first:
             return hit.first < mention.first
         alone = cue.kind in _OUTRIGHT and mention.finding in _BESIDE
-        if begins_anew(words, cue.kind, hit, mention) or (
-            alone and stands_alone(words, hit, mention.first, mention.last)
+        if (
+            begins_anew(words, cue.kind, hit, mention)
+            or (cue.kind in _OUTRIGHT and denies_adjective(words, hit, mention.first))
+            or (alone and stands_alone(words, hit, mention.first, mention.last))
         ):
             return False
         return hit.first >= bounds[0] and _reaches(words, cue, hit.last, mention.first, cues)
@@ -277,9 +274,13 @@ def _is_sequestered(words: Words, mention: Mention, hit: Hit) -> bool:
 
 def _opens_phrase(words: Words, cue: Cue) -> bool:
     """Tell "angioma, less likely metastases": after a comma the words judge the noun that follows them."""
-    after = cue.hit.last + 1
-    follows = after < len(words) and words.gaps[after] == Gap.SOFT and words.words[after] not in _AND | _JOINING
-    return cue.kind == "unlikely" and words.gaps[cue.hit.first] == Gap.COMMA and follows
+    if cue.kind != "unlikely":
+        return False
+    after, linking = cue.hit.last + 1, _AND | _JOINING
+    follows = after < len(words) and words.gaps[after] <= Gap.COMMA and words.words[after] not in linking
+    # "metastasis or, less likely, lymphoma"
+    joined = words.words[cue.hit.first - 1] in linking
+    return follows and (joined or (words.gaps[cue.hit.first] == Gap.COMMA and words.gaps[after] == Gap.SOFT))
 
 
 def _is_predicate(words: Words, mention: Mention, cue: Cue) -> bool:

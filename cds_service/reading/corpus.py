@@ -138,10 +138,10 @@ class CorpusReader:
 
 
 def _denies_break(finding: TextFinding) -> bool:
-    """Tell "no pathologic fracture", which names none; "osteoporotic rather than pathologic" names one."""
+    """Tell "no pathologic fracture", which names none; "osteoporotic rather than", "non-pathologic" name one."""
     if finding.finding is not FindingId.MALIGNANCY_STATED or finding.status is not Status.ABSENT:
         return False
-    preferring = finding.cue is not None and finding.cue.lower().endswith("than")
+    preferring = finding.cue is not None and finding.cue.lower().endswith(("than", "non"))
     return not preferring and any(word in _said(finding) for word in _BREAKS)
 
 

@@ -19,6 +19,11 @@ _ARTICLES: Final = frozenset(
 _MEMBERS: Final = frozenset(load_grammar().lists["joining"])
 _JOINING: Final = frozenset({"and", "with", "but", "und", "mit", "aber", "si", "cu", "dar"})
 _PLACE_REACH: Final = 5
+_GRAMMAR: Final = load_grammar().denials
+_PREFIXES: Final = frozenset(_GRAMMAR["prefixes"])
+_BEFORE_PARTICIPLES: Final = frozenset(_GRAMMAR["before_participles"])
+_PARTICIPLES: Final = _GRAMMAR["participles"]
+_EXISTING: Final = _GRAMMAR["existing"]
 
 
 def names_cause(words: Words, low: int, high: int) -> bool:
@@ -29,6 +34,16 @@ def names_cause(words: Words, low: int, high: int) -> bool:
         and words.words[index + 1] not in _BODIES
         for index in range(low + 2, high)
     )
+
+
+def denies_adjective(words: Words, denial: Hit, first: int) -> bool:
+    """Tell "non-displaced fracture" and "nicht raumfordernde Protrusion", where only the next word is denied."""
+    after = denial.last + 1
+    if words.words[denial.last] in _PREFIXES:
+        return first > after
+    if words.words[denial.last] not in _BEFORE_PARTICIPLES or first != after + 1 or words.gaps[first] != Gap.SOFT:
+        return False
+    return words.words[after].endswith(_PARTICIPLES) and not words.words[after].startswith(_EXISTING)
 
 
 def heads_list(words: Words, denial: Hit, first: int) -> bool:

@@ -43,7 +43,7 @@ _OF_SEGMENTS: Final = frozenset(
 )
 
 
-_PREFERRING: Final = frozenset({"than"})
+_PREFERRING: Final = frozenset({"than", "non"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ def described(
         if said.status is Status.ABSENT and _denies_cause_only(mention, mentions):
             if said.cue is None or text.words.words[said.cue.last] not in _PREFERRING:
                 continue
-            # "osteoporotic rather than pathological fracture": there is one
+            # "osteoporotic rather than pathological fracture", "non-pathological fracture": there is one
             said = Assertion(Status.PRESENT, Certainty.CERTAIN)
         levels = told.levels(mention, said.status, found)
         kept = in_history(sentence, mention.finding, said, levels)

@@ -4,6 +4,7 @@ from typing import Final
 
 from cds_service.reading.level_words import (
     AND_WORDS,
+    GERMAN_ORDINAL_REGIONS,
     JUNCTIONS,
     NAMED,
     NAMED_WORDS,
@@ -59,7 +60,9 @@ def _ordinal(words: Words, index: int, number: int) -> tuple[int, tuple[str, ...
         numbers.append(more[0])
         last = more[1] + 1
     after = words.words[last] if last < len(words) else ""
-    for start, region in ORDINAL_REGIONS:
+    # "1. Cervical spondylosis" is the first of a list, "1. Lendenwirbel" a vertebra
+    regions = GERMAN_ORDINAL_REGIONS if words.words[index].isdigit() else ORDINAL_REGIONS
+    for start, region in regions:
         if after.startswith(start):
             names = tuple(name for one in numbers if (name := vertebra(region, str(one))))
             return (last, names) if len(names) == len(numbers) else None

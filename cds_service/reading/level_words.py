@@ -25,10 +25,12 @@ ORDINALS: Final = {
     "tenth": 10, "eleventh": 11, "twelfth": 12,
 }  # fmt: skip
 ORDINAL_NUMBER: Final = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?", re.ASCII)
+GERMAN_ORDINAL_REGIONS: Final = (
+    ("halswirbel", "C"), ("brustwirbel", "T"), ("lendenwirbel", "L"), ("hwk", "C"), ("bwk", "T"), ("lwk", "L"),
+    ("swk", "S"), ("lendenwk", "L"), ("brustwk", "T"),
+)  # fmt: skip
 ORDINAL_REGIONS: Final = (
-    ("cervical", "C"), ("thoracic", "T"), ("dorsal", "T"), ("lumbar", "L"), ("sacral", "S"), ("halswirbel", "C"),
-    ("brustwirbel", "T"), ("lendenwirbel", "L"), ("hwk", "C"), ("bwk", "T"), ("lwk", "L"), ("swk", "S"),
-    ("lendenwk", "L"), ("brustwk", "T"),
+    ("cervical", "C"), ("thoracic", "T"), ("dorsal", "T"), ("lumbar", "L"), ("sacral", "S"), *GERMAN_ORDINAL_REGIONS,
 )  # fmt: skip
 NAMED: Final = {
     "lumbosacral": ("L5-S1", ("junction", "jonctiun", "level", "disc", "disk", "segment")),

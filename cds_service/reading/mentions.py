@@ -1,6 +1,6 @@
 """Composes findings: a process takes the anatomy nearest to it, and words that are findings by themselves are gated."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final, final
 
@@ -28,6 +28,7 @@ from cds_service.reading.coordination import (
 )
 from cds_service.reading.graded import graded
 from cds_service.reading.lexicon import LEVEL, OTHER, SEGMENT, CompiledComposition, Hit, Lexicon
+from cds_service.reading.listed import normal_signals
 from cds_service.reading.words import Gap, Words
 
 SPINE: Final = "spine"
@@ -115,7 +116,7 @@ class Composer:
         """Return all mentions of a sentence in reading order; the hits given are those of the sentence."""
         standing = self._standing(literal)
         process = [p for p in process if p.name not in _SWALLOWED or not _is_used_up(p, standing)]
-        process = [*process, *graded(words, anatomy, process)]
+        process = [*process, *graded(words, anatomy, process), *normal_signals(words, process)]
         anatomy = [
             a for a in anatomy if not (self._is_yardstick(words, a) or is_direction(words, a) or is_extent(words, a))
         ]
@@ -260,9 +261,7 @@ class Composer:
     def _about_spine(self, anatomy: Sequence[Hit], around: Surroundings) -> bool:
         """Tell whether bone or soft tissue without a name is that of the spine here."""
         names = {a.name for a in anatomy}
-        if names - self._lexicon.unspecific - {OTHER}:
-            return True
-        return OTHER not in names and _inherits(around)
+        return bool(names - self._lexicon.unspecific - {OTHER}) or (OTHER not in names and _inherits(around))
 
     def _inherited(self, around: Surroundings, hit: Hit, anatomy: Sequence[Hit]) -> frozenset[str]:
         """Return the anatomy of the sentence before or of the list head, else only that the report shows a spine.
@@ -382,9 +381,8 @@ def _is_degenerative_adjective(words: Words, mention: Mention, mentions: Sequenc
     )
 
 
-def _distinct(mentions: Iterable[Mention]) -> list[Mention]:
+def _distinct(mentions: list[Mention]) -> list[Mention]:
     """Keep one mention of a finding where several overlap: the literal one, else the longest."""
-    mentions = list(mentions)
     if len(mentions) < 2:  # noqa: PLR2004
         return mentions
     kept: list[Mention] = []
