@@ -4,6 +4,9 @@ The server reads headers under a time limit of its own, but bodies without one, 
 call came by. So the kernel is asked: a connection on which a caller has sent something and nothing was answered for
 longer than any call takes is one that is still not whole. It is shut down beneath the server, whose read then ends as
 if the caller had gone. Nobody asks while all calls come in at once.
+
+Now and then all are looked at, for those over which nothing comes at all: a caller that never spoke, or one that is
+long gone and whose end got lost, as behind a firewall. The server would hold them for ever.
 """
 
 import logging
@@ -23,6 +26,10 @@ _log = logging.getLogger("cds_service.serve")
 _RECEIVE_SECONDS = 30.0
 _SHORT_SECONDS = 2.0
 _LOOK_SECONDS = 1.0
+# Proxies keep a connection between two calls for a minute or a few, and should be the ones to end it.
+_FIRST_SECONDS = 60.0
+_NEXT_SECONDS = 900.0
+_LOOKS_UNTIL_SILENT = 15
 # The kernel's account of a connection: bytes that the other side has taken, and bytes that came from it.
 _ACKNOWLEDGED_AND_RECEIVED = struct.Struct("=120xQQ")
 
@@ -66,6 +73,26 @@ class Unanswered:
         return since
 
 
+class Silent:
+    """Knows of each connection since when nothing went over it."""
+
+    def __init__(self) -> None:
+        self._last: dict[Connection, tuple[Traffic, float]] = {}
+
+    def look(self, found: Mapping[Connection, Traffic], now: float) -> list[Connection]:
+        """Compare with the look before and return those that were silent for too long; the first word comes soon."""
+        last: dict[Connection, tuple[Traffic, float]] = {}
+        for connection, traffic in found.items():
+            before = self._last.get(connection)
+            last[connection] = before if before is not None and before[0] == traffic else (traffic, now)
+        self._last = last
+        return [
+            connection
+            for connection, (traffic, since) in last.items()
+            if now - since > (_NEXT_SECONDS if traffic.received else _FIRST_SECONDS)
+        ]
+
+
 class Receivers:
     """The calls that are being received.
 
@@ -90,6 +117,7 @@ class Receivers:
         self._numbers = count()
         self._since: dict[int, float] = {}
         self._unanswered = Unanswered()
+        self._silent = Silent()
 
     def watch(self) -> None:
         """Look after the callers from now on, where the kernel can be asked."""
@@ -125,11 +153,22 @@ class Receivers:
             _log.warning("%d callers sent too slowly and were cut off", len(late))
         return len(late)
 
+    def end_silent(self) -> int:
+        """End the connections over which nothing comes and return how many; no call takes as long as that."""
+        silent = self._silent.look(self._connections(), self._clock())
+        for connection in silent:
+            self._end(connection)
+        if silent:
+            _log.info("%d silent connections were ended", len(silent))
+        return len(silent)
+
     def _look_again_and_again(self) -> None:
-        while True:
+        for look in count(1):
             time.sleep(_LOOK_SECONDS)
             try:
                 self.end_slow()
+                if look % _LOOKS_UNTIL_SILENT == 0:
+                    self.end_silent()
             except (OSError, struct.error):
                 # Without descriptors, for instance; a moment later it may go again, and nobody else looks.
                 _log.exception("the connections could not be looked at")

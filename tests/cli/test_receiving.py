@@ -6,7 +6,16 @@ from contextlib import ExitStack
 
 import pytest
 
-from cds_service.cli.receiving import Connection, Receivers, Span, Traffic, Unanswered, connections_at, shut_down
+from cds_service.cli.receiving import (
+    Connection,
+    Receivers,
+    Silent,
+    Span,
+    Traffic,
+    Unanswered,
+    connections_at,
+    shut_down,
+)
 
 SLOW, QUICK, IDLE = ((number, "127.0.0.1", 5000 + number) for number in range(3))
 
@@ -131,3 +140,38 @@ def test_slow_ones_are_ended_sooner_when_places_are_short(
     if ended:
         assert caller.recv(1) == b""
     assert receivers.end_slow() == 0
+
+
+def test_silent_connections_are_those_over_which_nothing_goes_for_long() -> None:
+    known = Silent()
+    assert known.look({IDLE: Traffic(0, 0), QUICK: Traffic(9, 90), SLOW: Traffic(9, 10)}, 0.0) == []
+    assert known.look({IDLE: Traffic(0, 0), QUICK: Traffic(9, 90), SLOW: Traffic(9, 11)}, 59.0) == []
+    # Who called before may call again; who never did is nobody's caller.
+    assert known.look({IDLE: Traffic(0, 0), QUICK: Traffic(9, 90), SLOW: Traffic(9, 12)}, 61.0) == [IDLE]
+    assert known.look({QUICK: Traffic(9, 90), SLOW: Traffic(9, 13)}, 899.0) == []
+    assert known.look({QUICK: Traffic(9, 90), SLOW: Traffic(9, 13)}, 901.0) == [QUICK]
+    # The descriptor leads to somebody else by now.
+    assert known.look({(QUICK[0], QUICK[1], 6000): Traffic(0, 0)}, 902.0) == []
+
+
+def test_a_caller_that_never_speaks_is_sent_away(pair: tuple[socket.socket, Connection]) -> None:
+    caller, connection = pair
+    port = caller.getpeername()[1]
+    now = [0.0]
+    receivers = Receivers(1, 4.0, port, lambda: now[0])
+    assert receivers.end_silent() == 0
+    now[0] = 61.0
+    assert connections_at(port).keys() == {connection}
+    assert receivers.end_silent() == 1
+    assert caller.recv(1) == b""
+
+
+def test_a_caller_that_spoke_may_be_silent_longer(pair: tuple[socket.socket, Connection]) -> None:
+    caller, _ = pair
+    now = [0.0]
+    receivers = Receivers(1, 4.0, caller.getpeername()[1], lambda: now[0])
+    caller.sendall(b"abc")
+    for moment, ended in ((0.0, 0), (61.0, 0), (899.0, 0), (901.0, 1)):
+        now[0] = moment
+        assert receivers.end_silent() == ended
+    assert caller.recv(1) == b""
