@@ -6,7 +6,6 @@ S3 caps the cards at four and S5 puts the card on conflicting wording behind the
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Final
 
 from cds_service.domain.assessment import LaneOutcome
 from cds_service.domain.state import LaneState
@@ -25,23 +24,23 @@ MOST_CARDS = 4
 class LaneCard:
     """A card that the tables give. ``text_id`` chooses the words, ``card_id`` is the card it is a variant of."""
 
-    card_id: Final[str]
-    text_id: Final[str]
-    lane: Final[Lane]
-    row: Final[str]
-    indicator: Final[Indicator]
-    add_lines: Final[tuple[str, ...]] = ()
-    drop_lines: Final[tuple[str, ...]] = ()
-    drafts: Final[tuple[LaneDraft, ...]] = ()
-    evidence: Final[tuple[str, ...]] = ()
+    card_id: str
+    text_id: str
+    lane: Lane
+    row: str
+    indicator: Indicator
+    add_lines: tuple[str, ...] = ()
+    drop_lines: tuple[str, ...] = ()
+    drafts: tuple[LaneDraft, ...] = ()
+    evidence: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, unsafe_hash=True)
 class Decision:
     """One outcome of each lane, and the cards to show in order of precedence. Both are empty without a trigger."""
 
-    lanes: Final[tuple[LaneOutcome, ...]] = ()
-    cards: Final[tuple[LaneCard, ...]] = ()
+    lanes: tuple[LaneOutcome, ...] = ()
+    cards: tuple[LaneCard, ...] = ()
 
 
 CONFLICT_CARD = LaneCard(

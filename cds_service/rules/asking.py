@@ -8,7 +8,7 @@ anywhere what a rule is about.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from cds_service.domain.assessment import RuleResult, Signal
 from cds_service.rules.context import Basis, RuleContext
@@ -70,8 +70,8 @@ class EmptyChart(RuleContext):
 class Silence:
     """What a rule says where a chart holds none of ``words``: it does not fire."""
 
-    words: Final[frozenset[str]]
-    result: Final[RuleResult]
+    words: frozenset[str]
+    result: RuleResult
 
 
 def silence(rule: Rule, basis: Basis, unset: dict[str, str]) -> Silence | None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
 
 from cds_service.domain.assessment import RuleResult, Signal, StateVariable
 from cds_service.domain.facts import Sex
@@ -119,10 +118,10 @@ VARIABLES: tuple[Variable, ...] = (
 class Derived:
     """Context with every variable decided, the outcome of every rule, and the finite state."""
 
-    context: Final[RuleContext]
-    results: Final[tuple[RuleResult, ...]]
-    variables: Final[tuple[StateVariable, ...]]
-    state: Final[LaneState]
+    context: RuleContext
+    results: tuple[RuleResult, ...]
+    variables: tuple[StateVariable, ...]
+    state: LaneState
 
 
 @dataclass(slots=True, unsafe_hash=True)
@@ -130,14 +129,17 @@ class Step:
     """A state variable with the rules that argue about it.
 
     ``unset`` is the variable where no rule fires. ``silences`` hold for each rule what it says where the chart holds
-    none of its words (:mod:`cds_service.rules.asking`), ``names`` its own name and the ids of its rules.
+    none of its words (:mod:`cds_service.rules.asking`), ``silent`` those of them that are known: all of them where the
+    step is not concerned. ``ids`` are those of the rules, ``names`` the ids and the name of the variable.
     """
 
-    variable: Final[Variable]
-    rules: Final[tuple[Rule, ...]]
-    unset: Final[StateVariable]
-    silences: Final[tuple[RuleResult | None, ...]]
-    names: Final[frozenset[str]]
+    variable: Variable
+    rules: tuple[Rule, ...]
+    unset: StateVariable
+    silences: tuple[RuleResult | None, ...]
+    silent: tuple[RuleResult, ...]
+    ids: tuple[str, ...]
+    names: frozenset[str]
 
 
 class Steps:
@@ -157,9 +159,11 @@ class Steps:
             self._concern(variable.name, words)
             for rule, silent in zip(own, silences, strict=True):
                 self._concern(rule.id, silent.words if silent else None)
-            names = frozenset({variable.name, *(rule.id for rule in own)})
-            results = tuple(silent.result if silent else None for silent in silences)
-            self.steps.append(Step(variable, own, StateVariable(variable.name, value), results, names))
+            ids = tuple([rule.id for rule in own])
+            results = tuple([silent.result if silent else None for silent in silences])
+            known = tuple([result for result in results if result is not None])
+            names = frozenset({variable.name, *ids})
+            self.steps.append(Step(variable, own, StateVariable(variable.name, value), results, known, ids, names))
 
     def _concern(self, name: str, words: Iterable[str] | None) -> None:
         if words is None:
@@ -187,7 +191,7 @@ def derive(context: RuleContext, steps: Steps) -> Derived:
     concerned = steps.concerned(context.words)
     for step in steps.steps:
         if concerned.isdisjoint(step.names):
-            results.extend([silent for silent in step.silences if silent is not None])
+            results.extend(step.silent)
             state = step.unset
         else:
             state = _decide(context, step, concerned, results)
@@ -203,8 +207,8 @@ def derive(context: RuleContext, steps: Steps) -> Derived:
 def _decide(context: RuleContext, step: Step, concerned: set[str], results: list[RuleResult]) -> StateVariable:
     """Decide one variable by its rules and put what they said behind ``results``."""
     signals: list[Signal] = []
-    for each, silent in zip(step.rules, step.silences, strict=True):
-        if silent is not None and each.id not in concerned:
+    for name, each, silent in zip(step.ids, step.rules, step.silences, strict=True):
+        if silent is not None and name not in concerned:
             results.append(silent)
         else:
             result, found = each.apply(context)

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final
 
 from cds_service.domain.assessment import ConditionCause, StatedCause
 from cds_service.domain.facts import KnownCondition, Report, StatedFact
@@ -18,15 +17,15 @@ class HistoryItem:
     three-valued. ``charted`` tells a problem-list entry from a sentence of a report's history.
     """
 
-    groups: Final[frozenset[ConditionGroup]]
-    status: Final[Status]
-    started: Final[date | None]
-    ended: Final[date | None]
-    recorded: Final[date | None]
-    current: Final[bool | None]
-    charted: Final[bool]
-    qualifiers: Final[frozenset[Qualifier]]
-    cause: Final[ConditionCause | StatedCause]
+    groups: frozenset[ConditionGroup]
+    status: Status
+    started: date | None
+    ended: date | None
+    recorded: date | None
+    current: bool | None
+    charted: bool
+    qualifiers: frozenset[Qualifier]
+    cause: ConditionCause | StatedCause
 
     @property
     def over(self) -> bool:

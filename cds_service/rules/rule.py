@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from cds_service.domain.assessment import Cause, Pathway, RuleResult, Signal
 
@@ -22,17 +22,17 @@ _PAIR = 2
 class Found:
     """One thing a rule found: the value it argues for and the facts that made it."""
 
-    value: Final[str]
-    causes: Final[tuple[Cause, ...]]
+    value: str
+    causes: tuple[Cause, ...]
 
 
 @dataclass(slots=True, unsafe_hash=True)
 class Outcome:
     """What a rule function returns: what it found (nothing: not fired), why, and which unknown facts could matter."""
 
-    found: Final[tuple[Found, ...]]
-    why: Final[str]
-    missing: Final[tuple[str, ...]] = ()
+    found: tuple[Found, ...]
+    why: str
+    missing: tuple[str, ...] = ()
 
 
 def fired(value: str, causes: Iterable[Cause], why: str, *, missing: tuple[str, ...] = ()) -> Outcome:

@@ -6,7 +6,7 @@ Source: suppression paragraph of the algorithm.
 """
 
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from cds_service.domain.assessment import LaneOutcome
 from cds_service.domain.vocabulary import Indicator
@@ -41,21 +41,21 @@ class Suppressed:
     so that a fracture card must not read like routine care.
     """
 
-    lanes: Final[LaneOutcomes]
-    falls_to_unclear: Final[bool]
-    plan_lines_dropped: Final[bool]
-    question_open: Final[bool]
+    lanes: LaneOutcomes
+    falls_to_unclear: bool
+    plan_lines_dropped: bool
+    question_open: bool
 
 
 @dataclass(slots=True, unsafe_hash=True)
 class _Open:
     """Which serious questions are open."""
 
-    safety: Final[bool]
-    infection_or_tumour: Final[bool]
-    probable: Final[bool]
-    infection_unknown: Final[bool]
-    known_disease: Final[bool]
+    safety: bool
+    infection_or_tumour: bool
+    probable: bool
+    infection_unknown: bool
+    known_disease: bool
 
 
 def _open_questions(lanes: LaneOutcomes) -> _Open:
