@@ -36,6 +36,10 @@ _WITH: Final = frozenset(_GRAMMAR["with"])
 _UNITS: Final = frozenset(_GRAMMAR["units"])
 _CAUSES: Final = frozenset(_GRAMMAR["causes"])
 _DEFINITE: Final = frozenset(_GRAMMAR["definite"])
+_PHRASES: Final = frozenset(_GRAMMAR["phrases"])
+_VERBS: Final = frozenset(_GRAMMAR["verbs"])
+_BELONGING: Final = _GRAMMAR["belonging"]
+_OF: Final = frozenset(_GRAMMAR["of"])
 _WITHOUT_ARTICLE: Final = frozenset(_GRAMMAR["causes_without_article"])
 _CAUSE_REACH: Final = 6
 _AGE_REACH: Final = 4
@@ -54,7 +58,12 @@ def begins_anew(words: Words, kind: str, cue: Hit, mention: Mention) -> bool:
     low = cue.last
     if kind in _PAST and (_is_fresh(words, low, mention) or _is_after_event(words, low, mention)):
         return True
-    if kind == "negated" and (_is_presupposed(words, low, mention) or denies_change(words, cue, mention.first)):
+    if kind == "negated" and (
+        _is_presupposed(words, low, mention)
+        or _is_owner(words, low, mention)
+        or _is_behind_verb(words, cue, mention)
+        or denies_change(words, cue, mention.first)
+    ):
         return True
     if kind == "negated" and mention.finding in _GRAVE and stands_as_known(words, low, mention.first, mention.last):
         return True
@@ -136,6 +145,22 @@ def _is_presupposed(words: Words, low: int, mention: Mention) -> bool:
         after = range(mention.last + 1, min(mention.last + 4, len(words)))
         return words.words[index] in _WITHOUT_ARTICLE and any(is_place(words, n) for n in after)
     return False
+
+
+def _is_owner(words: Words, low: int, mention: Mention) -> bool:
+    """Tell "no enhancement of the cord lesion": the lesion is there, it only does not enhance."""
+    heads = [n for n in range(low + 1, mention.first) if words.words[n].startswith(_BELONGING)]
+    if not heads or any(words.gaps[n] != Gap.SOFT for n in range(heads[-1] + 1, mention.first + 1)):
+        return False
+    between = words.words[heads[-1] + 1 : mention.first]
+    german = between[:1] and between[0] in _DEFINITE and between[0] in _OF
+    return bool(german) or (len(between) > 1 and between[0] in _OF and between[1] in _DEFINITE)
+
+
+def _is_behind_verb(words: Words, cue: Hit, mention: Mention) -> bool:
+    """Tell "CT without contrast enhancement shows an abscess": the phrase ends where the sentence goes on."""
+    between = words.words[cue.last + 1 : mention.first]
+    return words.words[cue.first] in _PHRASES and not _VERBS.isdisjoint(between)
 
 
 def _is_fresh(words: Words, low: int, mention: Mention) -> bool:
