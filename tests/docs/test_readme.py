@@ -7,7 +7,6 @@ import shlex
 import subprocess
 import sys
 import textwrap
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +17,13 @@ import pytest
 import requests
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric import ec
-from werkzeug.serving import make_server
 
 from cds_service.app import create_app
 from cds_service.cli.main import cli
 from cds_service.config import Settings
 from cds_service.hooks.services import SERVICES
 from cds_service.security.clients import load_clients
-from tests.ehr.stub_fhir import StubFhir, serving
+from tests.ehr.stub_fhir import StubFhir, listening, serving
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "fhir_fixtures/README.md")
@@ -79,13 +77,8 @@ def matches(documented: Any, real: Any) -> bool:
 @pytest.fixture(scope="module")
 def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     app = create_app(Settings(state_dir=tmp_path_factory.mktemp("state"), port=8000))
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with listening(app) as origin:
+        yield origin
 
 
 def curl(command: str, base_url: str) -> Any:

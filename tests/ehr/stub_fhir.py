@@ -2,7 +2,6 @@
 
 import json
 import re
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from werkzeug import Request, Response
 from werkzeug.serving import make_server
+
+from tests.servers.in_thread import in_thread
 
 Resource = dict[str, Any]
 MAX_PAGE = 20
@@ -185,15 +186,8 @@ def outcome(status: int, text: str) -> Response:
 @contextmanager
 def listening(application: Any) -> Iterator[str]:
     """Serve an application on a free port of this machine."""
-    server = make_server("127.0.0.1", 0, application, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with in_thread(make_server("127.0.0.1", 0, application, threaded=True)) as origin:
+        yield origin
 
 
 @contextmanager

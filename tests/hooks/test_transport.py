@@ -1,7 +1,6 @@
 """Reading from a FHIR server that is slow, large, wrong or gone."""
 
 import gzip
-import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +10,7 @@ import pytest
 
 from cds_service.hooks.prefetch import FetchFailed
 from cds_service.hooks.transport import HttpTransport
+from tests.servers.in_thread import in_thread
 
 
 class Stub(BaseHTTPRequestHandler):
@@ -40,13 +40,8 @@ class Stub(BaseHTTPRequestHandler):
 @pytest.fixture
 def url() -> Iterator[str]:
     Stub.seen.clear()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Stub)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/fhir/Patient/1"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with in_thread(ThreadingHTTPServer(("127.0.0.1", 0), Stub)) as origin:
+        yield f"{origin}/fhir/Patient/1"
 
 
 def get(url: str, seconds: float = 1.0) -> Any:
@@ -87,6 +82,8 @@ def test_unusable_answers_have_their_reason(url: str, answer: Callable[[Stub], N
 
 @pytest.mark.requirement("SEC-29", "PERF-4")
 def test_silent_and_dripping_servers_end_with_the_time(url: str) -> None:
+    """Both end by themselves as well, much later and in another way: without an answer, and with one of blanks."""
+
     def drip(stub: Stub) -> None:
         stub.send_response(200)
         stub.send_header("Content-Type", "application/json")
@@ -101,10 +98,8 @@ def test_silent_and_dripping_servers_end_with_the_time(url: str) -> None:
 
     for answer in (lambda _: time.sleep(2), drip):
         Stub.answer = answer
-        started = time.monotonic()
         with pytest.raises(FetchFailed, match="timeout"):
             get(url, 0.2)
-        assert time.monotonic() - started < 1.8  # both servers take longer than that
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])

@@ -1,7 +1,6 @@
 """Trust put together as in the running service: keys fetched from a real address, and no other address asked."""
 
 import json
-import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +15,7 @@ from cds_service.security.replay import SeenTokens
 from cds_service.security.tokens import TokenRefused
 from cds_service.security.trust import Trust, build_trust
 from tests.security.conftest import AUDIENCE, KEY_ID, Sign
+from tests.servers.in_thread import in_thread
 
 
 class KeyServer(BaseHTTPRequestHandler):
@@ -36,13 +36,8 @@ class KeyServer(BaseHTTPRequestHandler):
 @pytest.fixture
 def address(key_set: dict[str, Any]) -> Iterator[str]:
     KeyServer.body, KeyServer.asked = json.dumps(key_set).encode(), []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), KeyServer)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with in_thread(ThreadingHTTPServer(("127.0.0.1", 0), KeyServer)) as origin:
+        yield origin
 
 
 @pytest.fixture
