@@ -53,10 +53,8 @@ _SWOLLEN_CORD = re.compile(
     r"(?:auftreib|aufgetrieb|expan[sd]|suflant)\w*\s+(?:(?:des|der|of|the|spinal|thoracic|cervical|lesion|leziune|a)\s+){0,3}"
     r"(?:myelon|rückenmark|halsmark|brustmark|cord\b|conus|konus|medular[ăa]\b(?! osoas)|măduvei spin|maduvei spin)"
     r"|(?:\bmyelon|rückenmark|halsmark|\bcord|\bconus|konus|medular[ăa])"
-    r"\s+(?:(?:ist|is|appears|fokal|deutlich|este|lesion)\s+)?"
-    # "in Höhe HWK 4 bis 6", "at C5"
-    r"(?:(?:in|auf|at|from|von|la|höhe|hoehe|level|nivel|nivelul|[hbl]wk|bis|to|und|and|[cdhlt]{0,2}\d[-/\dcdhlt]{0,6})\s+){0,8}"
-    r"(?:auftreib|aufgetrieb|expan[sd])",
+    r"\s+(?:(?:ist|is|appears|fokal|deutlich|este|lesion|in|auf|at|from|von|la|höhe|hoehe|level|nivel|nivelul|[hbl]wk|bis|to|"
+    r"und|and|[cdhlt]{0,2}\d[-/\dcdhlt]{0,6})\s+){0,9}(?:auftreib|aufgetrieb|expan[sd])",
     re.IGNORECASE,
 )
 
