@@ -38,7 +38,9 @@ class AdvisedCard:
         # The old ones are random and stand nowhere else.
         for old, new in zip((self.uuid, *self.suggestions), (uuid, *suggestions), strict=True):
             body = body.replace(old.encode(), new.encode())
-        return replace(self, uuid=uuid, suggestions=suggestions, body=body)
+        return AdvisedCard(
+            uuid, suggestions, self.card_id, self.text_id, self.indicator, self.rule_ids, body, self.state
+        )
 
 
 @dataclass(frozen=True, slots=True)

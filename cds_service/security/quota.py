@@ -123,8 +123,9 @@ class Quotas:
         finally:
             with self._lock:
                 self._running[name] -= 1
-                # Names that are idle are forgotten, so that many addresses do not fill the memory.
-                self._running += Counter()
+                if not self._running[name]:
+                    # Names that are idle are forgotten, so that many addresses do not fill the memory.
+                    del self._running[name]
 
     def _count(self, client: Client, name: str) -> None:
         rate = client.rate

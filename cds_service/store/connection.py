@@ -4,6 +4,7 @@ A database that is lost or slow costs one call about a second and the next ones 
 at once that it is away. What is written meanwhile goes to the spool.
 """
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import orjson
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPICursor, DBAPIModule
@@ -75,7 +77,17 @@ class Database:
         """Do the work as ``run`` does, with a cursor of the driver: the library's own costs more than storing a row."""
         if not self._may_ask():
             raise StoreAway(f"{operation}: the database is away")
-        return self._answered(lambda: self._by_cursor(operation, work))
+
+        def ask() -> _Result:
+            driver = self.engine.dialect.loaded_dbapi
+            try:
+                return self._committed(work, driver)
+            except (driver.IntegrityError, driver.DataError) as error:
+                raise StoreError(f"{operation}: {type(error).__name__}") from error
+            except (driver.Error, SQLAlchemyError) as error:
+                raise StoreAway(f"{operation}: {type(error).__name__}") from error
+
+        return self._answered(ask)
 
     def reach(self, operation: str, work: Callable[[Connection], _Result]) -> _Result:
         """Do the work also while the database counts as away, in the background only. Raises as ``run`` does."""
@@ -91,15 +103,6 @@ class Database:
                 return work(connection)
 
         return self._answered(begin)
-
-    def _by_cursor(self, operation: str, work: Callable[[DBAPICursor], _Result]) -> _Result:
-        driver = self.engine.dialect.loaded_dbapi
-        try:
-            return self._committed(work, driver)
-        except (driver.IntegrityError, driver.DataError) as error:
-            raise StoreError(f"{operation}: {type(error).__name__}") from error
-        except (driver.Error, SQLAlchemyError) as error:
-            raise StoreAway(f"{operation}: {type(error).__name__}") from error
 
     def _committed(self, work: Callable[[DBAPICursor], _Result], driver: DBAPIModule) -> _Result:
         connection = self.engine.raw_connection()
@@ -184,7 +187,9 @@ def _open_engine(url: str, setting: str) -> Engine:
             raise ConfigError(f"{setting}: an in-memory database would lose feedback; name a file")
         Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # The connection used last has the pages in its cache.
-        engine = create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS}, pool_use_lifo=True)
+        engine = create_engine(
+            parsed, connect_args={"timeout": _BUSY_SECONDS}, pool_use_lifo=True, json_serializer=_as_json
+        )
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError):
         raise ConfigError(
             f"{setting}: not a database URL that this installation can use (PostgreSQL needs marrow-cds[postgresql])"
@@ -193,6 +198,14 @@ def _open_engine(url: str, setting: str) -> Engine:
         raise ConfigError(f"{setting}: its directory cannot be made ({error.strerror})") from None
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
+
+
+def _as_json(value: Any) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        # Halves of surrogate pairs, which callers may send and only the library of Python writes.
+        return json.dumps(value)
 
 
 def _prepare_sqlite(connection: Any, record: object) -> None:
@@ -215,7 +228,12 @@ def _open_server(url: URL) -> Engine:
     if url.get_backend_name() in {"postgresql", "postgres"}:
         url = url.set(drivername=_POSTGRESQL)
     engine = create_engine(
-        url, pool_size=_CONNECTIONS, max_overflow=0, pool_timeout=_STATEMENT_SECONDS, pool_use_lifo=True
+        url,
+        pool_size=_CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=_STATEMENT_SECONDS,
+        pool_use_lifo=True,
+        json_serializer=_as_json,
     )
     if url.drivername == _POSTGRESQL:
         event.listen(engine, "do_connect", _connect_bounded)

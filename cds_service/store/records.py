@@ -109,4 +109,4 @@ class Store(Protocol):
 
 def patient_hash(key: bytes, patient_id: str) -> str:
     """Return the keyed hash that stands for a patient, so that the store alone does not tell who it was."""
-    return hmac.new(key, patient_id.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+    return hmac.digest(key, patient_id.encode("utf-8", "surrogatepass"), "sha256").hex()
