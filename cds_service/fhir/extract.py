@@ -181,8 +181,8 @@ class FactExtractor:
             if holds_back(item):
                 continue
             usual = self._usual.read(item, intake, times) if item.kind == "Observation" else None
-            if usual is not None:
-                found.labs.append(usual)
+            if usual:
+                found.labs += usual
             elif in_time():
                 self._take(item, index, intake, born, found, in_time)
             else:

@@ -92,11 +92,18 @@ class LabReader:
             node.note(GapCode.MISSING_CODE, "code", clinical=node.has("valueQuantity"))
         return [*own, *(value for child in node.children("component") for value in self._part(child, frame))]
 
-    def read_timeless(self, node: Node, concept: Concept) -> LabValue | None:
-        """Return the one number that a result states, without status and time; ``None`` when it states another."""
+    def read_timeless(self, node: Node, concept: Concept) -> tuple[LabValue, ...]:
+        """Return the numbers of a result or a panel without status and time; nothing when it states anything else."""
         analyte = self.analyte(concept)
-        found = self._one(node, analyte, _Frame(None, "", {}), expected=False)
-        return found[0] if len(found) == 1 and found[0].value is not None else None
+        frame = _Frame(None, "", {})
+        if node.has("component"):
+            # a panel with the code of a test may state its result in a note as well, and one without a code has a flaw
+            plain = analyte is None and bool(concept)
+            parts = [self._part(child, frame) for child in node.children("component")] if plain else []
+            found = [value for values in parts for value in values]
+        else:
+            found = self._one(node, analyte, frame, expected=False)
+        return tuple(found) if all(value.value is not None for value in found) else ()
 
     def _part(self, child: Node, frame: _Frame) -> list[LabValue]:
         concept = child.concept("code")

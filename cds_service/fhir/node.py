@@ -202,6 +202,9 @@ class Node:
     def concept(self, name: str) -> Concept:
         """CodeableConcept member; also a Coding, a text, or the ``concept`` of an R5 CodeableReference in its place."""
         value = self.body.get(name)
+        plain = _plain_concept(value) if type(value) is dict else None
+        if plain is not None:
+            return plain
         if isinstance(value, str) and value.strip():
             self.note(GapCode.INVALID_TYPE, name)
             return Concept(value[:_LONGEST_TEXT].strip())
@@ -213,6 +216,8 @@ class Node:
         value = self.body.get(name)
         if isinstance(value, str):
             return [self.concept(name)] if value.strip() else []
+        if value is None:
+            return []
         return [concept for concept in (child.as_concept() for child in self.children(name)) if concept]
 
     def as_concept(self) -> Concept:

@@ -45,13 +45,15 @@ class Outline(msgspec.Struct, gc=False):
     words: msgspec.Raw = msgspec.field(name="valueText", default=NOTHING)
 
     @property
-    def is_one_quantity(self) -> bool:
-        """Tell whether the result is a quantity and nothing beside it states another."""
-        return bool(self.quantity) and _stated_beside(self) == _NOTHING_BESIDE
+    def numbers(self) -> tuple[msgspec.Raw, ...]:
+        """The elements that say all there is of a result that is one quantity, or a panel; empty for any other."""
+        if _stated_beside(self) != _NOTHING_BESIDE or bool(self.quantity) is bool(self.component):
+            return ()
+        return (self.code, self.quantity, self.limits, self.interpretation, self.component)
 
 
 _BESIDE: Final = (
-    "component", "member", "string", "concept", "integer", "boolean", "range", "ratio", "sampled", "decimal", "words",
+    "member", "string", "concept", "integer", "boolean", "range", "ratio", "sampled", "decimal", "words",
 )  # fmt: skip
 _stated_beside: Final[Callable[[Outline], tuple[msgspec.Raw, ...]]] = attrgetter(*_BESIDE)
 _NOTHING_BESIDE: Final = (NOTHING,) * len(_BESIDE)

@@ -84,6 +84,7 @@ class RememberedReadings:
 
 def _bytes_of(reading: Reading) -> int:
     """Return about what a reading takes; most of it is sentences, of which each statement has its own."""
-    sentences = [one.sentence for one in (*reading.findings, *reading.stated)]
+    sentences = [one.sentence for one in reading.findings]
+    sentences += [one.sentence for one in reading.stated]
     sentences += [sentence for conflict in reading.conflicts for sentence in conflict.sentences]
     return _BYTES_OF_READING + sum(_BYTES_OF_STATEMENT + len(sentence) for sentence in sentences)

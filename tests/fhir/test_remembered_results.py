@@ -49,13 +49,12 @@ def test_usual_results_are_read_and_bounded_in_number(
     for _ in range(2):
         for value in range(1, 9):
             found = results.read(crp(value), intake, {})
-            assert found is not None
-            assert found.value == value
+            assert [one.value for one in found] == [value]
             assert len(results._known) <= 3
 
 
 def test_long_results_are_read_and_not_remembered(results: usual.UsualResults, intake: Intake) -> None:
-    assert results.read(crp(4, interpretation=[{"text": "x" * 3_000}]), intake, {}) is not None
+    assert results.read(crp(4, interpretation=[{"text": "x" * 3_000}]), intake, {})
     assert results._known == {}
 
 
@@ -80,8 +79,46 @@ def test_results_with_a_flaw_or_more_than_a_number_are_left_to_the_reader_of_all
 ) -> None:
     usually = {"code": {"text": "CRP"}, "valueQuantity": {"value": 84, "unit": "mg/L"}}
     for _ in range(2):
-        assert results.read(sent(**usually | members), intake, {}) is None
+        assert results.read(sent(**usually | members), intake, {}) == []
     assert intake.log.all() == ()
+
+
+HEMOGLOBIN = {"code": {"text": "Hemoglobin"}, "valueQuantity": {"value": 13.1, "unit": "g/dL"}}
+WHITE_CELLS = {"code": {"text": "WBC"}, "valueQuantity": {"value": 9, "unit": "10*9/L"}}
+
+
+def test_panels_are_remembered_and_say_what_reading_them_in_full_says(
+    results: usual.UsualResults, extractor: FactExtractor, intake: Intake
+) -> None:
+    members = {"code": {"text": "Blood count"}, "component": [HEMOGLOBIN, WHITE_CELLS, {"code": {"text": "MCV"}}]}
+    panel = sent(**members, status="preliminary")
+    for _ in range(2):
+        values = results.read(panel, intake, {})
+        assert [value.provenance.element for value in values] == ["component[0]", "component[1]"]
+    assert len(results._known) == 1
+    in_full = extractor.extract([json.loads(bytes(panel._raw or b""))], patient_id="p1", as_of=intake.as_of)
+    assert list(in_full.labs) == values
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"code": {"text": "CRP"}},
+        {"code": None},
+        {"component": [HEMOGLOBIN, {**WHITE_CELLS, "valueQuantity": {"value": 9}}]},
+        {"component": [HEMOGLOBIN, {"code": {"text": "WBC"}}]},
+        {"component": [HEMOGLOBIN, {"code": {"text": "Blood culture"}, "valueString": "negative"}]},
+        {"component": [HEMOGLOBIN, {"valueQuantity": {"value": 9, "unit": "mg/L"}}]},
+        {"hasMember": [{"reference": "Observation/1"}]},
+        {"valueString": "see parts"},
+    ],
+)
+def test_panels_with_a_flaw_or_more_than_numbers_are_left_to_the_reader_of_all(
+    members: dict[str, Any], results: usual.UsualResults, intake: Intake
+) -> None:
+    panel = {"code": {"text": "Blood count"}, "component": [HEMOGLOBIN, WHITE_CELLS]}
+    assert results.read(sent(**panel), intake, {})
+    assert results.read(sent(**panel | members), intake, {}) == []
 
 
 def test_what_is_held_back_is_bounded_in_number(
