@@ -3,9 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
-from cards.build import CardWriter
 from cards.model import Card
 from cds_service.domain.assessment import Assessment, PlannedCard
 from cds_service.domain.vocabulary import Language
@@ -16,6 +15,22 @@ _NO_ORDERS: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 def by_reference(orders: Sequence[Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
     """Return draft orders as received by ``Type/id``, as changes of them need."""
     return {f"{order.get('resourceType')}/{order.get('id')}": order for order in orders}
+
+
+class Writer(Protocol):
+    """Writes cards in a language."""
+
+    def write(
+        self,
+        assessment: Assessment,
+        language: Language,
+        *,
+        patient_id: str,
+        base_url: str = "",
+        new_uuid: Callable[[], str],
+        drafts: Mapping[str, Mapping[str, Any]] = _NO_ORDERS,
+    ) -> tuple[Card, ...]:
+        """Return one card for each planned card, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +49,7 @@ class WrittenCard:
 class CardDesk:
     """Writes the cards of an assessment. ``base_url`` is where links of the cards lead."""
 
-    def __init__(self, writer: CardWriter, base_url: str, new_uuid: Callable[[], str]) -> None:
+    def __init__(self, writer: Writer, base_url: str, new_uuid: Callable[[], str]) -> None:
         self._writer = writer
         self._base_url = base_url
         self.new_uuid = new_uuid
