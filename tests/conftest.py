@@ -10,7 +10,8 @@ import pytest
 
 from cds_service.web.logs import JsonLines
 
-# Fixtures for every test that needs a database server or Redis.
+# Fixtures for every test that needs a browser, a database server or Redis.
+from tests.browser.chromium import chromium  # noqa: F401 - used by name
 from tests.servers.fixtures import own_postgresql, own_redis, postgresql  # noqa: F401 - used by name
 
 # Every test fails during which a log line, a metric or a span names a synthetic patient.

@@ -14,7 +14,8 @@ import fhir_fixtures
 from cds_service.app import build_backend
 from cds_service.config import Settings
 from cds_service.web.site import build_site
-from tests.browser.chromium import MissingBrowserError, browser, executable
+from tests.browser.chromium import browser, executable
+from tests.servers.processes import MissingError
 
 ROUNDS = 15
 LIMITS = {"weight_kb": 150, "first_picture_ms": 300, "evaluation_ms": 50}
@@ -67,7 +68,7 @@ def main() -> int:
     """Print what was measured beside what is wanted."""
     try:
         executable()
-    except MissingBrowserError as reason:
+    except MissingError as reason:
         sys.stdout.write(f"The page was not measured: {reason}\n")
         return 0
     with (

@@ -5,7 +5,11 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from playwright.sync_api import Browser, sync_playwright
+
+from tests.servers.fixtures import made_or_skipped
+from tests.servers.processes import MissingError
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 # Nothing but the page under test may reach the network, and no graphics card is needed.
@@ -19,24 +23,28 @@ _FLAGS = (
 )
 
 
-class MissingBrowserError(Exception):
-    """There is no Chromium on this machine; the text says so."""
-
-
 def executable() -> str:
     """Path of the browser; ``TESTS_CHROMIUM`` names another one."""
     given = os.environ.get("TESTS_CHROMIUM")
     found = [given] if given else [path for name in _NAMES if (path := shutil.which(name))]
     if not found:
-        raise MissingBrowserError("chromium was not found; the tests of the pages need it (Debian: chromium)")
+        raise MissingError("chromium was not found; the tests of the pages need it (Debian: chromium)")
     return found[0]
 
 
 @contextmanager
 def browser() -> Iterator[Browser]:
-    """Start the browser without a window."""
+    """Start the browser without a window. Raises MissingError where there is none."""
     path = executable()
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path, args=list(_FLAGS), chromium_sandbox=False)
         yield started
         started.close()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The browser for a whole run of a worker: Playwright takes no second one in a process."""
+    made_or_skipped(executable)
+    with browser() as started:
+        yield started

@@ -1,7 +1,5 @@
 """A running service and a real browser; each test ends with a look at what the browser had to complain about."""
 
-import os
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +12,11 @@ from cds_service.app import build_backend
 from cds_service.config import Settings
 from cds_service.store.records import Store
 from cds_service.web.site import build_site
-from tests.browser.chromium import MissingBrowserError, browser
 from tests.browser.preview_page import Preview
 
 # The real FHIR server of the other tests.
 from tests.hapi.conftest import hapi  # noqa: F401 - used by name
+from tests.servers.in_thread import in_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,29 +28,14 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """The browser of this machine; without one the tests are skipped, or fail where all tools must be there."""
-    try:
-        with browser() as started:
-            yield started
-    except MissingBrowserError as reason:
-        if os.environ.get("TESTS_REQUIRE_TOOLS"):
-            pytest.fail(f"TESTS_REQUIRE_TOOLS is set, but {reason}")
-        pytest.skip(str(reason))
-
-
-@pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The whole service, nothing replaced, with time for a machine that is busy with other tests."""
-    with make_server("127.0.0.1", 0, lambda _environ, _start: [], threaded=True) as server:
-        settings = Settings(port=server.server_port, state_dir=tmp_path_factory.mktemp("state"), budget_seconds=60.0)
-        backend = build_backend(settings)
-        server.app = build_site(backend)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
+    server = make_server("127.0.0.1", 0, lambda _environ, _start: [], threaded=True)
+    settings = Settings(port=server.server_port, state_dir=tmp_path_factory.mktemp("state"), budget_seconds=60.0)
+    backend = build_backend(settings)
+    server.app = build_site(backend)
+    with in_thread(server):
         yield Site(settings.base_url, backend.store)
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

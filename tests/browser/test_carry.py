@@ -30,6 +30,8 @@ def test_link_and_curl_are_copied(new_preview: Callable[..., Preview]) -> None:
     copied = preview.page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith("curl -s 'http://127.0.0.1:")
     assert "It'\\''s quoted." in copied
+    # The words of the first copy stand there until those of the second come.
+    preview.page.evaluate("document.getElementById('input-state').textContent = ''")
     preview.page.click("[data-act=copy-link]")
     expect(preview.page.locator("#input-state")).to_have_text("Copied.")
     assert preview.page.evaluate("navigator.clipboard.readText()") == preview.page.url

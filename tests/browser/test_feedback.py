@@ -39,8 +39,12 @@ def test_overriding_asks_for_a_reason_and_the_feedback_is_kept(preview: Preview,
 
 def test_nothing_is_reported_before_something_is_done(preview: Preview, site: Site) -> None:
     before = len(site.store.feedback())
+    asked: list[str] = []
     preview.paste(GERMAN)
+    preview.page.on("request", lambda request: asked.append(request.url))
     preview.card().locator("[data-act=override]").click()
     preview.card().locator("[data-act=cancel-override]").click()
     expect(preview.card().locator("form.override")).to_be_hidden()
+    # Nor is anything on its way.
+    assert asked == []
     assert len(site.store.feedback()) == before

@@ -1,6 +1,5 @@
 """The page on usage in a real browser: nothing for axe-core to find, no script needed, nothing cut off."""
 
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from cds_service.store.database import SqlStore
 from cds_service.web.site import build_site
 from tests.browser.preview_page import Preview
 from tests.browser.test_screenshots import IMAGES, PNG
+from tests.servers.in_thread import in_thread
 from tests.usage import cohort
 
 PERIOD = "from=2025-12-01&to=2026-11-30"
@@ -23,18 +23,15 @@ Open = Callable[..., Preview]
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A service over a year of made-up cards."""
-    with make_server("127.0.0.1", 0, lambda _environ, _start: [], threaded=True) as server:
-        settings = Settings(port=server.server_port, state_dir=tmp_path_factory.mktemp("state"), budget_seconds=60.0)
-        store = SqlStore(settings.database)
-        store.open()
-        cohort.fill(store)
-        store.close()
-        server.app = build_site(build_backend(settings))
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
+    server = make_server("127.0.0.1", 0, lambda _environ, _start: [], threaded=True)
+    settings = Settings(port=server.server_port, state_dir=tmp_path_factory.mktemp("state"), budget_seconds=60.0)
+    store = SqlStore(settings.database)
+    store.open()
+    cohort.fill(store)
+    store.close()
+    server.app = build_site(build_backend(settings))
+    with in_thread(server):
         yield settings.base_url
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import copy
 import json
-import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -27,6 +26,7 @@ from cds_service.security.tokens import Caller, TokenVerifier
 from cds_service.web.backend import Backend
 from cds_service.web.site import build_site
 from fhir_fixtures.prefetch import filled
+from tests.servers.in_thread import in_thread
 
 VERSIONS = ("1.0", "2.0", "3.0")
 BASE = "https://spine.example.net"
@@ -347,12 +347,8 @@ def fhir(pv_ok: Json) -> Iterator[Fhir]:
     FhirStub.calls.clear()
     FhirStub.moods.clear()
     server = ThreadingHTTPServer(("127.0.0.1", 0), FhirStub)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield Fhir(f"http://127.0.0.1:{server.server_port}/fhir", server.server_port)
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with in_thread(server) as origin:
+        yield Fhir(f"{origin}/fhir", server.server_port)
 
 
 @dataclass

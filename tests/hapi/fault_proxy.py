@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import requests
 
 from tests.hapi.charts import SECONDS, Resource
+from tests.servers.in_thread import in_thread
 
 FHIR_JSON = "application/fhir+json"
 MANY, PAGE = 10_000, 200
@@ -296,12 +297,8 @@ def spoiling(target: str, fault: Fault, *where: str) -> Iterator[tuple[str, Prox
     proxy = Proxy(target, fault, where)
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), proxy.handler())
     httpd.daemon_threads = True
-    thread = threading.Thread(target=httpd.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{httpd.server_port}{urlsplit(target).path}", proxy
-    finally:
-        proxy.released.set()
-        httpd.shutdown()
-        thread.join()
-        httpd.server_close()
+    with in_thread(httpd) as origin:
+        try:
+            yield f"{origin}{urlsplit(target).path}", proxy
+        finally:
+            proxy.released.set()

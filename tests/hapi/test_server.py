@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from tests.hapi import server
+from tests.servers.in_thread import in_thread
 
 JSON = {"Content-Type": "application/fhir+json"}
 
@@ -28,13 +29,8 @@ def listener() -> Iterator[tuple[str, Queue[bytes]]]:
         def log_message(self, *_: Any) -> None:
             """Nothing: the answers are in the queue."""
 
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=httpd.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{httpd.server_port}/notify", received
-    httpd.shutdown()
-    thread.join()
-    httpd.server_close()
+    with in_thread(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as origin:
+        yield f"{origin}/notify", received
 
 
 def test_it_is_hapi_for_r4_in_the_version_that_is_offered_in_containers(hapi: str) -> None:

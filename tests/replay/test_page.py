@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from cds_service.replay.local import replay
 from cds_service.replay.page import LANE_NAMES, page
@@ -19,7 +19,6 @@ from cds_service.synth.chart import Charts
 from cds_service.synth.export import Compression, Export
 from cds_service.synth.parameters import values
 from cds_service.synth.wording import LANGUAGES
-from tests.browser.conftest import chromium  # noqa: F401 - used by name
 from tests.replay.conftest import KEY, Silent, run_of
 
 _WIDTHS = (360, 768, 1440)
@@ -108,7 +107,7 @@ def test_failed_evaluations_and_mixed_knowledge_stand_out(summary: dict[str, Any
 
 
 @pytest.fixture
-def opened(result: Path, chromium: Browser) -> Iterator[Callable[..., Page]]:  # noqa: F811 - the fixture of the browser
+def opened(result: Path, chromium: Browser) -> Iterator[Callable[..., Page]]:
     """Open the written file with options of the browser; nothing may complain, and nothing may be fetched."""
     pages: list[Page] = []
     faults: list[str] = []
@@ -140,9 +139,9 @@ def test_the_page_opens_in_a_browser_with_its_charts(opened: Callable[..., Page]
         assert box["height"] > 30
         assert len(charts.nth(index).get_attribute("aria-label") or "") > 40
     samples = page.locator("details", has_text="A Safety:").first
-    assert not samples.locator("blockquote").first.is_visible()
+    expect(samples.locator("blockquote").first).to_be_hidden()
     samples.locator("summary").click()
-    assert samples.locator("blockquote").first.is_visible()
+    expect(samples.locator("blockquote").first).to_be_visible()
 
 
 @pytest.mark.parametrize("width", _WIDTHS)
