@@ -278,7 +278,6 @@ def _opens_phrase(words: Words, cue: Cue) -> bool:
         return False
     after, linking = cue.hit.last + 1, _AND | _JOINING
     follows = after < len(words) and words.gaps[after] <= Gap.COMMA and words.words[after] not in linking
-    # "metastasis or, less likely, lymphoma"
     joined = words.words[cue.hit.first - 1] in linking
     return follows and (joined or (words.gaps[cue.hit.first] == Gap.COMMA and words.gaps[after] == Gap.SOFT))
 
@@ -305,11 +304,12 @@ def _is_predicate(words: Words, mention: Mention, cue: Cue) -> bool:
 
 
 def _answers(words: Words, bounds: tuple[int, int], mention: Mention, cue: Cue) -> bool:
-    """Tell the answer of a form, "Fracture: no" or "Edema - none", from a denial that begins a new statement."""
+    """Tell the answer of a form, "Fracture: no" or "Fx L1, L2 - old", from a denial that begins a new statement."""
+    widest = Gap.COMMA if cue.kind in _PAST else Gap.SOFT
     return (
-        cue.kind in _OUTRIGHT
+        cue.kind in _OUTRIGHT | _PAST
         and 0 < cue.hit.first - mention.last <= _ANSWER_REACH
-        and all(words.gaps[n] == Gap.SOFT for n in range(mention.last + 1, cue.hit.first))
+        and all(words.gaps[n] <= widest for n in range(mention.last + 1, cue.hit.first))
         and cue.hit.last == bounds[1] - 1
         and words.gaps[cue.hit.first] == Gap.CLAUSE
     )

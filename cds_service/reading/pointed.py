@@ -22,6 +22,9 @@ _LINKING: Final = frozenset({"and", "or", "with", "und", "oder", "mit", "si", "s
 _POINTERS: Final = {"former": 0, "first": 0, "latter": -1, "last": -1}
 _POINTER_REACH: Final = 6
 _ADJECTIVES: Final = 3
+_NORMAL: Final = frozenset(
+    {"frei", "unauffallig", "regelrecht", "normal", "normale", "normala", "unremarkable", "clear", "liber", "libere"}
+)
 
 
 def pointed_at(
@@ -76,7 +79,9 @@ def parted_at_noun(words: Words, groups: Sequence[LevelGroup], mentions: Sequenc
     for group in groups:
         comma = next((n for n in range(group.last, group.first, -1) if words.gaps[n] == Gap.COMMA), None)
         item = item_at(words, comma) if comma is not None and len(group.levels) > 1 else None
-        if comma is None or item is None or item.end != group.last + 1 or not _stands_between(words, group, mentions):
+        judged = comma is not None and _is_judged(words, group, mentions)
+        parts = judged or _stands_between(words, group, mentions)
+        if comma is None or item is None or item.end != group.last + 1 or not parts:
             parted.append(group)
             continue
         own = (item.start,) if item.stop is None else (f"{item.start}-{item.stop}",)
@@ -85,8 +90,17 @@ def parted_at_noun(words: Words, groups: Sequence[LevelGroup], mentions: Sequenc
             parted.append(group)
             continue
         parted.append(LevelGroup(group.first, comma - 1, rest, root=group.root))
-        parted.append(LevelGroup(comma, group.last, own, root=group.root))
+        if not judged:
+            parted.append(LevelGroup(comma, group.last, own, root=group.root))
     return parted
+
+
+def _is_judged(words: Words, group: LevelGroup, mentions: Sequence[Mention]) -> bool:
+    """Tell the last level of "Stenose L4/5, L3/4 frei", which only the word right behind it speaks of."""
+    after = group.last + 1
+    if after >= len(words) or words.gaps[after] != Gap.SOFT or words.words[after] not in _NORMAL:
+        return False
+    return not any(m.from_ <= after <= m.to for m in mentions)
 
 
 def _stands_between(words: Words, group: LevelGroup, mentions: Sequence[Mention]) -> bool:

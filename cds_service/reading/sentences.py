@@ -43,7 +43,6 @@ _SHORTENED: Final = frozenset(_GRAMMAR["shortened"])
 _SIDES: Final = frozenset(_GRAMMAR["sides"])
 _EXAMINATIONS: Final = frozenset(_GRAMMAR["examinations"])
 _EXAMINATION_WORDS: Final = 8
-
 # what opens with one of these speaks of the whole spine, not of the level that the list has come to
 _WHOLE: Final = (
     "myelon", "halsmark", "ruckenmark", "konus", "conus", "isg", "iliosakral", "mituntersucht", "miterfass",
@@ -55,10 +54,8 @@ _PARTS: Final = (
     "toracal", "lombar",
 )  # fmt: skip
 _LABEL_WORDS: Final = 4
-
 # headings of a list of diagnoses that are only possible
 _RIVALS: Final = ("differential", "ddx", "differenzial", "diferential")
-
 # a denial or a doubt needs what it speaks of
 _AWAITING: Final = frozenset({"negated<", "possible<", "probable<", "suspected<"})
 
@@ -85,11 +82,12 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What no line end parts: words ``inside`` a term, words ``awaited`` by a cue before them; levels by first word."""
+    """What no line end parts: words ``inside`` a term or ``awaited`` by a cue, levels by first word; all in ``small``."""
 
     levels: Mapping[int, int]
     inside: frozenset[int]
     awaited: frozenset[int]
+    small: bool
 
     @classmethod
     def of(cls, hits: Hits, words: Words) -> Self:
@@ -104,6 +102,8 @@ class _Held:
                 # "MRI lumbar spine w/o" at a line end is an examination without contrast
                 if cue.name in _AWAITING and words.words[cue.last] != "o"
             ),
+            # a text without capitals begins no line with one
+            words.text.islower(),
         )
 
 
@@ -238,7 +238,7 @@ def _line_breaks(words: Words, index: int, between: str, held: _Held, short: flo
         return False
     start = words.starts[index - 1]
     line_start = words.text.rfind("\n", 0, start) + 1
-    return start - line_start < short and not raw.islower() and "," not in before
+    return start - line_start < short and (held.small or not raw.islower()) and "," not in before
 
 
 def _goes_on(words: Words, index: int, held: _Held) -> bool:

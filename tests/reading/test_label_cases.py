@@ -74,8 +74,9 @@ def _without_marks(text: str) -> str:
 
 
 SPELLINGS: dict[str, Callable[[str], str]] = {
-    # "V.A." in capitals can be either of "v.a.", above all, and "V.a.", suspected
-    "capitals": lambda text: text if "v.a." in text else text.upper(),
+    # "V.A." in capitals can be either of "v.a.", above all, and "V.a.", suspected; nor do they tell whether "LI." ends
+    # a sentence
+    "capitals": lambda text: text if "v.a." in text or SHORT.search(text) else text.upper(),
     # "l 1" in small letters can be anything, so a letter apart from its number keeps its capital; so does the word
     # that opens a sentence behind an abbreviation, which nothing else tells
     "small letters": lambda text: text if APART.search(text) or SHORT.search(text) else text.lower(),
