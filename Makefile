@@ -71,6 +71,7 @@ bench: setup compiled
 		--benchmark-json=build/bench-stages.json tests/bench/bench_stages.py tests/bench/bench_rules.py
 	$(IN_VENV) tests.bench.bench_service
 	$(IN_VENV) tests.bench.bench_growth
+	$(IN_VENV) tests.bench.bench_start
 	$(IN_VENV) tests.bench.bench_memory
 	$(IN_VENV) tests.bench.bench_steady
 

@@ -88,7 +88,9 @@ def _started(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[
 
 
 def _environment(state: str, settings: Mapping[str, str], *, compiled: bool) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MARROW_")}
+    # What is installed has its bytecode beside it, so the sources keep theirs as well.
+    left_out = ("MARROW_", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     given = {f"MARROW_{name}": value for name, value in settings.items()}
     form = {"PYTHONPATH": str(COMPILED), "PYTHONSAFEPATH": "1"} if compiled else {}
     return kept | {"MARROW_STATE_DIR": state} | given | form
