@@ -82,7 +82,7 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What no line end parts: words ``inside`` a term or ``awaited`` by a cue, levels by first word; all in ``small``."""
+    """What no line end parts: words ``inside`` a term or ``awaited`` by a cue, levels by first word; ``small`` text."""
 
     levels: Mapping[int, int]
     inside: frozenset[int]
