@@ -37,8 +37,8 @@ class FindingCause:
     reported_on: Final[date | None]
 
     def __hash__(self) -> int:
-        """Hash of its finding: no two reports are likely to say the same at the same place."""
-        return hash(self.finding)
+        """Hash of finding and place: no two reports are likely to say the same there."""
+        return hash((self.finding.finding, self.finding.span.start))
 
 
 @dataclass(slots=True, unsafe_hash=True)

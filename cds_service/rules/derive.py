@@ -143,11 +143,14 @@ class Step:
 
 
 class Steps:
-    """The variables with their rules, in the order in which they are decided, and which of them a word concerns."""
+    """The variables with their rules, in the order in which they are decided, and which of them a word concerns.
+
+    ``always`` are the rules and combinations that are run for every chart.
+    """
 
     def __init__(self, rules: Iterable[Rule], basis: Basis) -> None:
         self.steps: list[Step] = []
-        self._always: set[str] = set()
+        self.always: set[str] = set()
         self._by_word: dict[str, list[str]] = {}
         listed = tuple(rules)
         values: dict[str, str] = {}
@@ -167,16 +170,18 @@ class Steps:
 
     def _concern(self, name: str, words: Iterable[str] | None) -> None:
         if words is None:
-            self._always.add(name)
+            self.always.add(name)
             return
         for word in words:
             self._by_word.setdefault(word, []).append(name)
 
     def concerned(self, words: Iterable[str]) -> set[str]:
         """Rules and combinations to be run for a chart that holds these words; the others say what is known already."""
-        found = set(self._always)
+        found = set(self.always)
+        by_word = self._by_word
         for word in words:
-            found.update(self.by(word))
+            if word in by_word:
+                found.update(by_word[word])
         return found
 
     def by(self, word: str) -> Sequence[str]:

@@ -35,6 +35,8 @@ _GROUPS = (
     (FindingId.DIFFUSION_RESTRICTED,),
 )
 _GROUP_OF = {finding: number for number, group in enumerate(_GROUPS) for finding in group}
+_COUNTED = tuple(finding for finding in _GROUP_OF if finding is not FindingId.CONTIGUOUS)
+_SOFT = frozenset({FindingId.PSOAS, FindingId.PARAVERTEBRAL_EDEMA})
 _LEADING = (
     FindingId.DISC_FLUID,
     FindingId.DISC_DESTROYED,
@@ -81,9 +83,9 @@ def _is_part_of_tumor(context: RuleContext, finding: FindingCause) -> bool:
 
 def _is_bruise(context: RuleContext, finding: FindingCause) -> bool:
     """Tell whether swollen soft tissue is the bruise of an injury, in a patient without sign of infection."""
-    soft = finding.finding.finding in {FindingId.PSOAS, FindingId.PARAVERTEBRAL_EDEMA}
-    bruised = has(finding, Qualifier.TRAUMATIC) and bool(context.recent_trauma)
-    return soft and bruised and context.value(CLIN_INF) != "2"
+    if finding.finding.finding not in _SOFT or not has(finding, Qualifier.TRAUMATIC):
+        return False
+    return bool(context.recent_trauma) and context.value(CLIN_INF) != "2"
 
 
 def _is_harmless_erosion(context: RuleContext, finding: FindingCause) -> bool:
@@ -112,8 +114,7 @@ def _contiguous(context: RuleContext) -> tuple[FindingCause, ...]:
 
 @remembered
 def _all_signs(context: RuleContext) -> tuple[FindingCause, ...]:
-    ids = [i for group in _GROUPS for i in group if i is not FindingId.CONTIGUOUS]
-    return (*_signs(context, *ids), *_contiguous(context))
+    return (*_signs(context, *_COUNTED), *_contiguous(context))
 
 
 def _beside(one: FindingCause, others: Iterable[FindingCause]) -> tuple[FindingCause, ...]:
@@ -292,7 +293,8 @@ def known_and_treated(context: RuleContext) -> Outcome:
 
 def combine_imaging(context: RuleContext, signals: tuple[Signal, ...]) -> tuple[str, tuple[Signal, ...]]:
     """Strongest class over all places after explanations and one-step reductions at each place by itself."""
-    judged = tuple(_judged(context, signals))
+    weaker = signals and (context.fired(IMG_INF_EXPLAINED) or context.fired(IMG_INF_DOWN))
+    judged = tuple(_judged(context, signals)) if weaker else signals
     value = max((s.value for s in judged), key=_LADDER.index, default=NONE)
     return value, tuple(s for s in judged if s.value != NONE)
 

@@ -1,6 +1,10 @@
 """How far a stated finding counts: the polarity rule of the finding classes in one place."""
 
+from collections.abc import Mapping
 from enum import IntEnum
+from itertools import product
+from types import MappingProxyType
+from typing import Final
 
 from cds_service.domain.facts import TextFinding
 from cds_service.domain.vocabulary import Certainty, FindingId, Status
@@ -28,15 +32,26 @@ COUNTS_WHEN_POSSIBLE = frozenset(
 )
 
 
-def weight(finding: TextFinding) -> Weight:
-    """Weight of one statement. Historical findings, questions, relatives and "not assessable" never count."""
-    if finding.status is Status.ABSENT:
+def _said(status: Status, certainty: Certainty) -> Weight:
+    """Weight of what is said so of any finding. Historical ones, questions, relatives, "not assessable" never count."""
+    if status is Status.ABSENT:
         return Weight.ABSENT
-    if finding.status not in {Status.PRESENT, Status.POSSIBLE}:
+    if status not in {Status.PRESENT, Status.POSSIBLE}:
         return Weight.NOT_STATED
-    if finding.certainty is Certainty.UNLIKELY:
+    if certainty is Certainty.UNLIKELY:
         return Weight.UNLIKELY
-    if finding.certainty is Certainty.PROBABLE:
+    certain = status is Status.PRESENT and certainty is Certainty.CERTAIN
+    return Weight.PRESENT if certain or certainty is Certainty.PROBABLE else Weight.POSSIBLE
+
+
+_WEIGHTS: Final[Mapping[tuple[Status, Certainty], Weight]] = MappingProxyType(
+    {(status, certainty): _said(status, certainty) for status, certainty in product(Status, Certainty)}
+)
+
+
+def weight(finding: TextFinding) -> Weight:
+    """Weight of one statement."""
+    said = _WEIGHTS[finding.status, finding.certainty]
+    if said is Weight.POSSIBLE and finding.finding in COUNTS_WHEN_POSSIBLE:
         return Weight.PRESENT
-    certain = finding.status is Status.PRESENT and finding.certainty is Certainty.CERTAIN
-    return Weight.PRESENT if certain or finding.finding in COUNTS_WHEN_POSSIBLE else Weight.POSSIBLE
+    return said

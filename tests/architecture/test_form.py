@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cds_service.rules.catalogue import catalogue
 from scripts.compile_hot_path import GROUPS, LEFT_OUT, PACKAGES, modules_of
 
 ROOT = Path(__file__).parents[2]
@@ -24,6 +25,11 @@ def test_module_is_of_the_form_asked_for(file: str) -> None:
 def test_every_pattern_finds_modules_and_every_exception_exists() -> None:
     assert [pattern for patterns in GROUPS.values() for pattern in patterns if not list(ROOT.glob(pattern))] == []
     assert [file for file in LEFT_OUT if not (ROOT / file).is_file()] == []
+
+
+def test_every_rule_and_row_has_its_sentence() -> None:
+    """A compiled function has no docstring, and those of rules and rows are what clinicians read."""
+    assert [entry.id for entry in catalogue() if not entry.sentence.strip()] == []
 
 
 def test_no_compiled_file_lies_among_the_sources() -> None:
