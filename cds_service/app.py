@@ -1,7 +1,6 @@
 """Composition root: puts the parts of the service together from its settings and gives the Flask application."""
 
 import time
-import uuid
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ from cds_service.hooks.review.handbook import build_handbook
 from cds_service.hooks.transport import HttpTransport
 from cds_service.hooks.usage import UsageDesk
 from cds_service.hooks.writing import CardDesk
+from cds_service.identity import new_uuid
 from cds_service.knowledge.load import Knowledge, load_knowledge
 from cds_service.reading.read import Reader
 from cds_service.rules.engine import Engine
@@ -113,7 +113,7 @@ def build_previews(
 
 def card_desk(clinic: Clinic, settings: Settings) -> CardDesk:
     """Return the desk that writes cards with links to the public address."""
-    return CardDesk(clinic.writer, settings.base_url, lambda: str(uuid.uuid4()))
+    return CardDesk(clinic.writer, settings.base_url, new_uuid)
 
 
 def build_repeats(clinic: Clinic, settings: Settings, hash_key: bytes, states: RepeatStore) -> RepeatLock:

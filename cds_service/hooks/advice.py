@@ -4,7 +4,7 @@ Each answer has uuids of its own all the same, so that feedback tells one answer
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -33,7 +33,7 @@ class AdvisedCard:
 
     def anew(self, new_uuid: Callable[[], str]) -> "AdvisedCard":
         """Return the same words for another answer, with uuids of its own."""
-        uuid, suggestions = new_uuid(), tuple(new_uuid() for _ in self.suggestions)
+        uuid, suggestions = new_uuid(), tuple([new_uuid() for _ in self.suggestions])
         body = self.body
         # The old ones are random and stand nowhere else.
         for old, new in zip((self.uuid, *self.suggestions), (uuid, *suggestions), strict=True):
@@ -61,7 +61,10 @@ class Advice:
 
     def anew(self, new_uuid: Callable[[], str]) -> "Advice":
         """Return the same cards for another answer."""
-        return replace(self, cards=tuple(card.anew(new_uuid) for card in self.cards))
+        cards = tuple([card.anew(new_uuid) for card in self.cards])
+        return Advice(
+            cards, self.knowledge_version, self.report_at, self.gaps, self.missing, self.fetched, self.lasting
+        )
 
 
 def advised(

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
 
 from sqlalchemy import delete, select
 
+from cds_service.identity import new_uuid
 from cds_service.store import schema
 from cds_service.store.connection import Database, may_pause, named
 from cds_service.store.keeper import Keeper
@@ -83,7 +83,7 @@ class AuditStore:
 def audit_row(record: AuditRecord) -> dict[str, Any]:
     """Return the row of a record that is to be kept, with a name by which it is known when it is written again."""
     cards = [row_of(card) for card in record.cards]
-    return row_of(record) | {"cards": cards, "entry": str(uuid4())}
+    return row_of(record) | {"cards": cards, "entry": new_uuid()}
 
 
 def _record(row: Mapping[Any, Any]) -> AuditRecord:

@@ -63,7 +63,7 @@ def recording(backend: Backend) -> After:
     """Tell each call its id in the answer, and put it on record now that its status is known."""
 
     def finish(call: Current, response: Response) -> None:
-        response.headers["X-Request-Id"] = call.id
+        response.headers.add("X-Request-Id", call.id)
         opened, call.audit = call.audit, None
         if opened is None:
             return

@@ -1,15 +1,19 @@
 """JSON in and out: strict about what is JSON, bounded in size, never cached by anybody."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from flask import Request, Response
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import UnsupportedMediaType
 
 from cds_service.errors import RequestError
 from cds_service.fhir.bounds import Bounds
 from cds_service.hooks.sent import read_sent
 from cds_service.hooks.services import Service
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 _IDENTITY = {"", "identity"}
 
@@ -23,10 +27,20 @@ class NotJson(RequestError):  # noqa: N818 - named for what it is; the family na
         self.column = column
 
 
+class JsonResponse(Response):
+    """An answer whose headers are complete, so that the framework need not copy and look through them at the end."""
+
+    def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:
+        """Return the headers as they are."""
+        del environ
+        return self.headers
+
+
 def json_response(body: object, status: int = 200) -> Response:
     """Return ``body``, which may be JSON already, as JSON that nobody may store: answers hold patient data."""
     raw = body if isinstance(body, bytes) else orjson.dumps(body)
-    return Response(raw, status, [("Content-Type", "application/json"), ("Cache-Control", "no-store")])
+    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(raw))), ("Cache-Control", "no-store")]
+    return JsonResponse(raw, status, headers)
 
 
 def is_json(request: Request) -> bool:

@@ -8,6 +8,7 @@ from flask import Request, Response, g, has_request_context
 from flask.globals import request_ctx
 
 from cds_service.hooks.audit import AuditNote
+from cds_service.identity import new_uuid
 from cds_service.telemetry.calls import SeenCall
 
 _NOTHING = ("", (), None)
@@ -67,4 +68,4 @@ def instance_for_log(hook_instance: str) -> str:
 
 def _id(given: str) -> str:
     # Whatever else stands there could be data of a patient.
-    return (instance_for_log(given) if given else "") or str(uuid.uuid4())
+    return (instance_for_log(given) if given else "") or new_uuid()

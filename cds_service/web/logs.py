@@ -69,5 +69,7 @@ def log_as_json(stream: TextIO, level: int = logging.INFO) -> None:
     logging.basicConfig(handlers=[handler], level=level)
     # What would else be printed as it is.
     logging.raiseExceptions = False
+    # Found out for each line otherwise, and told in none of them.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.captureWarnings(capture=True)
     threading.excepthook = _log_end_of_thread

@@ -77,6 +77,12 @@ def test_repeats_are_counted_not_added(store: SqlStore) -> None:
     ]
 
 
+def test_suggestions_with_half_a_surrogate_pair_are_kept(store: SqlStore) -> None:
+    odd = replace(ACCEPTED, accepted_suggestions=("s-\ud800", "s-é"))
+    store.record_feedback([odd])
+    assert store.feedback()[0].feedback.accepted_suggestions == odd.accepted_suggestions
+
+
 def test_times_come_back_in_utc(store: SqlStore) -> None:
     east = NOW.astimezone(timezone(timedelta(hours=2)))
     store.record_feedback([replace(ACCEPTED, outcome_at=east)])
