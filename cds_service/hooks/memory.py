@@ -128,12 +128,18 @@ class AdviceMemory:
             return
         # Nothing of the chart and no token stays; the orders are in the words of the cards.
         bare = replace(request, prefetch=None, grant=None, orders=(), selections=())
-        entry = _Entry(bare, advice, client, self._clock() + self._seconds, size)
+        now = self._clock()
+        entry = _Entry(bare, advice, client, now + self._seconds, size)
         with self._lock:
             before = self._entries.pop(digest.value, None)
             self._size += size - (before.size if before is not None else 0)
             self._entries[digest.value] = entry
-            while len(self._entries) > _MOST_CALLS or self._size > _MOST_BYTES:
+            # The oldest stand first, and go when their time is over: nobody can find them any more.
+            while (
+                len(self._entries) > _MOST_CALLS
+                or self._size > _MOST_BYTES
+                or next(iter(self._entries.values())).until <= now
+            ):
                 self._size -= self._entries.popitem(last=False)[1].size
 
 

@@ -286,6 +286,16 @@ def test_memory_is_bounded(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(site.memory._entries) == 3
 
 
+def test_what_is_too_old_makes_room_with_the_next_call(site: Site) -> None:
+    path, body = call("t11-before-labs")
+    client = site.client()
+    for number, moment in enumerate((0.0, 30.0, 59.0, 61.0)):
+        site.time = moment
+        client.post(path, json=body | {"extension": {"number": number}})
+    assert [entry.until for entry in site.memory._entries.values()] == [90.0, 119.0, 121.0]
+    assert site.memory._size == sum(entry.size for entry in site.memory._entries.values())
+
+
 @pytest.mark.parametrize(
     "unusable",
     [{"expires_in": 0}, {"patient": "someone-else"}, {"token_type": "mac"}, {"subject": "another-service"}],
