@@ -2,6 +2,8 @@
 
 import ipaddress
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -247,3 +249,18 @@ def test_no_secret_stands_in_a_file() -> None:
     for path in FOLDER.rglob("*"):
         if path.is_file():
             assert not re.search(r"(?i)password|://\w+:\w+@|BEGIN", path.read_text(encoding="utf-8")), path
+
+
+@pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed; it puts the overlay together")
+def test_overlay_is_put_together_as_a_cluster_would_get_it() -> None:
+    done = subprocess.run(["kubectl", "kustomize", str(EXAMPLE)], capture_output=True, text=True, check=True)
+    made = list(yaml.safe_load_all(done.stdout))
+    given = kustomization(EXAMPLE)
+    assert {one["metadata"]["namespace"] for one in made} == {given["namespace"]}
+    (image,) = given["images"]
+    pods = [one["spec"]["template"]["spec"] for one in made if one["kind"] in PODS]
+    assert [pod["containers"][0]["image"] for pod in pods] == [f"{image['newName']}:{image['newTag']}"] * len(PODS)
+    # What the site allows takes the place of what the base allows; what comes in stays.
+    policy = next(one["spec"] for one in made if one["kind"] == "NetworkPolicy")
+    patch = yaml.safe_load((EXAMPLE / "network-policy.yaml").read_text(encoding="utf-8"))
+    assert policy == only("NetworkPolicy")["spec"] | patch["spec"]
