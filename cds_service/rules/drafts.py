@@ -41,22 +41,6 @@ class Due(StrEnum):
     VISIT_EARLY = "visit-early"
 
 
-# Days after the evaluation, first to last, as the algorithm states them.
-DUE_DAYS: Mapping[Due, tuple[int, int]] = MappingProxyType(
-    {
-        Due.NOW: (0, 0),
-        Due.CRP_RECHECK_SOON: (2, 3),
-        Due.CRP_RECHECK: (5, 7),
-        Due.CRP_RECHECK_RISK: (7, 14),
-        Due.CULTURE_REPEAT: (2, 3),
-        Due.MRI_EARLY: (7, 21),
-        Due.MRI_FOLLOW_UP: (42, 56),
-        Due.VISIT: (14, 21),
-        Due.VISIT_EARLY: (14, 14),
-    }
-)
-
-
 @dataclass(frozen=True, slots=True)
 class LaneDraft:
     """One draft order that the tables offer. ``quantity`` 2 is two sets; ``note`` is a text id or empty."""

@@ -54,12 +54,6 @@ def nsaid_not_advised(facts: PatientFacts, thresholds: Thresholds) -> Caution | 
     )
 
 
-def nsaid_caution(facts: PatientFacts, thresholds: Thresholds) -> str | None:
-    """Reason id why an NSAID line must not stand on a plan, or ``None``."""
-    caution = nsaid_not_advised(facts, thresholds)
-    return None if caution is None else caution.reason
-
-
 def opioid_caution(facts: PatientFacts, thresholds: Thresholds) -> str | None:
     """Reason id why an opioid line must not stand on a plan, or ``None``. Source: R-BEERS2023."""
     current = without_old_reports(facts, thresholds.report_window_days.span)
@@ -72,11 +66,6 @@ def opioid_fall_caution(facts: PatientFacts, thresholds: Thresholds, fracture: F
     current = without_old_reports(facts, thresholds.report_window_days.span)
     caution = fall_risk(current, thresholds, fracture)
     return None if caution is None else caution.reason
-
-
-def native_mri_only(facts: PatientFacts) -> bool:
-    """Whether a planned MRI has to be native because the patient is known to be pregnant."""
-    return pregnant(facts) is True
 
 
 def nsaid_allergy(facts: PatientFacts) -> Caution | None:

@@ -13,7 +13,7 @@ from cds_service.domain.vocabulary import BodyRegion, Indicator, OrderKind
 from cds_service.knowledge.thresholds import Thresholds
 from cds_service.rules.arbitration import decide
 from cds_service.rules.orders import ROWS, OrderOutcome, cautions, evaluate_orders, order_rules
-from cds_service.rules.orders.chart import days_since, within
+from cds_service.rules.orders.chart import days_since, pregnant, within
 from cds_service.rules.orders.words import BACK_PAIN, another_region, mentions, same_drug
 from cds_service.rules.variables import CRP_MASK
 
@@ -110,7 +110,8 @@ def test_more_alarm_never_lowers_the_urgency_of_a_cement_order(chart: Chart, num
     ],
 )
 def test_the_nsaid_line_of_a_plan(chart: Chart, numbers: Thresholds, patient: dict[str, Any], reason: str) -> None:
-    assert cautions.nsaid_caution(chart({"orders": [], **patient}), numbers) == reason
+    caution = cautions.nsaid_not_advised(chart({"orders": [], **patient}), numbers)
+    assert (caution.reason if caution else None) == reason
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,7 @@ def test_the_fall_warning_of_a_plan(
 
 
 @pytest.mark.parametrize(
-    ("patient", "native"),
+    ("patient", "known"),
     [
         ({}, False),
         ({"pregnancy": {"pregnant": True}}, True),
@@ -155,8 +156,10 @@ def test_the_fall_warning_of_a_plan(
         ({"pregnancy": {"pregnant": False}, "problems": ["PREGNANCY active"]}, False),
     ],
 )
-def test_follow_up_in_pregnancy_is_native(chart: Chart, patient: dict[str, Any], *, native: bool) -> None:
-    assert cautions.native_mri_only(chart({"orders": [], **patient})) is native
+def test_pregnancy_is_known_from_its_own_entry_before_the_problem_list(
+    chart: Chart, patient: dict[str, Any], *, known: bool
+) -> None:
+    assert (pregnant(chart({"orders": [], **patient})) is True) is known
 
 
 def test_a_day_in_the_future_is_not_recent(chart: Chart) -> None:

@@ -18,7 +18,7 @@ from cds_service.domain.state import (
     TimeCourse,
 )
 from cds_service.domain.vocabulary import Indicator
-from cds_service.rules.drafts import DUE_DAYS, PLANNERS, Due, LaneDraft, drafts
+from cds_service.rules.drafts import PLANNERS, Due, LaneDraft, drafts
 
 KNOWN: dict[str, Any] = {"labs": Labs.N}
 PREGNANT: dict[str, Any] = {"metabolic": Metabolic.PREGNANCY, "pregnant": True}
@@ -218,11 +218,6 @@ def test_follow_up_images_are_dated_by_the_question() -> None:
     assert due("C14", DraftKind.MRI_FOLLOW_UP) is Due.MRI_EARLY
     assert due("C80", DraftKind.MRI_FOLLOW_UP) is Due.MRI_FOLLOW_UP
     assert due("C81", DraftKind.MRI_FOLLOW_UP) is Due.NOW
-
-
-def test_every_due_date_has_days() -> None:
-    assert set(DUE_DAYS) == set(Due)
-    assert all(0 <= first <= last for first, last in DUE_DAYS.values())
 
 
 def test_blood_cultures_are_two_sets() -> None:
