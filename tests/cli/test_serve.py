@@ -30,7 +30,7 @@ class Served:
     err: Path
 
     def connection(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
 
 
 def start(folder: Path, *options: str, clients: Path | None = None) -> Served:
@@ -47,7 +47,7 @@ def start(folder: Path, *options: str, clients: Path | None = None) -> Served:
             stdout=to_out,
             stderr=to_err,
         )
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         match = STARTED.search(out.read_text(encoding="utf-8"))
         if match:
@@ -62,7 +62,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     running = start(tmp_path_factory.mktemp("demo"), "--demo")
     yield running
     running.process.send_signal(signal.SIGTERM)
-    assert running.process.wait(20) == 0
+    assert running.process.wait(60) == 0
 
 
 def case() -> bytes:
@@ -140,7 +140,7 @@ def status_of(running: Served) -> int:
 
 
 def wait_for(said: str, err: Path) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while said not in err.read_text(encoding="utf-8"):
         assert time.monotonic() < deadline, err.read_text(encoding="utf-8")
         time.sleep(0.05)
@@ -161,7 +161,7 @@ def test_registry_is_read_again_on_sighup_and_a_faulty_one_is_not_taken(tmp_path
     wait_for("registry not read again, the old one stays", running.err)
     assert status_of(running) == 200
     running.process.send_signal(signal.SIGTERM)
-    assert running.process.wait(20) == 0
+    assert running.process.wait(60) == 0
 
 
 @pytest.mark.full
@@ -190,7 +190,7 @@ def test_running_calls_are_finished_before_the_process_stops(tmp_path: Path) -> 
     running.process.send_signal(signal.SIGTERM)
     for thread in threads:
         thread.join()
-    assert running.process.wait(20) == 0
+    assert running.process.wait(60) == 0
     assert statuses == [200] * 6
 
 
