@@ -172,6 +172,8 @@ def described(
 def _without_narrowed_discs(words: Words, mentions: list[Mention]) -> list[Mention]:
     """Leave out the canal of "disc heights are kept except at L5-S1, which is narrowed": the sentence names discs."""
     discs = {(m.first, m.last) for m in mentions if m.finding is FindingId.DISC_DEGENERATION}
+    if not discs:
+        return mentions
     return [
         m
         for m in mentions

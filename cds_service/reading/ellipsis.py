@@ -105,6 +105,8 @@ def with_ones(
     words: Words, bounds: tuple[int, int], mentions: list[Mention], groups: Sequence[LevelGroup]
 ) -> list[Mention]:
     """Return the findings with those that "one" stands for: "a fracture at T9 and a new one at T12"."""
+    if _ONES.isdisjoint(words.words[bounds[0] : bounds[1]]):
+        return mentions
     placed = {group.first for group in groups if not group.root}
     ones: list[Mention] = []
     for index in range(bounds[0] + 1, bounds[1] - 2):

@@ -17,11 +17,12 @@ _NORMAL_SIGNAL: Final = "normal_signal"
 
 def normal_signals(words: Words, process: Sequence[Hit]) -> list[Hit]:
     """Return a normal signal for each word of normality whose list of qualities goes on to the signal."""
+    normal = [hit for hit in process if hit.name == _NORMAL]
+    if not normal:
+        return []
     known = {n for hit in process if hit.name == _NORMAL_SIGNAL for n in range(hit.first, hit.last + 1)}
     found = []
-    for hit in process:
-        if hit.name != _NORMAL:
-            continue
+    for hit in normal:
         place = _signal_behind(words, hit.last)
         if place is not None and place not in known:
             found.append(Hit(_NORMAL_SIGNAL, hit.first, place))

@@ -221,7 +221,10 @@ class Composer:
         if not names or (names <= self._lexicon.unspecific and not self._about_spine(anatomy, around)):
             return []
         found = []
+        generic = GENERIC in names
         for composition in compositions:
+            if composition.anatomy.isdisjoint(names) and not (generic and composition.generic):
+                continue
             fitting = _fitting(composition, names, own=bool(own))
             if not fitting or not conditions_hold(hit, composition, process, anatomy):
                 continue
@@ -298,12 +301,8 @@ def _mention(hit: Hit, composition: CompiledComposition, used: Sequence[Hit]) ->
 
 def _fitting(composition: CompiledComposition, names: AbstractSet[str], *, own: bool) -> AbstractSet[str]:
     """Return the named anatomy that a composition takes; ``own`` tells whether the sentence names it itself."""
-    if composition.generic and GENERIC in names:
-        fitting: AbstractSet[str] = _GENERIC_ALONE
-    elif composition.anatomy.isdisjoint(names):
-        return frozenset()
-    else:
-        fitting = composition.anatomy & names
+    generic = composition.generic and GENERIC in names
+    fitting: AbstractSet[str] = _GENERIC_ALONE if generic else composition.anatomy & names
     inherited = composition.inherit and composition.claims is not Status.ABSENT
     return fitting if own or inherited else frozenset()
 

@@ -77,8 +77,11 @@ def parted_at_noun(words: Words, groups: Sequence[LevelGroup], mentions: Sequenc
     """Part "fracture of T12, L1 fracture": behind the comma the last level belongs to the finding right after it."""
     parted: list[LevelGroup] = []
     for group in groups:
+        if group.first == group.last or len(group.levels) == 1:
+            parted.append(group)
+            continue
         comma = next((n for n in range(group.last, group.first, -1) if words.gaps[n] == Gap.COMMA), None)
-        item = item_at(words, comma) if comma is not None and len(group.levels) > 1 else None
+        item = item_at(words, comma) if comma is not None else None
         judged = comma is not None and _is_judged(words, group, mentions)
         parts = judged or _stands_between(words, group, mentions)
         if comma is None or item is None or item.end != group.last + 1 or not parts:

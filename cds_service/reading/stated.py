@@ -64,7 +64,8 @@ class StatedReader:
         every = outermost(self._index.find(words))
         for sentence in history:
             bounds = (sentence.first, sentence.end)
-            matches = self._counting(_within(every, bounds))
+            here = _within(every, bounds)
+            matches = self._counting(here) if here else []
             if sentence.section not in _HISTORY:
                 matches = [match for match in matches if is_told(words, sentence, match)]
             if not matches:
