@@ -46,7 +46,7 @@ format: setup
 	$(IN_VENV) ruff format $(PYTHON_FILES)
 	$(IN_VENV) ruff check --fix $(PYTHON_FILES)
 
-# The wheel with reader and cards compiled by mypyc, unpacked: PYTHONPATH=build/compiled .venv/bin/marrow-cds ... runs it.
+# The wheel with reader, rules and cards compiled by mypyc, unpacked: PYTHONPATH=build/compiled .venv/bin/marrow-cds ... runs it.
 compiled: build/compiled/.made
 
 build/compiled/.made: pyproject.toml requirements.lock scripts/compile_hot_path.py $(shell find cds_service cards fhir_fixtures -type f -not -name '*.pyc')
@@ -58,7 +58,7 @@ build/compiled/.made: pyproject.toml requirements.lock scripts/compile_hot_path.
 
 test-compiled: compiled
 	HOT_PATH_FORM=compiled PYTHONPATH=build/compiled PYTHONSAFEPATH=1 \
-		$(IN_VENV) pytest -n $(WORKERS) tests/reading tests/cards tests/architecture/test_form.py
+		$(IN_VENV) pytest -n $(WORKERS) tests/reading tests/rules tests/cards tests/architecture/test_form.py
 
 bench: setup compiled
 	.venv/bin/python scripts/bench.py
