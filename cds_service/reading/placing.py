@@ -269,9 +269,8 @@ def _is_of_the_whole(words: Words, mention: Mention, named: Named, bounds: tuple
 
 def _is_conus(words: Words, mention: Mention, groups: Sequence[LevelGroup]) -> bool:
     """Tell the end of the cord, which lies at none of the discs that a list goes through, unless a level stands by."""
-    if mention.finding is not FindingId.CORD_SIGNAL:
-        return False
-    named = any(words.words[n] in _CONUS for n in range(mention.from_, mention.to + 1))
+    called = words.words[mention.from_ : mention.to + 1] if mention.finding is FindingId.CORD_SIGNAL else ()
+    named = any(word in _CONUS for word in called)
     return named and not any(mention.from_ - 3 <= g.first <= mention.to + 3 for g in groups)
 
 
