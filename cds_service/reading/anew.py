@@ -43,6 +43,7 @@ _OF: Final = frozenset(_GRAMMAR["of"])
 _WITHOUT_ARTICLE: Final = frozenset(_GRAMMAR["causes_without_article"])
 _CAUSE_REACH: Final = 6
 _AGE_REACH: Final = 4
+_NOUN_REACH: Final = 2
 _JOINING: Final = frozenset(_GRAMMAR["joining"])
 _EVENTS: Final = _GRAMMAR["events"]
 _EVENT_ENDS: Final = _GRAMMAR["event_ends"]
@@ -176,6 +177,16 @@ def _is_fresh(words: Words, low: int, mention: Mention) -> bool:
     return _is_new(words, parted[-1], last) or any(
         words.words[n].startswith(_FRESH) and words.words[n - 1] not in _NOT for n in range(parted[-1], last)
     )
+
+
+def is_weighed_now(words: Words, past: Hit, doubt: Hit, mention: Mention) -> bool:
+    """Tell "in treated breast cancer a metastasis must be considered": the cancer is past, what it may mean is not."""
+    low = past.last + 1
+    if words.words[past.first - 1] not in _WITH:
+        # Romanian says the adjective behind its noun: "neoplasm mamar tratat"
+        low = max(0, past.first - _NOUN_REACH)
+    between = words.words[low : min(mention.first, doubt.first)]
+    return any(word.startswith(_EVENTS) or word.endswith(_EVENT_ENDS) for word in between)
 
 
 def _is_after_event(words: Words, low: int, mention: Mention) -> bool:

@@ -12,7 +12,7 @@ from mypy_extensions import mypyc_attr
 
 from cds_service.domain.vocabulary import Certainty, FindingId, Section, Status
 from cds_service.knowledge.findings import load_grammar
-from cds_service.reading.anew import begins_anew, is_exception
+from cds_service.reading.anew import begins_anew, is_exception, is_weighed_now
 from cds_service.reading.denials import (
     denies_adjective,
     goes_to_level,
@@ -187,7 +187,9 @@ def _decide(mention: Mention, acting: Sequence[Cue], words: Words) -> Assertion:
     lasts = past is not None and mention.finding in _LASTING and ":" in words.between(past.last + 1)
     # "fracturi osteoporotice consolidate": the fracture is old, the bone is porotic still
     lasts = lasts or (mention.finding is FindingId.OSTEOPOROSIS and words.words[mention.first].startswith(_POROTIC))
-    if past and mention.finding not in STATES and not lasts:
+    doubt = next((by_kind[kind] for kind, _, _ in _GRADES if kind in by_kind), None)
+    weighed = past is not None and doubt is not None and is_weighed_now(words, past, doubt, mention)
+    if past and mention.finding not in STATES and not (lasts or weighed):
         return Assertion(Status.HISTORICAL, Certainty.CERTAIN, past)
     return _graded(mention, by_kind)
 

@@ -21,6 +21,11 @@ _BORROWED_WORDS: Final = frozenset(
 # organs that metastases come from far more often than they go to: "prostate metastasis"
 _PRIMARIES: Final = ("prostat", "breast", "mamma", "thyroid", "schilddrus")
 _CARCINOMAS: Final = ("karzinom", "carcinom", "cancer", "krebs")
+# Romanian and English name the organ behind the disease: "neoplasm mamar", "cancer of the breast"
+_NAMED_FIRST: Final = ("neoplasm", "cancer", "carcinom", "adenocarcinom")
+_LINKS: Final = frozenset({"de", "of", "the", "la"})
+# "renal cell carcinoma"
+_CELL: Final = frozenset({"cell", "cells"})
 
 
 def is_borrowed(words: Words, anatomy: Hit) -> bool:
@@ -28,20 +33,38 @@ def is_borrowed(words: Words, anatomy: Hit) -> bool:
     return anatomy.name in _BORROWED or _BORROWED_WORDS.issuperset(words.words[anatomy.first : anatomy.last + 1])
 
 
-def without_origins(words: Words, anatomy: Sequence[Hit]) -> list[Hit]:
-    """Leave out organs that only name a carcinoma, alone or with its metastasis: "Nierenzellkarzinommetastase"."""
+def without_origins(words: Words, anatomy: Sequence[Hit], named: Hit) -> list[Hit]:
+    """Leave out organs that only name a carcinoma, alone or with its metastasis: "Nierenzellkarzinommetastase".
+
+    The carcinoma itself, where it is what is ``named``, keeps its organ: "neoplasm mamar".
+    """
     return [
         a
         for a in anatomy
         if a.name != OTHER
         or not (
-            any(stem in word for word in words.words[a.first : a.last + 2] for stem in _CARCINOMAS)
+            any(stem in word for word in words.words[a.first : _end_of_organ(words, a)] for stem in _CARCINOMAS)
+            or _is_organ_of(words, a, named)
             or (
                 words.words[a.first].startswith(_PRIMARIES)
                 and words.words[min(a.last + 1, len(words) - 1)].startswith("metasta")
             )
         )
     ]
+
+
+def _end_of_organ(words: Words, organ: Hit) -> int:
+    """Return where the words end that may name a carcinoma with its organ."""
+    celled = organ.last + 1 < len(words) and words.words[organ.last + 1] in _CELL
+    return organ.last + 2 + celled
+
+
+def _is_organ_of(words: Words, organ: Hit, named: Hit) -> bool:
+    """Tell an organ that stands behind the name of its carcinoma, which is not what is named."""
+    index = organ.first - 1
+    while index > max(0, organ.first - 3) and words.words[index] in _LINKS:
+        index -= 1
+    return 0 <= index != named.first and words.words[index].startswith(_NAMED_FIRST)
 
 
 def belongs_elsewhere(words: Words, anatomy: Hit, named: Sequence[Hit]) -> bool:

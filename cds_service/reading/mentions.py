@@ -162,7 +162,7 @@ class Composer:
         mention = Mention(finding, hit.first, hit.last, hit.first, hit.last)
         if finding in self._lexicon.free:
             return mention
-        spinal, other = self._nearest_distances(words, hit, without_origins(words, anatomy))
+        spinal, other = self._nearest_distances(words, hit, without_origins(words, anatomy, hit))
         parted = around.spinal_report is not False and is_parted(words, hit, anatomy)
         if finding is FindingId.OSTEOPOROSIS and (spinal is not None or parted):
             # the whole skeleton is porotic: "T-Score LWS -3,4, Schenkelhals -2,9"
