@@ -28,7 +28,7 @@ _PASSING: Final = frozenset({FindingId.FRACTURE, FindingId.FRACTURE_LINE, Findin
 _YEAR: Final = re.compile(r"\b(?:19|20)\d\d\b")
 # the word beside what is denied, and no more characters than it may have
 _NEW: Final = frozenset(map(fold, ("new", "neue", "neuer", "neues", "neuen", "neuem", "nou", "noua", "noi")))
-_NEAR: Final = 24
+_NEAR: Final = 48
 _REST: Final = load_grammar().sentences["rest"]
 
 
@@ -212,13 +212,20 @@ def _same_place(one: TextFinding, two: TextFinding, denials: _Denials) -> bool:
 
 
 def _is_of_new(denial: TextFinding) -> bool:
-    """Tell "no new edema", which does not deny what is known."""
+    """Tell "no new edema" and "no new enhancing lesion", which do not deny what is known."""
     start = denial.span.start - denial.sentence_span.start
     end = start + denial.span.end - denial.span.start
-    before = cut(denial.sentence[max(0, start - _NEAR) : start]).words[-1:]
+    before = _behind_denial(denial, cut(denial.sentence[max(0, start - _NEAR) : start]).words)
     after = cut(denial.sentence[end : end + _NEAR]).words[:1]
     said = cut(denial.sentence[start:end]).words
     return not _NEW.isdisjoint((*before, *said, *after))
+
+
+def _behind_denial(denial: TextFinding, before: Sequence[str]) -> Sequence[str]:
+    """Return the words from the denial up to what it denies, or the last of them where it stands elsewhere."""
+    cue = cut(denial.cue).words if denial.cue else ()
+    places = [n for n, word in enumerate(before) if word in cue]
+    return before[places[-1] :] if places else before[-1:]
 
 
 def _loser(one: TextFinding, two: TextFinding, emergency: frozenset[FindingId]) -> int | None:

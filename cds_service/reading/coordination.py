@@ -23,11 +23,20 @@ _WORD_PENALTY: Final = {
 }
 _BREAKING: Final = frozenset(_GRAMMAR.distance["breaking"])
 _LINKS: Final = frozenset(_GRAMMAR.coordination["words"])
-_LONGEST_LINK: Final = 4
+_LONGEST_LINK: Final = 5
 # participles of pressure, and words that are not the noun a participle can belong to
 _PARTICIPLES: Final = frozenset({"displaced", "compressed", "deviated", "shifted", "impacted", "flattened"})
 _NO_NOUNS: Final = frozenset(_GRAMMAR.coordination["no_nouns"])
 _OWN_REACH: Final = 3
+_DEGENERATIVE: Final = "degenerativ"
+_CHANGES: Final = ("change", "veranderung", "modificar")
+_WITH: Final = frozenset({"with", "mit", "cu"})
+# what an adjective before it belongs to, and not to a disc named in the same breath
+_OWN_NOUNS: Final = (
+    "scolio", "levoscolio", "dextroscolio", "rotoscolio", "skolio", "listhes", "spondylolisthes", "anterolisthes",
+    "retrolisthes", "kypho",
+)  # fmt: skip
+_NOUN_REACH: Final = 3
 _ALSO_REACH: Final = 12
 _UNLESS_REACH: Final = 10
 # "over three vertebral segments", "pe trei segmente vertebrale"
@@ -164,7 +173,34 @@ def is_direction(words: Words, anatomy: Hit) -> bool:
     return words.words[anatomy.first - (2 if article else 1)] == "into"
 
 
-def is_excepted(words: Words, hit: Hit, used: Sequence[Hit]) -> bool:
+def belongs_to(words: Words, hit: Hit, used: Sequence[Hit]) -> bool:
+    """Tell whether a process is said of the anatomy that it takes."""
+    return not (_is_excepted(words, hit, used) or _is_beside(words, hit, used))
+
+
+def _is_beside(words: Words, hit: Hit, used: Sequence[Hit]) -> bool:
+    """Tell "degenerative change L4/5 with loss of disc space and end plate sclerosis": what follows is told beside."""
+    if not used or not words.words[hit.first].startswith(_DEGENERATIVE):
+        return False
+    nearest = min(anatomy.first for anatomy in used)
+    if _has_own_noun(words, hit, nearest):
+        return True
+    # Romanian says the noun first: "modificari degenerative L4-L5 cu ..."
+    changes = any(word.startswith(_CHANGES) for word in words.words[max(0, hit.first - 1) : hit.last + 2])
+    return changes and not _WITH.isdisjoint(words.words[hit.last + 1 : nearest])
+
+
+def _has_own_noun(words: Words, hit: Hit, nearest: int) -> bool:
+    """Tell "degenerative lumbar scoliosis and disc bulge", where the adjective belongs to the curve."""
+    for index in range(hit.last + 1, min(hit.last + 1 + _NOUN_REACH, len(words))):
+        if words.gaps[index] != Gap.SOFT or index == nearest or words.words[index] in _PARTING:
+            return False
+        if words.words[index].startswith(_OWN_NOUNS):
+            return True
+    return False
+
+
+def _is_excepted(words: Words, hit: Hit, used: Sequence[Hit]) -> bool:
     """Tell "normal apart from degeneration of the L5/S1 disc": what is excepted is not normal."""
     return any(
         words.words[n : n + 2] in _EXCEPTING or words.words[n] in _EXCEPT

@@ -43,6 +43,7 @@ _TO_LEVEL: Final = 3
 _TO: Final = frozenset({"to", "through", "until", "till"})
 _ENDS: Final = frozenset({"conus", "cauda", "filum"})
 _FROM: Final = frozenset({"von", "ab"})
+_LENGTHS: Final = frozenset({"short", "long", "longer", "shorter", "multi", "multiple", "single"})
 # "T2: hyperintense disc" tells of a sequence
 _SIGNALS: Final = ("hyperint", "hypoint", "isoint", "bright", "dark", "high", "low", "signal", "hell", "dunkel")
 _OPEN_ENDS: Final = ("konus", "conus", "kaudal", "caudal", "sakral", "lumbal", "thorakal", "filum", "cauda", "kauda")
@@ -314,7 +315,9 @@ def _is_sequence(words: Words, first: int, end: int, levels: list[str]) -> bool:
         return False
     # after a comma "T1 and T2, completing ..." goes on with anything
     goes_on = end < len(words) and words.gaps[end] == Gap.SOFT
-    if before.startswith(VERTEBRA_BEFORE) and not (goes_on and after.startswith(SEQUENCE_AFTER)):
+    # "short segment T2 lesions" tells how long they are
+    long = before == "segment" and first > 1 and words.words[first - 2] in _LENGTHS
+    if before.startswith(VERTEBRA_BEFORE) and not long and not (goes_on and after.startswith(SEQUENCE_AFTER)):
         return False
     if "-" in levels[0] and words.between(end - 1).strip() == "-" and before.startswith(SWOLLEN_BEFORE):
         return False

@@ -10,12 +10,12 @@ from cds_service.domain.vocabulary import FindingId, Qualifier, Status
 from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.borrowed import belongs_elsewhere, is_borrowed, without_origins
 from cds_service.reading.coordination import (
+    belongs_to,
     conditions_hold,
     coordinated,
     distance_between,
     is_attribute,
     is_direction,
-    is_excepted,
     is_extent,
     is_parted,
     linked,
@@ -26,6 +26,7 @@ from cds_service.reading.coordination import (
     only_place,
     sharing,
 )
+from cds_service.reading.curves import is_normal_curve
 from cds_service.reading.graded import graded
 from cds_service.reading.lexicon import LEVEL, OTHER, SEGMENT, CompiledComposition, Hit, Lexicon
 from cds_service.reading.listed import normal_signals
@@ -114,7 +115,7 @@ class Composer:
         around: Surroundings,
     ) -> list[Mention]:
         """Return all mentions of a sentence in reading order; the hits given are those of the sentence."""
-        standing = self._standing(literal)
+        standing = [hit for hit in self._standing(literal) if not is_normal_curve(words, hit)]
         process = [p for p in process if p.name not in _SWALLOWED or not _is_used_up(p, standing)]
         process = [*process, *graded(words, anatomy, process), *normal_signals(words, process)]
         anatomy = [
@@ -232,7 +233,7 @@ class Composer:
             reach = composition.reach
             if reach is not None and used and min(distance_between(words, hit, anchor) for anchor in anchors) > reach:
                 continue
-            if not is_excepted(words, hit, used):
+            if belongs_to(words, hit, used):
                 found.append(_mention(hit, composition, used))
         return found
 
