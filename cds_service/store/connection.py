@@ -113,9 +113,9 @@ class Database:
             connection.commit()
         except driver.Error as error:
             if self.engine.dialect.is_disconnect(error, connection, None):
-                connection.invalidate(error)
-                # What ended this one ended the others as well.
-                self.engine.dispose()
+                # What ended this one ended the others as well, as the library itself takes it. To dispose of the pool
+                # would leave those in use to a pool that nobody counts.
+                self.engine.pool._invalidate(connection, error)  # noqa: SLF001 - there is no public way
             raise
         else:
             return found

@@ -207,8 +207,27 @@ def test_connections_that_the_server_ended_fail_one_call_and_not_one_each(
             )
         with pytest.raises(StoreAway, match=r"^ask: \w+$"):
             database.quick("ask", ask)
-        database.quick("ask", ask)
-        assert database.connections() == (1, 0)
+        again = [database.engine.raw_connection() for _ in range(3)]
+        for one in again:
+            ask(one.cursor())
+            one.close()
+        assert database.connections() == (3, 0)
+
+
+def test_a_connection_in_use_is_counted_on_when_another_one_is_lost(
+    postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fall_silent(cursor: DBAPICursor) -> None:
+        cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    monkeypatch.setattr(connection, "_PAUSE_SECONDS", 0.0)
+    with closing(Database(postgresql.new_database())) as database:
+        held = database.engine.raw_connection()
+        with pytest.raises(StoreAway):
+            database.quick("ask", fall_silent)
+        assert database.connections()[1] == 1
+        held.close()
+        assert database.connections()[1] == 0
 
 
 def test_what_fails_in_the_middle_is_rolled_back_and_the_connection_stays_good(store: SqlStore, url: str) -> None:
