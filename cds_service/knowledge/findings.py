@@ -174,7 +174,7 @@ class Grammar(_Strict):
     """Small words of all languages that hold a sentence together; the file says what each list is for."""
 
     distance: dict[Literal["breaking", "joining", "binding"], Terms]
-    coordination: dict[Literal["words", "grading", "owning", "no_nouns", "qualities"], Terms]
+    coordination: dict[Literal["words", "grading", "owning", "no_nouns", "qualities", "signals", "of_signal"], Terms]
     levels: dict[Literal["opening", "listing", "breaking", "placing", "binding"], Terms]
     reference: dict[Literal["pronouns", "pointing", "places", "elsewhere", "compared"], Terms]
     lists: dict[Literal["joining", "adding", "governing", "comparing"], Terms]
@@ -193,6 +193,9 @@ class Grammar(_Strict):
             "rest",
             "unfinished",
             "acquired",
+            "continuing",
+            "whole",
+            "parts",
         ],
         Terms,
     ]
@@ -215,6 +218,7 @@ class Grammar(_Strict):
             "verbs",
             "belonging",
             "of",
+            "purpose",
             "definite",
             "events",
             "event_ends",

@@ -40,10 +40,12 @@ _PHRASES: Final = frozenset(_GRAMMAR["phrases"])
 _VERBS: Final = frozenset(_GRAMMAR["verbs"])
 _BELONGING: Final = _GRAMMAR["belonging"]
 _OF: Final = frozenset(_GRAMMAR["of"])
+_PARTING: Final = _OF | frozenset(_GRAMMAR["or"]) | frozenset(_GRAMMAR["joining"]) | frozenset(_GRAMMAR["purpose"])
 _WITHOUT_ARTICLE: Final = frozenset(_GRAMMAR["causes_without_article"])
 _CAUSE_REACH: Final = 6
 _AGE_REACH: Final = 4
 _NOUN_REACH: Final = 2
+_OWNER_REACH: Final = 3
 _JOINING: Final = frozenset(_GRAMMAR["joining"])
 _EVENTS: Final = _GRAMMAR["events"]
 _EVENT_ENDS: Final = _GRAMMAR["event_ends"]
@@ -77,7 +79,7 @@ def _is_parted(words: Words, kind: str, low: int, mention: Mention) -> bool:
     if not commas:
         return False
     first, end = commas[-1], _segment_end(words, mention.first)
-    if _closes_with_or(words, first, mention.first):
+    if closes_with_or(words, first, mention.first):
         return False
     told = _is_new(words, first, end)
     if kind == "historical":
@@ -117,7 +119,7 @@ def _segment_end(words: Words, index: int) -> int:
     return min(words.following("segment", Gap.SOFT)[index], index + LONGEST_SENTENCE)
 
 
-def _closes_with_or(words: Words, first: int, last: int) -> bool:
+def closes_with_or(words: Words, first: int, last: int) -> bool:
     """Tell whether "or" joins the words behind the comma at ``first``, or opens one of the next members of the list.
 
     ``last`` is a word of that member. Both is looked up in sums over the whole text, as lists have no end of their own.
@@ -154,14 +156,23 @@ def _is_owner(words: Words, low: int, mention: Mention) -> bool:
     if not heads or any(words.gaps[n] != Gap.SOFT for n in range(heads[-1] + 1, mention.first + 1)):
         return False
     between = words.words[heads[-1] + 1 : mention.first]
+    # "no enhancement of the cord or abscess", "of the discs to suggest discitis" name what is not there either
+    if len(between) > _OWNER_REACH or not _PARTING.isdisjoint(between[2:]):
+        return False
     german = between[:1] and between[0] in _DEFINITE and between[0] in _OF
     return bool(german) or (len(between) > 1 and between[0] in _OF and between[1] in _DEFINITE)
 
 
 def _is_behind_verb(words: Words, cue: Hit, mention: Mention) -> bool:
-    """Tell "CT without contrast enhancement shows an abscess": the phrase ends where the sentence goes on."""
-    between = words.words[cue.last + 1 : mention.first]
-    return words.words[cue.first] in _PHRASES and not _VERBS.isdisjoint(between)
+    """Tell "CT without contrast enhancement shows an abscess": the phrase ends where the sentence goes on.
+
+    So it does with what it names itself: "lesion without contrast enhancement, metastasis possible".
+    """
+    if words.words[cue.first] not in _PHRASES:
+        return False
+    if cue.last > cue.first and words.words[cue.last].startswith(_BELONGING):
+        return not closes_with_or(words, cue.last + 1, mention.last)
+    return not _VERBS.isdisjoint(words.words[cue.last + 1 : mention.first])
 
 
 def _is_fresh(words: Words, low: int, mention: Mention) -> bool:

@@ -12,7 +12,8 @@ from mypy_extensions import mypyc_attr
 
 from cds_service.domain.vocabulary import Certainty, FindingId, Section, Status
 from cds_service.knowledge.findings import load_grammar
-from cds_service.reading.anew import begins_anew, is_exception, is_weighed_now
+from cds_service.reading.anew import begins_anew, closes_with_or, is_exception, is_weighed_now
+from cds_service.reading.answered import is_answer
 from cds_service.reading.denials import (
     denies_adjective,
     goes_to_level,
@@ -38,13 +39,13 @@ _POSSIBLE_SEGMENT: Final = 6
 _OUTRIGHT: Final = frozenset({"negated"})
 _ADJECTIVES: Final = frozenset({"historical", "aged", "probable", "suspected", "consistent", "possible"})
 _DOUBTS: Final = frozenset({"probable", "suspected", "possible"})
+# "no fracture, abscess suspected" may mean that neither is
+_WEIGHED: Final = frozenset({"probable", "possible"})
 _PAST: Final = frozenset({"historical", "aged"})
 # a denial reaches over any comma of its list, and age may be told last: "wedging of T7 and T8, with an old look"
 _UNSEGMENTED: Final = _OUTRIGHT | _PAST | {"hypothetical"}
 _PAST_REACH: Final = 6
 _BOTH: Final = frozenset({"both", "all", "likely", "probably", "beide", "alle", "ambele", "toate"})
-# how far the answer of a form may stand from its finding, which has a level of its own
-_ANSWER_REACH: Final = 5
 _COPULAS: Final = frozenset(
     {"ist", "sind", "war", "waren", "erscheint", "erscheinen", "is", "are", "appears", "appear", "este", "sunt"}
 )
@@ -180,7 +181,7 @@ def _decide(mention: Mention, acting: Sequence[Cue], words: Words) -> Assertion:
         return Assertion(Status.POSSIBLE, Certainty.POSSIBLE, open_hit)
     for kind, status, certainty in _OUTRANKING:
         if hit := by_kind.get(kind):
-            if kind == "negated" and is_exception(words, mention):
+            if kind == "negated" and (is_exception(words, mention) or _is_doubted_apart(words, mention, hit, acting)):
                 break
             return Assertion(status, certainty, hit)
     past = by_kind.get("historical") or (by_kind.get("aged") if mention.finding in _AGEING else None)
@@ -212,6 +213,15 @@ def _same_segment(words: Words, cue: Cue, mention: Mention) -> bool:
     return all(words.gaps[n] == Gap.SOFT for n in range(low + 1, high + 1))
 
 
+def _is_doubted_apart(words: Words, mention: Mention, denied: Hit, acting: Sequence[Cue]) -> bool:
+    """Tell "no fracture, metastasis possible": of what stands behind the comma is the doubt, not the denial."""
+    commas = [n for n in range(denied.last + 1, mention.first + 1) if words.gaps[n] == Gap.COMMA]
+    if not commas or closes_with_or(words, commas[-1], mention.last):
+        return False
+    doubts = (c for c in acting if c.kind in _WEIGHED and c.hit.first > mention.last)
+    return any(_same_segment(words, c, mention) and _is_predicate(words, mention, c) for c in doubts)
+
+
 def _is_open(cue: Cue, words: Words) -> bool:
     """Tell "cannot be excluded" and "to be excluded" from other words of doubt."""
     return any(words.words[n].startswith(_EXCLUSION) for n in range(cue.hit.first, cue.hit.last + 1))
@@ -222,7 +232,9 @@ def _acts(words: Words, bounds: tuple[int, int], mention: Mention, cue: Cue, cue
     hit = cue.hit
     if max(mention.first - hit.last, hit.first - mention.last) > _FARTHEST:
         return False
-    if _answers(words, bounds, mention, cue) or _is_compound(mention, cue):
+    past = cue.kind in _PAST
+    answers = (past or cue.kind in _OUTRIGHT) and is_answer(words, bounds[1], mention, hit, past=past)
+    if answers or _is_compound(mention, cue):
         return True
     if cue.kind in _OUTRIGHT and heads_list(words, hit, mention.first):
         cue = Cue(cue.kind, hit, forward=True)
@@ -280,7 +292,7 @@ def _opens_phrase(words: Words, cue: Cue) -> bool:
         return False
     after, linking = cue.hit.last + 1, _AND | _JOINING
     follows = after < len(words) and words.gaps[after] <= Gap.COMMA and words.words[after] not in linking
-    joined = words.words[cue.hit.first - 1] in linking
+    joined = cue.hit.first > 0 and words.words[cue.hit.first - 1] in linking
     return follows and (joined or (words.gaps[cue.hit.first] == Gap.COMMA and words.gaps[after] == Gap.SOFT))
 
 
@@ -302,18 +314,6 @@ def _is_predicate(words: Words, mention: Mention, cue: Cue) -> bool:
     return closes and not any(
         words.gaps[index] != Gap.SOFT or (words.words[index] in _AND and words.words[index + 1] != "joint")
         for index in range(mention.last + 1, cue.hit.first + 1)
-    )
-
-
-def _answers(words: Words, bounds: tuple[int, int], mention: Mention, cue: Cue) -> bool:
-    """Tell the answer of a form, "Fracture: no" or "Fx L1, L2 - old", from a denial that begins a new statement."""
-    widest = Gap.COMMA if cue.kind in _PAST else Gap.SOFT
-    return (
-        cue.kind in _OUTRIGHT | _PAST
-        and 0 < cue.hit.first - mention.last <= _ANSWER_REACH
-        and all(words.gaps[n] <= widest for n in range(mention.last + 1, cue.hit.first))
-        and cue.hit.last == bounds[1] - 1
-        and words.gaps[cue.hit.first] == Gap.CLAUSE
     )
 
 

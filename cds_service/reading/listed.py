@@ -9,7 +9,8 @@ from cds_service.reading.words import Gap, Words
 
 _GRAMMAR: Final = load_grammar().coordination
 _QUALITIES: Final = frozenset(_GRAMMAR["qualities"]) | frozenset(_GRAMMAR["words"])
-_SIGNALS: Final = ("signal", "semnal")
+_SIGNALS: Final = frozenset(_GRAMMAR["signals"])
+_OF_SIGNAL: Final = frozenset(_GRAMMAR["of_signal"])
 _LONGEST: Final = 10
 _NORMAL: Final = "normal"
 _NORMAL_SIGNAL: Final = "normal_signal"
@@ -34,8 +35,18 @@ def _signal_behind(words: Words, last: int) -> int | None:
     for index in range(last + 1, min(last + 1 + _LONGEST, len(words))):
         if words.gaps[index] > Gap.COMMA:
             return None
-        if words.words[index].startswith(_SIGNALS):
-            return index
+        if words.words[index] in _SIGNALS:
+            return index if _is_told_nothing_of(words, index) else None
         if words.words[index] not in _QUALITIES:
             return None
     return None
+
+
+def _is_told_nothing_of(words: Words, signal: int) -> bool:
+    """Tell the signal of a list from the one of a statement: "normal in contour, signal increased at C5"."""
+    for index in range(signal + 1, len(words)):
+        if words.gaps[index] != Gap.SOFT:
+            return True
+        if words.words[index] not in _OF_SIGNAL:
+            return False
+    return True

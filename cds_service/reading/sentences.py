@@ -15,6 +15,7 @@ from cds_service.reading.words import Gap, Words
 _GRAMMAR: Final = load_grammar().sentences
 _ABBREVIATIONS: Final = frozenset(_GRAMMAR["abbreviations"])
 _UNFINISHED: Final = frozenset(_GRAMMAR["unfinished"])
+_CONTINUING: Final = frozenset(_GRAMMAR["continuing"])
 _ORDINAL_NOUNS: Final = frozenset(_GRAMMAR["ordinal_nouns"])
 _ROMAN: Final = frozenset({"i", "ii", "iii", "iv", "v"})
 _GRADES: Final = frozenset(_GRAMMAR["grades"])
@@ -44,15 +45,9 @@ _SIDES: Final = frozenset(_GRAMMAR["sides"])
 _EXAMINATIONS: Final = frozenset(_GRAMMAR["examinations"])
 _EXAMINATION_WORDS: Final = 8
 # what opens with one of these speaks of the whole spine, not of the level that the list has come to
-_WHOLE: Final = (
-    "myelon", "halsmark", "ruckenmark", "konus", "conus", "isg", "iliosakral", "mituntersucht", "miterfass",
-)  # fmt: skip
+_WHOLE: Final = _GRAMMAR["whole"]
 # what a label of its own can open after a list of levels
-_PARTS: Final = (
-    "cervical", "thoracic", "dorsal", "lumbar", "sacr", "paraspin", "paravert", "prevert", "soft", "other", "alignment",
-    "bones", "marrow", "incidental", "hws", "bws", "lws", "halswirbel", "brustwirbel", "lendenwirbel", "weichteil",
-    "toracal", "lombar",
-)  # fmt: skip
+_PARTS: Final = _GRAMMAR["parts"]
 _LABEL_WORDS: Final = 4
 # headings of a list of diagnoses that are only possible
 _RIVALS: Final = ("differential", "ddx", "differenzial", "diferential")
@@ -242,10 +237,12 @@ def _line_breaks(words: Words, index: int, between: str, held: _Held, short: flo
 
 
 def _goes_on(words: Words, index: int, held: _Held) -> bool:
-    """Tell that the line before ``index`` cannot be the end of a sentence, or that only a level stands on the next."""
+    """Tell that the line before ``index`` ends no sentence: by how it ends, or by what stands on the next."""
     # "since this am" is no German "am"
     unfinished = words.words[index - 1] in _UNFINISHED and words.words[index - 2 : index] != ("this", "am")
-    if index in held.inside or index in held.awaited or unfinished:
+    # "OR" in capitals is the sign of a heading, and a text in small letters has no other sign
+    continued = held.small and words.words[index] in _CONTINUING
+    if index in held.inside or index in held.awaited or unfinished or continued:
         return True
     last = held.levels.get(index)
     return last is not None and (last + 1 == len(words) or words.gaps[last + 1] in {Gap.COMMA, Gap.STOP})
