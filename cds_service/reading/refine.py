@@ -168,11 +168,14 @@ def _bloody(findings: Sequence[TextFinding]) -> list[TextFinding]:
         for f in findings
         if f.finding is FindingId.SPINAL_HEMATOMA and (f.status is Status.PRESENT or _is_dense(f))
     }
+    # a rim that enhances, and infection anywhere, speak for pus
+    inflamed = any(f.finding in _INFLAMED - _ABSCESSES and f.status in _STANDING for f in findings)
+    lit = {(f.text_index, f.sentence_span.start) for f in findings if f.finding is FindingId.ENHANCEMENT}
     suspected = {
         (f.text_index, f.sentence_span.start)
         for f in findings
-        if f.finding is FindingId.SPINAL_HEMATOMA and f.status is Status.POSSIBLE
-    }
+        if f.finding is FindingId.SPINAL_HEMATOMA and f.status is Status.POSSIBLE and not inflamed
+    } - lit
     return [
         # "collection suggestive of a hematoma": no more than perhaps pus, and never less
         replace(f, status=Status.POSSIBLE, certainty=Certainty.POSSIBLE)
