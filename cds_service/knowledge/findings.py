@@ -199,7 +199,7 @@ class Grammar(_Strict):
         ],
         Terms,
     ]
-    denials: dict[Literal["prefixes", "before_participles", "participles", "existing"], Terms]
+    denials: dict[Literal["prefixes", "before_participles", "participles", "existing", "halves"], Terms]
     told: dict[Literal["persons", "persons_short", "conditional", "conditions", "of_images"], Terms]
     asked: dict[Literal["links", "persons", "in", "adding", "or"], Terms]
     anew: dict[

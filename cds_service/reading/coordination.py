@@ -37,6 +37,8 @@ _OWN_NOUNS: Final = (
     "retrolisthes", "kypho",
 )  # fmt: skip
 _NOUN_REACH: Final = 3
+_ROOTS: Final = ("root", "nerve", "wurzel", "nervenwurzel", "radacin", "nervul", "nervi")
+_PLACING: Final = frozenset({"in", "within", "at", "im", "la"})
 _ALSO_REACH: Final = 12
 _UNLESS_REACH: Final = 10
 # "over three vertebral segments", "pe trei segmente vertebrale"
@@ -175,7 +177,16 @@ def is_direction(words: Words, anatomy: Hit) -> bool:
 
 def belongs_to(words: Words, hit: Hit, used: Sequence[Hit]) -> bool:
     """Tell whether a process is said of the anatomy that it takes."""
-    return not (_is_excepted(words, hit, used) or _is_beside(words, hit, used))
+    return not (_is_excepted(words, hit, used) or _is_beside(words, hit, used) or _is_place_of_root(words, hit, used))
+
+
+def _is_place_of_root(words: Words, hit: Hit, used: Sequence[Hit]) -> bool:
+    """Tell "contacts the S1 root in the lateral recess": the root is touched, the recess is where it lies."""
+    if hit.name != "contact" or not used:
+        return False
+    between = words.words[hit.last + 1 : min(anatomy.first for anatomy in used)]
+    roots = [n for n, word in enumerate(between) if word.startswith(_ROOTS)]
+    return bool(roots) and not _PLACING.isdisjoint(between[roots[-1] :])
 
 
 def _is_beside(words: Words, hit: Hit, used: Sequence[Hit]) -> bool:

@@ -2,11 +2,12 @@
 
 from bisect import bisect_right
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from cds_service.domain.facts import Reading, ReportText, TextFinding
 from cds_service.domain.vocabulary import FindingId, Language, Qualifier, Section, Status
-from cds_service.knowledge.findings import CorpusLabel
+from cds_service.knowledge.findings import CorpusLabel, load_grammar
 from cds_service.reading.language import declared
 from cds_service.reading.levels import find_levels
 from cds_service.reading.pathway import edema_of, pathway_of
@@ -42,6 +43,9 @@ _SIGNALS: Final = frozenset({FindingId.MARROW_SIGNAL, FindingId.T1_LOW})
 _SWOLLEN: Final = ("edem", "odem")
 _JOINTS: Final = ("facet", "iliit", "ileit", "ilitis", "sacroil", "sakroil", "iliosa")
 _BREAKS: Final = ("fractur", "fraktur")
+_BROKEN: Final = frozenset({FindingId.FRACTURE, FindingId.HEIGHT_LOSS})
+_DIRECTIONS: Final = ("retro", "antero", "latero", "ventro", "dorso")
+_REST: Final = load_grammar().sentences["rest"]
 _NORMAL: Final = ("normal", "unremark", "unauff", "regelrecht")
 _NAMING: Final = ("iliit", "ileit", "arthrit", "artrit", "inflam", "ilit")
 _COMPLICATIONS: Final = (
@@ -97,8 +101,11 @@ class CorpusReader:
             for f in reading.findings
             if f.finding in _EXPLAINING and f.status is Status.PRESENT
         }
+        stated = {f.finding for f in reading.findings if f.status is Status.PRESENT}
         for finding in reading.findings:
             if finding.status not in _LABELLED or finding.section not in _STATING:
+                continue
+            if _denies_kind_only(finding, stated):
                 continue
             here = (finding.text_index, finding.sentence_span.start)
             if finding.finding in _SIGNALS and finding.status is not Status.ABSENT and here in explained:
@@ -166,6 +173,22 @@ def _own_levels(finding: TextFinding) -> tuple[str, ...]:
     return () if any(word.startswith(_DENYING) for word in between) else finding.levels
 
 
+def _denies_kind_only(finding: TextFinding, stated: AbstractSet[FindingId]) -> bool:
+    """Tell "no facet dislocation" beside a slip, "heights preserved" beside a broken arch: one kind is denied.
+
+    A denial of the rest, or of a level, is one of other places.
+    """
+    if finding.status is not Status.ABSENT or finding.levels:
+        return False
+    if any(word.startswith(_REST) for word in cut(finding.sentence).words):
+        return False
+    if finding.finding is FindingId.MALALIGNMENT:
+        return FindingId.SPONDYLOLISTHESIS in stated
+    if finding.finding is FindingId.SPONDYLOLISTHESIS:
+        return finding.finding in stated and _said(finding).startswith(_DIRECTIONS)
+    return finding.finding in _BROKEN and finding.cue is None and FindingId.FRACTURE in stated
+
+
 def _denies_hardware(finding: TextFinding) -> bool:
     """Tell "no hardware" from the denial of a complication, which says nothing about the operation."""
     sentence = finding.sentence.lower()
@@ -177,6 +200,9 @@ def _is_unnamed(finding: TextFinding) -> bool:
     """Tell what the guideline has no name for: an infection of no part, and edema beside a sacroiliac joint."""
     start = finding.span.start - finding.sentence_span.start
     said = fold(finding.sentence[start : start + finding.span.end - finding.span.start])
+    if finding.finding is FindingId.MODIC1:
+        # "erosive Osteochondrose" is a degenerated disc by name; the endplates are the reader's thought
+        return "chondros" in said and "modic" not in said
     if finding.finding is FindingId.FACET:
         return "septisch" in fold(finding.sentence)
     named = fold(finding.sentence) if said.startswith("septi") else said

@@ -24,6 +24,7 @@ _PREFIXES: Final = frozenset(_GRAMMAR["prefixes"])
 _BEFORE_PARTICIPLES: Final = frozenset(_GRAMMAR["before_participles"])
 _PARTICIPLES: Final = _GRAMMAR["participles"]
 _EXISTING: Final = _GRAMMAR["existing"]
+_HALVES: Final = frozenset(_GRAMMAR["halves"])
 
 
 def names_cause(words: Words, low: int, high: int) -> bool:
@@ -41,6 +42,7 @@ def denies_adjective(words: Words, denial: Hit, first: int) -> bool:
     after = denial.last + 1
     if words.words[denial.last] in _PREFIXES:
         return first > after
+    after += after < first and words.words[after] in _HALVES
     if words.words[denial.last] not in _BEFORE_PARTICIPLES or first != after + 1 or words.gaps[first] != Gap.SOFT:
         return False
     return words.words[after].endswith(_PARTICIPLES) and not words.words[after].startswith(_EXISTING)

@@ -157,7 +157,7 @@ def described(
             # "osteoporotic rather than pathological fracture", "non-pathological fracture": there is one
             said = Assertion(Status.PRESENT, Certainty.CERTAIN)
         levels = told.levels(mention, said.status, found)
-        kept = in_history(sentence, mention.finding, said, levels)
+        kept = in_history(text.words, sentence, mention.finding, said, levels)
         if kept is None:
             continue
         for half, own in parted(mention.finding, kept, levels, old):

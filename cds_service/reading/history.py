@@ -10,7 +10,10 @@ from cds_service.reading.words import Words
 
 # last words of the titles over a list of former diseases
 _FORMER: Final = frozenset({"antecedente", "personale", "patologice", "app", "vorerkrankungen"})
-_FAMILY: Final = frozenset({"familiale", "heredo", "heredocolaterale", "colaterale"})
+_FAMILY: Final = frozenset({"familiale", "heredo", "heredocolaterale", "colaterale", "ahc"})
+# the most words of a title
+_TITLE: Final = 3
+_HELD: Final = frozenset({Status.PRESENT, Status.POSSIBLE, Status.HISTORICAL})
 # what a list of former diseases tells as over; a curve, porosis or wear stays
 _ONCE: Final = frozenset(
     {
@@ -22,26 +25,36 @@ _ONCE: Final = frozenset(
 
 
 def with_former(sentences: list[Sentence], words: Words) -> list[Sentence]:
-    """Mark the sentences that stand under the title of a list of former diseases."""
+    """Mark the sentences that stand under the title of a list of former diseases, of the patient or of the family."""
     marked: list[Sentence] = []
-    former = False
+    former = family = False
+    end = 0
     for sentence in sentences:
+        titled = sentence
         if sentence.section is not Section.INDICATION:
-            former = False
+            former = family = False
         elif sentence.heading:
-            title = words.words[max(sentence.first - 3, 0) : sentence.first]
-            former = bool(title) and title[-1] in _FORMER and _FAMILY.isdisjoint(title)
-        marked.append(replace(sentence, told=True, former=True) if former else sentence)
+            title = words.words[max(sentence.first - _TITLE, end) : sentence.first]
+            family = not _FAMILY.isdisjoint(title)
+            former = bool(title) and title[-1] in _FORMER and not family
+            # the title itself tells whose diseases these are
+            titled = replace(sentence, first=sentence.first - len(title)) if family else sentence
+        end = sentence.end
+        marked.append(replace(titled, told=True, former=former) if former or family else sentence)
     return marked
 
 
-def in_history(sentence: Sentence, finding: FindingId, said: Assertion, levels: tuple[str, ...]) -> Assertion | None:
+def in_history(
+    words: Words, sentence: Sentence, finding: FindingId, said: Assertion, levels: tuple[str, ...]
+) -> Assertion | None:
     """Return what a sentence states of a finding, nothing where a history only mentions it.
 
     What was done to the spine, or was there once at a place that is named, is stated in a history as well.
     """
-    if not sentence.told:
+    if not sentence.told or said.status is Status.OTHER_PERSON:
         return said
+    if said.status in _HELD and not _FAMILY.isdisjoint(words.words[sentence.first : sentence.first + _TITLE]):
+        return said.of(Status.OTHER_PERSON)
     if sentence.former and said.status is Status.PRESENT and finding in _ONCE:
         said = said.of(Status.HISTORICAL)
     past = said.status is Status.HISTORICAL and bool(levels)

@@ -13,6 +13,14 @@ from cds_service.reading.words import cut
 _WORDS: Final = load_grammar().marrow_or_cord
 _EDEMA: Final = frozenset({FindingId.EDEMA, FindingId.EDEMA_ENDPLATE, FindingId.EDEMA_DIFFUSE})
 _CORD: Final = frozenset({FindingId.CORD, FindingId.CORD_SIGNAL})
+_STANDING: Final = frozenset({Status.PRESENT, Status.POSSIBLE})
+_SWELLING_BONES: Final = frozenset(
+    {
+        FindingId.FRACTURE, FindingId.FRACTURE_LINE, FindingId.HEIGHT_LOSS, FindingId.METASTASIS, FindingId.LYSIS,
+        FindingId.INFECTION_STATED, FindingId.MARROW_SIGNAL, FindingId.CONTUSION, FindingId.FOCAL_LESION,
+        FindingId.ENDPLATE_EROSION, FindingId.MODIC1,
+    }
+)  # fmt: skip
 # a denial this many words before a word takes it back
 _REACH: Final = 3
 _CORD_WORDS: Final = frozenset({"maduva", "maduvei", "cordonul", "cordonului", "mielonul", "mielonului"})
@@ -27,10 +35,15 @@ def resolve(findings: Sequence[TextFinding]) -> tuple[list[TextFinding], list[Co
     """
     cord_is_normal = any(f.finding in _CORD and f.status is Status.ABSENT for f in findings)
     cord_is_ill = any(f.status is Status.PRESENT and _lies_in_cord(f) for f in findings)
+    pressed = [f for f in findings if f.status is Status.PRESENT and f.finding is FindingId.CORD]
+    # a broken or infiltrated vertebra swells as well as the cord that it presses on
+    bony = any(f.status in _STANDING and f.finding in _SWELLING_BONES for f in findings)
     kept: list[TextFinding] = []
     conflicts: list[Conflict] = []
     for finding in findings:
-        if _names_cord(finding) or (cord_is_ill and _is_bare(finding)):
+        beside = any(_same_place(finding, cord) for cord in pressed)
+        of_cord = cord_is_ill or (beside and not bony)
+        if _names_cord(finding) or (of_cord and _is_bare(finding)):
             kept.append(replace(finding, finding=FindingId.CORD_SIGNAL))
             continue
         if not _is_open(finding, cord_is_normal=cord_is_normal):
@@ -38,12 +51,18 @@ def resolve(findings: Sequence[TextFinding]) -> tuple[list[TextFinding], list[Co
             continue
         kept.append(replace(finding, status=Status.POSSIBLE, certainty=Certainty.POSSIBLE))
         if finding.finding is FindingId.EDEMA:
-            kept.append(
-                replace(finding, finding=FindingId.CORD, status=Status.POSSIBLE, certainty=Certainty.POSSIBLE, cue=None)
-            )
+            # where the compression is stated anyway, it is the swelling of the cord that is in question
+            kind = FindingId.CORD_SIGNAL if beside else FindingId.CORD
+            doubtful = replace(finding, status=Status.POSSIBLE, certainty=Certainty.POSSIBLE, cue=None)
+            kept.append(replace(doubtful, finding=kind))
             sentences = (finding.sentence,)
             conflicts.append(Conflict(ConflictKind.AMBIGUOUS_TERM, FindingId.CORD, sentences, finding.levels))
     return kept, list({conflict.sentences: conflict for conflict in conflicts}.values())
+
+
+def _same_place(one: TextFinding, two: TextFinding) -> bool:
+    """Tell whether two statements share a level, or one of them names none."""
+    return not one.levels or not two.levels or not set(one.levels).isdisjoint(two.levels)
 
 
 def _names_cord(finding: TextFinding) -> bool:

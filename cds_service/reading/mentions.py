@@ -194,7 +194,8 @@ class Composer:
         spinal: int | None = None
         other: int | None = None
         for a in anatomy:
-            if a.name in self._lexicon.unspecific:
+            # "edem medular" may be that of a knee
+            if a.name in self._lexicon.unspecific or (a.name == "medullary" and _holds(hit, a)):
                 continue
             distance = distance_between(words, hit, a)
             if a.name == OTHER:

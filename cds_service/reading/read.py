@@ -133,7 +133,7 @@ class Reader:
             days = (onset_days(text.words, text.hits, text.sentences) for text in prepared)
             onset = next((d for d in days if d is not None), None) if onset is None else onset
         main = parts[0].language if parts else Language.EN
-        told_apart, ambiguous = resolve(refine(findings))
+        told_apart, ambiguous = resolve(refine(findings, stated))
         settled, conflicts = settle(told_apart, self._compiled[main].lexicon.emergency)
         return Reading(
             main,

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from cds_service.domain.facts import TextFinding
-from cds_service.domain.vocabulary import Certainty, FindingId, Qualifier, Section, Status, Trend
+from cds_service.domain.facts import StatedFact, TextFinding
+from cds_service.domain.vocabulary import Certainty, ConditionGroup, FindingId, Qualifier, Section, Status, Trend
 
 _STANDING: Final = frozenset({Status.PRESENT, Status.POSSIBLE})
 _TUMOUR_SIGNS: Final = frozenset(
@@ -21,6 +21,10 @@ _INFLAMED: Final = frozenset(
     }
 )  # fmt: skip
 _ENTITIES: Final = frozenset({FindingId.MALIGNANCY_STATED, FindingId.TUMOR, FindingId.METASTASIS})
+# what a focus may be called in its own sentence
+_NAMES_OF_A_FOCUS: Final = _ENTITIES | {
+    FindingId.HEMANGIOMA, FindingId.INFECTION_STATED, FindingId.FRACTURE,
+}  # fmt: skip
 _SIGNALS: Final = frozenset({FindingId.MARROW_SIGNAL, FindingId.T1_LOW})
 _DIFFERENTIAL: Final = 3
 _COMPONENT: Final = ("component", "komponente", "anteil", "extension", "extensie", "extending", "extends")
@@ -67,9 +71,10 @@ _SWOLLEN_JOINT: Final = ("edem", "odem", "ödem")
 _SOLID: Final = ("solid", "tumor", "tumour", "mass", "raumford", "neoplas", "extraoss")
 
 
-def refine(findings: Sequence[TextFinding]) -> list[TextFinding]:
+def refine(findings: Sequence[TextFinding], stated: Sequence[StatedFact] = ()) -> list[TextFinding]:
     """Return the findings with soft-tissue components read as what the report makes of them."""
-    findings = _of_metastasis(_bloody(_differentials(findings)))
+    known = any(s.group is ConditionGroup.BONE_METASTASES and s.status is Status.PRESENT for s in stated)
+    findings = _of_metastasis(_bloody(_differentials(findings)), known=known)
     findings = _with_answered_joints(_intradural(findings))
     findings = [_harmless(finding) for finding in _without_signal_of_hemangioma(findings)]
     infected = any(f.finding is FindingId.INFECTION_STATED and f.status in _STANDING for f in findings)
@@ -163,8 +168,22 @@ def _bloody(findings: Sequence[TextFinding]) -> list[TextFinding]:
         for f in findings
         if f.finding is FindingId.SPINAL_HEMATOMA and (f.status is Status.PRESENT or _is_dense(f))
     }
+    # a rim that enhances, and infection anywhere, speak for pus
+    inflamed = any(f.finding in _INFLAMED - _ABSCESSES and f.status in _STANDING for f in findings)
+    lit = {(f.text_index, f.sentence_span.start) for f in findings if f.finding is FindingId.ENHANCEMENT}
+    suspected = {
+        (f.text_index, f.sentence_span.start)
+        for f in findings
+        if f.finding is FindingId.SPINAL_HEMATOMA and f.status is Status.POSSIBLE and not inflamed
+    } - lit
     return [
-        f
+        # "collection suggestive of a hematoma": no more than perhaps pus, and never less
+        replace(f, status=Status.POSSIBLE, certainty=Certainty.POSSIBLE)
+        if (f.text_index, f.sentence_span.start) in suspected
+        and f.finding in _ABSCESSES
+        and f.status is Status.PRESENT
+        and _is_collection(f)
+        else f
         for f in findings
         if not (
             (f.text_index, f.sentence_span.start) in blood
@@ -219,16 +238,26 @@ def _with_answered_joints(findings: Sequence[TextFinding]) -> list[TextFinding]:
     return answered
 
 
-def _of_metastasis(findings: Sequence[TextFinding]) -> list[TextFinding]:
-    """Read the bare words tumour and mass beside a metastasis as that metastasis."""
-    if not any(f.finding is FindingId.METASTASIS and f.status is Status.PRESENT for f in findings):
+def _of_metastasis(findings: Sequence[TextFinding], *, known: bool) -> list[TextFinding]:
+    """Read the bare words tumour and mass beside a metastasis as that metastasis, and a doubtful focus as perhaps one.
+
+    ``known`` tells that the history names metastases of bone.
+    """
+    stated = any(f.finding is FindingId.METASTASIS and f.status is Status.PRESENT for f in findings)
+    if not (stated or known):
         return list(findings)
-    return [
-        replace(f, finding=FindingId.METASTASIS)
-        if f.finding is FindingId.TUMOR and f.status is Status.PRESENT and _BARE.issuperset(_named(f).split())
-        else f
-        for f in findings
-    ]
+    named = {(f.text_index, f.sentence_span.start) for f in findings if f.finding in _NAMES_OF_A_FOCUS}
+    read: list[TextFinding] = []
+    for finding in findings:
+        bare = finding.finding is FindingId.TUMOR and finding.status is Status.PRESENT
+        if stated and bare and _BARE.issuperset(_named(finding).split()):
+            read.append(replace(finding, finding=FindingId.METASTASIS))
+            continue
+        read.append(finding)
+        doubtful = finding.finding is FindingId.FOCAL_LESION and finding.status is Status.POSSIBLE
+        if doubtful and (finding.text_index, finding.sentence_span.start) not in named:
+            read.append(replace(finding, finding=FindingId.METASTASIS))
+    return read
 
 
 def _differentials(findings: Sequence[TextFinding]) -> list[TextFinding]:

@@ -11,6 +11,7 @@ from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.levels import LevelGroup
 from cds_service.reading.lexicon import Hit, Hits, Lexicon
 from cds_service.reading.words import Gap, Words
+from cds_service.reading.wrapping import small_words
 
 _GRAMMAR: Final = load_grammar().sentences
 _ABBREVIATIONS: Final = frozenset(_GRAMMAR["abbreviations"])
@@ -77,12 +78,12 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What no line end parts: words ``inside`` a term or ``awaited`` by a cue, levels by first word; ``small`` text."""
+    """What no line end parts: words ``inside`` a term or ``awaited`` by a cue, levels by word; ``small`` words."""
 
     levels: Mapping[int, int]
     inside: frozenset[int]
     awaited: frozenset[int]
-    small: bool
+    small: frozenset[int]
 
     @classmethod
     def of(cls, hits: Hits, words: Words) -> Self:
@@ -97,8 +98,7 @@ class _Held:
                 # "MRI lumbar spine w/o" at a line end is an examination without contrast
                 if cue.name in _AWAITING and words.words[cue.last] != "o"
             ),
-            # a text without capitals begins no line with one
-            words.text.islower(),
+            small_words(words),
         )
 
 
@@ -233,7 +233,7 @@ def _line_breaks(words: Words, index: int, between: str, held: _Held, short: flo
         return False
     start = words.starts[index - 1]
     line_start = words.text.rfind("\n", 0, start) + 1
-    return start - line_start < short and (held.small or not raw.islower()) and "," not in before
+    return start - line_start < short and (index in held.small or not raw.islower()) and "," not in before
 
 
 def _goes_on(words: Words, index: int, held: _Held) -> bool:
@@ -241,7 +241,7 @@ def _goes_on(words: Words, index: int, held: _Held) -> bool:
     # "since this am" is no German "am"
     unfinished = words.words[index - 1] in _UNFINISHED and words.words[index - 2 : index] != ("this", "am")
     # "OR" in capitals is the sign of a heading, and a text in small letters has no other sign
-    continued = held.small and words.words[index] in _CONTINUING
+    continued = index in held.small and words.words[index] in _CONTINUING
     if index in held.inside or index in held.awaited or unfinished or continued:
         return True
     last = held.levels.get(index)

@@ -1,9 +1,12 @@
 """Tells line ends that only wrap a paragraph at a column from those that mean something."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
+
+from cds_service.reading.words import Words
 
 _NARROWEST: Final = 40
 _WIDEST: Final = 132
@@ -33,6 +36,18 @@ def unwrapped(text: str) -> str:
     if sum(full) < max(_FEWEST, _SHARE * ends):
         return text
     return _joined(lines, full)
+
+
+def small_words(words: Words) -> frozenset[int]:
+    """Return the words of the paragraphs without a capital, which begin no line with one."""
+    found: set[int] = set()
+    start = 0
+    for paragraph in words.text.split("\n\n"):
+        end = start + len(paragraph)
+        if paragraph.islower():
+            found.update(range(bisect_left(words.starts, start), bisect_left(words.starts, end)))
+        start = end + 2
+    return frozenset(found)
 
 
 def _is_full(line: str, following: str, width: int) -> bool:

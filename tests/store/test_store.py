@@ -208,9 +208,9 @@ def test_connections_that_the_server_ended_fail_one_call_and_not_one_each(
         with pytest.raises(StoreAway, match=r"^ask: \w+$"):
             database.quick("ask", ask)
         again = [database.engine.raw_connection() for _ in range(3)]
-        for one in again:
-            ask(one.cursor())
-            one.close()
+        for lent in again:
+            ask(lent.cursor())
+            lent.close()
         assert database.connections() == (3, 0)
 
 
