@@ -43,6 +43,15 @@ _OF: Final = frozenset(_GRAMMAR["of"])
 _PARTING: Final = _OF | frozenset(_GRAMMAR["or"]) | frozenset(_GRAMMAR["joining"]) | frozenset(_GRAMMAR["purpose"])
 _WITHOUT_ARTICLE: Final = frozenset(_GRAMMAR["causes_without_article"])
 _CAUSE_REACH: Final = 6
+_ASSERTING: Final = frozenset(
+    {
+        "is", "are", "represents", "represent", "reflects", "indicates", "ist", "sind", "entspricht", "entsprechen",
+        "zeigt", "zeigen", "findet", "finden", "este", "sunt", "reprezinta", "prezinta", "corespunde", "corespund",
+        "evidentiaza",
+    }
+)  # fmt: skip
+# "in treated prostate cancer the focus in L2 ...": no noun has two
+_ARTICLES: Final = frozenset({"the", "this", "these"})
 _AGE_REACH: Final = 4
 _NOUN_REACH: Final = 2
 _OWNER_REACH: Final = 3
@@ -59,7 +68,7 @@ _LEADING: Final = frozenset(_GRAMMAR["leading"])
 def begins_anew(words: Words, kind: str, cue: Hit, mention: Mention) -> bool:
     """Tell whether a mention behind a cue that acts forward belongs to a statement of its own."""
     low = cue.last
-    if kind in _PAST and (_is_fresh(words, low, mention) or _is_after_event(words, low, mention)):
+    if kind in _PAST and (_is_fresh(words, low, mention) or _is_after_event(words, cue, mention)):
         return True
     if kind == "negated" and (
         _is_presupposed(words, low, mention)
@@ -192,21 +201,30 @@ def _is_fresh(words: Words, low: int, mention: Mention) -> bool:
 
 def is_weighed_now(words: Words, past: Hit, doubt: Hit, mention: Mention) -> bool:
     """Tell "in treated breast cancer a metastasis must be considered": the cancer is past, what it may mean is not."""
-    low = past.last + 1
-    if words.words[past.first - 1] not in _WITH:
-        # Romanian says the adjective behind its noun: "neoplasm mamar tratat"
-        low = max(0, past.first - _NOUN_REACH)
-    between = words.words[low : min(mention.first, doubt.first)]
-    return any(word.startswith(_EVENTS) or word.endswith(_EVENT_ENDS) for word in between)
+    between = words.words[_of_noun(words, past) : min(mention.first, doubt.first)]
+    return any(_is_event(word) for word in between)
 
 
-def _is_after_event(words: Words, low: int, mention: Mention) -> bool:
+def _of_noun(words: Words, past: Hit) -> int:
+    """Return where the noun that is past may begin: Romanian says the adjective behind it, "neoplasm mamar tratat"."""
+    return past.last + 1 if words.words[past.first - 1] in _WITH else max(0, past.first - _NOUN_REACH)
+
+
+def _is_event(word: str) -> bool:
+    return word.startswith(_EVENTS) or word.endswith(_EVENT_ENDS)
+
+
+def _is_after_event(words: Words, past: Hit, mention: Mention) -> bool:
     """Tell "status post fall with fracture of L1": the fall is past, what it is said with is found now.
 
-    A year beside the event dates both.
+    So is what the lesion "represents" in a patient "with treated breast cancer". A year beside the event dates both.
     """
-    between = words.words[low + 1 : mention.first]
-    joints = [n for n, word in enumerate(between) if word in _WITH]
-    if not joints or not any(word.startswith(_EVENTS) or word.endswith(_EVENT_ENDS) for word in between[: joints[0]]):
+    between = words.words[_of_noun(words, past) : mention.first]
+    joints = [
+        n
+        for n, word in enumerate(between)
+        if word in _WITH or word in _ASSERTING or (word in _ARTICLES and n > 0 and _is_event(between[n - 1]))
+    ]
+    if not joints or not any(_is_event(word) for word in between[: joints[0]]):
         return False
     return not any(len(word) == _YEAR and word.startswith(_AGES) and word.isdigit() for word in between)

@@ -35,14 +35,14 @@ def resolve(findings: Sequence[TextFinding]) -> tuple[list[TextFinding], list[Co
     """
     cord_is_normal = any(f.finding in _CORD and f.status is Status.ABSENT for f in findings)
     cord_is_ill = any(f.status is Status.PRESENT and _lies_in_cord(f) for f in findings)
-    pressed = [f for f in findings if f.status is Status.PRESENT and f.finding is FindingId.CORD]
+    pressed = {status: _places(findings, status) for status in _STANDING}
     # a broken or infiltrated vertebra swells as well as the cord that it presses on
     bony = any(f.status in _STANDING and f.finding in _SWELLING_BONES for f in findings)
     kept: list[TextFinding] = []
     conflicts: list[Conflict] = []
     for finding in findings:
-        beside = any(_same_place(finding, cord) for cord in pressed)
-        of_cord = cord_is_ill or (beside and not bony)
+        beside = {status for status, places in pressed.items() if _lies_in(finding, places)}
+        of_cord = cord_is_ill or (Status.PRESENT in beside and not bony)
         if _names_cord(finding) or (of_cord and _is_bare(finding)):
             kept.append(replace(finding, finding=FindingId.CORD_SIGNAL))
             continue
@@ -51,7 +51,7 @@ def resolve(findings: Sequence[TextFinding]) -> tuple[list[TextFinding], list[Co
             continue
         kept.append(replace(finding, status=Status.POSSIBLE, certainty=Certainty.POSSIBLE))
         if finding.finding is FindingId.EDEMA:
-            # where the compression is stated anyway, it is the swelling of the cord that is in question
+            # where the cord is said to be touched or pressed anyway, it is its swelling that is in question
             kind = FindingId.CORD_SIGNAL if beside else FindingId.CORD
             doubtful = replace(finding, status=Status.POSSIBLE, certainty=Certainty.POSSIBLE, cue=None)
             kept.append(replace(doubtful, finding=kind))
@@ -60,9 +60,15 @@ def resolve(findings: Sequence[TextFinding]) -> tuple[list[TextFinding], list[Co
     return kept, list({conflict.sentences: conflict for conflict in conflicts}.values())
 
 
-def _same_place(one: TextFinding, two: TextFinding) -> bool:
-    """Tell whether two statements share a level, or one of them names none."""
-    return not one.levels or not two.levels or not set(one.levels).isdisjoint(two.levels)
+def _places(findings: Sequence[TextFinding], status: Status) -> frozenset[str | None]:
+    """Return the levels of a cord that is said to be pressed, with None for one at no level."""
+    cords = [f for f in findings if f.status is status and f.finding is FindingId.CORD]
+    return frozenset(level for cord in cords for level in cord.levels or (None,))
+
+
+def _lies_in(finding: TextFinding, places: frozenset[str | None]) -> bool:
+    """Tell whether a finding shares a level with places, or one of both names none."""
+    return bool(places) and (not finding.levels or None in places or not places.isdisjoint(finding.levels))
 
 
 def _names_cord(finding: TextFinding) -> bool:
