@@ -4,6 +4,7 @@ A red flag must not vanish under the cue of the statement before it: a finding b
 own, or that a word says is new, is stated, unless "or" closes the list that it stands in.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from cds_service.domain.vocabulary import FindingId
@@ -54,7 +55,7 @@ _ASSERTING: Final = frozenset(
 _ARTICLES: Final = frozenset({"the", "this", "these"})
 _AGE_REACH: Final = 4
 _NOUN_REACH: Final = 2
-_OWNER_REACH: Final = 3
+_OWNER_REACH: Final = 8
 _JOINING: Final = frozenset(_GRAMMAR["joining"])
 _EVENTS: Final = _GRAMMAR["events"]
 _EVENT_ENDS: Final = _GRAMMAR["event_ends"]
@@ -166,10 +167,18 @@ def _is_owner(words: Words, low: int, mention: Mention) -> bool:
         return False
     between = words.words[heads[-1] + 1 : mention.first]
     # "no enhancement of the cord or abscess", "of the discs to suggest discitis" name what is not there either
-    if len(between) > _OWNER_REACH or not _PARTING.isdisjoint(between[2:]):
+    if len(between) > _OWNER_REACH or not _PARTING.isdisjoint(_without_genitive(between[2:])):
         return False
     german = between[:1] and between[0] in _DEFINITE and between[0] in _OF
     return bool(german) or (len(between) > 1 and between[0] in _OF and between[1] in _DEFINITE)
+
+
+def _without_genitive(between: Sequence[str]) -> Sequence[str]:
+    """Leave out the "of the" of "no displacement of the fragments of the fracture"."""
+    if not between or between[-1] not in _DEFINITE:
+        return between
+    joined = between[-1] in _OF
+    return between[:-1] if joined else between[: -2 if between[-2:-1] and between[-2] in _OF else None]
 
 
 def _is_behind_verb(words: Words, cue: Hit, mention: Mention) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from cds_service.reading.lexicon import OTHER, Hit
-from cds_service.reading.words import Words
+from cds_service.reading.words import Gap, Words
 
 # anatomy that is of the spine only in a report about the spine
 _BORROWED: Final = frozenset({"meninges", "epidural", "corner", "ligament", "soft_tissue", "marrow", "subchondral"})
@@ -64,6 +64,8 @@ def _is_organ_of(words: Words, organ: Hit, named: Hit) -> bool:
     index = organ.first - 1
     while index > max(0, organ.first - 3) and words.words[index] in _LINKS:
         index -= 1
+    if any(words.gaps[n] != Gap.SOFT for n in range(max(index + 1, 1), organ.first + 1)):
+        return False
     return 0 <= index != named.first and words.words[index].startswith(_NAMED_FIRST)
 
 

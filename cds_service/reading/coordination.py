@@ -37,6 +37,7 @@ _OWN_NOUNS: Final = (
     "retrolisthes", "kypho",
 )  # fmt: skip
 _NOUN_REACH: Final = 3
+_LOST_BESIDE: Final = frozenset({"and", "or", "with", "disc", "disk", "height", "lordosis"})
 _ROOTS: Final = ("root", "nerve", "wurzel", "nervenwurzel", "radacin", "nervul", "nervi")
 _PLACING: Final = frozenset({"in", "within", "at", "im", "la"})
 _ALSO_REACH: Final = 12
@@ -177,7 +178,18 @@ def is_direction(words: Words, anatomy: Hit) -> bool:
 
 def belongs_to(words: Words, hit: Hit, used: Sequence[Hit]) -> bool:
     """Tell whether a process is said of the anatomy that it takes."""
-    return not (_is_excepted(words, hit, used) or _is_beside(words, hit, used) or _is_place_of_root(words, hit, used))
+    return not (
+        _is_loss_of_other(words, hit)
+        or _is_excepted(words, hit, used)
+        or _is_beside(words, hit, used)
+        or _is_place_of_root(words, hit, used)
+    )
+
+
+def _is_loss_of_other(words: Words, hit: Hit) -> bool:
+    """Tell "loss of disc space and end plate sclerosis", where it is not the endplate that is lost."""
+    said = words.words[hit.first : hit.last + 1]
+    return hit.name == "erode" and said[:2] == ("loss", "of") and not _LOST_BESIDE.isdisjoint(said[2:])
 
 
 def _is_place_of_root(words: Words, hit: Hit, used: Sequence[Hit]) -> bool:

@@ -16,9 +16,11 @@ _CHANGED: Final = (
     "loss", "lost", "reduc", "decreas", "diminish", "increas", "exagger", "accentu", "straight", "flatten", "revers",
     "abnormal", "absen", "beyond", "than", "focal", "angul", "aufgehoben", "abgeflacht", "abflach",
     "verstark", "vermehrt", "vermindert", "verlust", "kein", "sters", "sterger", "redus", "diminu", "pierder",
-    "scolio", "skolio", "fixiert", "fixed", "hyper",
+    "scolio", "skolio", "fixiert", "fixed", "hyper", "traumat", "posttraumat", "severe", "marked", "progress",
 )  # fmt: skip
 _NOT: Final = frozenset({"no", "not", "nicht", "fara", "nu"})
+# what a curve comes with is another thing: "kyphosis with a normal cord"
+_OTHER: Final = frozenset({"with", "mit", "cu", "bei", "but", "aber", "dar"})
 _BEFORE: Final = 3
 _AFTER: Final = 5
 _AROUND: Final = 6
@@ -40,8 +42,13 @@ def is_normal_curve(words: Words, hit: Hit) -> bool:
 def _bounds(words: Words, hit: Hit) -> tuple[int, int]:
     """Return the words around a curve that no punctuation parts from it, and no more than a few."""
     low, high = hit.first, hit.last + 1
-    while low > max(0, hit.first - _AROUND) and words.gaps[low] == Gap.SOFT:
+    while low > max(0, hit.first - _AROUND) and words.gaps[low] == Gap.SOFT and words.words[low - 1] not in _OTHER:
         low -= 1
-    while high < min(len(words), hit.last + 1 + _AROUND) and words.gaps[high] == Gap.SOFT:
+    while (
+        words.words[high : high + 1]
+        and words.words[high] not in _OTHER
+        and high < min(len(words), hit.last + 1 + _AROUND)
+        and words.gaps[high] == Gap.SOFT
+    ):
         high += 1
     return low, high

@@ -24,6 +24,7 @@ _PREFIXES: Final = frozenset(_GRAMMAR["prefixes"])
 _BEFORE_PARTICIPLES: Final = frozenset(_GRAMMAR["before_participles"])
 _PARTICIPLES: Final = _GRAMMAR["participles"]
 _EXISTING: Final = _GRAMMAR["existing"]
+_FROM: Final = frozenset({"von", "vom", "gegen", "hiervon", "davon"})
 _HALVES: Final = frozenset(_GRAMMAR["halves"])
 
 
@@ -45,7 +46,11 @@ def denies_adjective(words: Words, denial: Hit, first: int) -> bool:
     after += after < first and words.words[after] in _HALVES
     if words.words[denial.last] not in _BEFORE_PARTICIPLES or first != after + 1 or words.gaps[first] != Gap.SOFT:
         return False
-    return words.words[after].endswith(_PARTICIPLES) and not words.words[after].startswith(_EXISTING)
+    if not words.words[after].endswith(_PARTICIPLES):
+        return False
+    # "vom Psoas nicht abzugrenzender Abszess": there is one, only its border is not seen
+    apart = not _FROM.isdisjoint(words.words[max(0, denial.first - 4) : denial.first])
+    return apart or not words.words[after].startswith(_EXISTING)
 
 
 def heads_list(words: Words, denial: Hit, first: int) -> bool:

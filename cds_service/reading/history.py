@@ -6,7 +6,7 @@ from typing import Final
 from cds_service.domain.vocabulary import FindingId, Section, Status
 from cds_service.reading.assertion import STATES, Assertion
 from cds_service.reading.sentences import Sentence
-from cds_service.reading.words import Words
+from cds_service.reading.words import Gap, Words
 
 # last words of the titles over a list of former diseases
 _FORMER: Final = frozenset({"antecedente", "personale", "patologice", "app", "vorerkrankungen"})
@@ -34,7 +34,7 @@ def with_former(sentences: list[Sentence], words: Words) -> list[Sentence]:
         if sentence.section is not Section.INDICATION:
             former = family = False
         elif sentence.heading:
-            title = words.words[max(sentence.first - _TITLE, end) : sentence.first]
+            title = words.words[_title_start(words, sentence.first, end) : sentence.first]
             family = not _FAMILY.isdisjoint(title)
             former = bool(title) and title[-1] in _FORMER and not family
             # the title itself tells whose diseases these are
@@ -42,6 +42,18 @@ def with_former(sentences: list[Sentence], words: Words) -> list[Sentence]:
         end = sentence.end
         marked.append(replace(titled, told=True, former=former) if former or family else sentence)
     return marked
+
+
+def _title_start(words: Words, first: int, end: int) -> int:
+    """Return where the title before ``first`` begins; an empty title before it, "AHC: -", is another."""
+    start = max(first - 1, end)
+    while (
+        start > max(first - _TITLE, end)
+        and words.gaps[start] == Gap.SOFT
+        and not any(sign in words.between(start) for sign in "\n:")
+    ):
+        start -= 1
+    return start
 
 
 def in_history(

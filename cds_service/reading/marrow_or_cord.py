@@ -19,8 +19,10 @@ _SWELLING_BONES: Final = frozenset(
         FindingId.FRACTURE, FindingId.FRACTURE_LINE, FindingId.HEIGHT_LOSS, FindingId.METASTASIS, FindingId.LYSIS,
         FindingId.INFECTION_STATED, FindingId.MARROW_SIGNAL, FindingId.CONTUSION, FindingId.FOCAL_LESION,
         FindingId.ENDPLATE_EROSION, FindingId.MODIC1,
+        FindingId.MALIGNANCY_STATED, FindingId.OSTEOPOROSIS, FindingId.ABSCESS_EPIDURAL, FindingId.ABSCESS_PARASPINAL,
     }
 )  # fmt: skip
+_BELOW_CORD: Final = ("L3", "L4", "L5", "S")
 # a denial this many words before a word takes it back
 _REACH: Final = 3
 _CORD_WORDS: Final = frozenset({"maduva", "maduvei", "cordonul", "cordonului", "mielonul", "mielonului"})
@@ -42,7 +44,7 @@ def resolve(findings: Sequence[TextFinding]) -> tuple[list[TextFinding], list[Co
     conflicts: list[Conflict] = []
     for finding in findings:
         beside = {status for status, places in pressed.items() if _lies_in(finding, places)}
-        of_cord = cord_is_ill or (Status.PRESENT in beside and not bony)
+        of_cord = cord_is_ill or (Status.PRESENT in beside and not bony and not _is_below_cord(finding))
         if _names_cord(finding) or (of_cord and _is_bare(finding)):
             kept.append(replace(finding, finding=FindingId.CORD_SIGNAL))
             continue
@@ -64,6 +66,11 @@ def _places(findings: Sequence[TextFinding], status: Status) -> frozenset[str | 
     """Return the levels of a cord that is said to be pressed, with None for one at no level."""
     cords = [f for f in findings if f.status is status and f.finding is FindingId.CORD]
     return frozenset(level for cord in cords for level in cord.levels or (None,))
+
+
+def _is_below_cord(finding: TextFinding) -> bool:
+    """Tell levels below the end of the cord, where only bone marrow can swell."""
+    return bool(finding.levels) and all(level.startswith(_BELOW_CORD) for level in finding.levels)
 
 
 def _lies_in(finding: TextFinding, places: frozenset[str | None]) -> bool:

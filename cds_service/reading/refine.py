@@ -44,6 +44,7 @@ _PUS: Final = (
     "puroi",
     "eitr",
 )
+_SIGNS_OF_PUS: Final = ("gas", "luft", "aer", "diffusion", "difuzi", "fever", "fieber", "febr")
 _ABSCESSES: Final = frozenset({FindingId.ABSCESS_EPIDURAL, FindingId.ABSCESS_PARASPINAL})
 _BARE: Final = frozenset({"tumor", "tumour", "tumors", "tumours", "neoplasm", "mass"})
 _BREAKS: Final = ("fractur", "frakt", "collaps", "tasar", "sinter")
@@ -168,13 +169,15 @@ def _bloody(findings: Sequence[TextFinding]) -> list[TextFinding]:
         for f in findings
         if f.finding is FindingId.SPINAL_HEMATOMA and (f.status is Status.PRESENT or _is_dense(f))
     }
-    # a rim that enhances, and infection anywhere, speak for pus
+    # a rim that enhances, gas, restricted diffusion or fever beside it, and infection anywhere, speak for pus
     inflamed = any(f.finding in _INFLAMED - _ABSCESSES and f.status in _STANDING for f in findings)
     lit = {(f.text_index, f.sentence_span.start) for f in findings if f.finding is FindingId.ENHANCEMENT}
     suspected = {
         (f.text_index, f.sentence_span.start)
         for f in findings
-        if f.finding is FindingId.SPINAL_HEMATOMA and f.status is Status.POSSIBLE and not inflamed
+        if f.finding is FindingId.SPINAL_HEMATOMA
+        and f.status is Status.POSSIBLE
+        and not (inflamed or any(sign in f.sentence.lower() for sign in _SIGNS_OF_PUS))
     } - lit
     return [
         # "collection suggestive of a hematoma": no more than perhaps pus, and never less

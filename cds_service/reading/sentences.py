@@ -11,7 +11,7 @@ from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.levels import LevelGroup
 from cds_service.reading.lexicon import Hit, Hits, Lexicon
 from cds_service.reading.words import Gap, Words
-from cds_service.reading.wrapping import small_words
+from cds_service.reading.wrapping import words_of_one_case
 
 _GRAMMAR: Final = load_grammar().sentences
 _ABBREVIATIONS: Final = frozenset(_GRAMMAR["abbreviations"])
@@ -78,12 +78,12 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What no line end parts: words ``inside`` a term or ``awaited`` by a cue, levels by word; ``small`` words."""
+    """What no line end parts: words ``inside`` a term or ``awaited`` by a cue, levels, words ``of_one_case``."""
 
     levels: Mapping[int, int]
     inside: frozenset[int]
     awaited: frozenset[int]
-    small: frozenset[int]
+    of_one_case: frozenset[int]
 
     @classmethod
     def of(cls, hits: Hits, words: Words) -> Self:
@@ -98,7 +98,7 @@ class _Held:
                 # "MRI lumbar spine w/o" at a line end is an examination without contrast
                 if cue.name in _AWAITING and words.words[cue.last] != "o"
             ),
-            small_words(words),
+            words_of_one_case(words),
         )
 
 
@@ -233,15 +233,15 @@ def _line_breaks(words: Words, index: int, between: str, held: _Held, short: flo
         return False
     start = words.starts[index - 1]
     line_start = words.text.rfind("\n", 0, start) + 1
-    return start - line_start < short and (index in held.small or not raw.islower()) and "," not in before
+    return start - line_start < short and (index in held.of_one_case or not raw.islower()) and "," not in before
 
 
 def _goes_on(words: Words, index: int, held: _Held) -> bool:
     """Tell that the line before ``index`` ends no sentence: by how it ends, or by what stands on the next."""
     # "since this am" is no German "am"
     unfinished = words.words[index - 1] in _UNFINISHED and words.words[index - 2 : index] != ("this", "am")
-    # "OR" in capitals is the sign of a heading, and a text in small letters has no other sign
-    continued = index in held.small and words.words[index] in _CONTINUING
+    # where capitals tell nothing, the word does
+    continued = index in held.of_one_case and words.words[index] in _CONTINUING
     if index in held.inside or index in held.awaited or unfinished or continued:
         return True
     last = held.levels.get(index)

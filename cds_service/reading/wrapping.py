@@ -38,13 +38,13 @@ def unwrapped(text: str) -> str:
     return _joined(lines, full)
 
 
-def small_words(words: Words) -> frozenset[int]:
-    """Return the words of the paragraphs without a capital, which begin no line with one."""
+def words_of_one_case(words: Words) -> frozenset[int]:
+    """Return the words of the paragraphs all in small letters or all in capitals, which tell no beginning of a line."""
     found: set[int] = set()
     start = 0
     for paragraph in words.text.split("\n\n"):
         end = start + len(paragraph)
-        if paragraph.islower():
+        if paragraph.islower() or paragraph.isupper():
             found.update(range(bisect_left(words.starts, start), bisect_left(words.starts, end)))
         start = end + 2
     return frozenset(found)
