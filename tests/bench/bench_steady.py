@@ -98,7 +98,7 @@ def main() -> None:
     """Measure, print, and write the figures as JSON; status 1 when a row is missing or a call failed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=0.5)
-    parser.add_argument("--capacity-seconds", type=float, default=10.0)
+    parser.add_argument("--capacity-seconds", type=float, default=30.0)
     options = parser.parse_args()
     results: dict[str, Any] = {"machine": machine(), "minutes": options.minutes}
     with ExitStack() as running:
