@@ -75,6 +75,16 @@ def test_at_360_pixels_nothing_is_cut_off(new_preview: Callable[..., Preview], l
     assert preview.violations() == []
 
 
+def test_on_a_wide_screen_the_panes_scroll_and_the_page_does_not(preview: Preview) -> None:
+    preview.paste(GERMAN)
+    for tab in ("findings", "course", "decision", "evidence", "changes"):
+        preview.choose(tab)
+        if tab == "changes":
+            expect(preview.page.locator(".matrix")).to_be_visible()
+        reached, window = preview.page.evaluate("[document.documentElement.scrollHeight, innerHeight]")
+        assert reached <= window, tab
+
+
 def test_the_side_bar_of_an_ehr_is_narrow(preview: Preview) -> None:
     preview.paste(GERMAN)
     wide = preview.card().bounding_box()
