@@ -17,7 +17,7 @@ from tests.bench import payloads
 from tests.bench.bench_service import Caller
 from tests.bench.payloads import Calls
 from tests.bench.sending import one_after_another
-from tests.bench.servers import COMPILED, RESULTS, ROOT, machine, ours, served
+from tests.bench.servers import COMPILED, ROOT, keep, machine, ours, served
 
 PLOT = ROOT / "docs" / "images" / "service-cost.svg"
 # Further resources, and calls with so many.
@@ -85,8 +85,7 @@ def main() -> None:
         sys.stdout.write(f"{calls}: grows by the power of {json.dumps(powers)}\n")
         results[calls.value] = {"points": points, "exponent": powers}
     sys.stdout.write(f"plot {plot(found, options.plot)}\n")
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "bench-growth.json").write_text(json.dumps(results, indent=1))
+    keep("growth", results)
 
 
 if __name__ == "__main__":

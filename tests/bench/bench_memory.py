@@ -14,7 +14,7 @@ from typing import Any
 from tests.bench import payloads
 from tests.bench.payloads import Calls
 from tests.bench.sending import Line, one_after_another
-from tests.bench.servers import COMPILED, RESULTS, machine, ours, served
+from tests.bench.servers import form_option, keep, machine, ours, runs_compiled, served
 
 LINES_PER_WORKER = 2
 STEPS = 20
@@ -55,11 +55,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--calls", type=int, default=4_000)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--sources", action="store_true", help="measure the sources also where the compiled form is")
+    form_option(parser)
     options = parser.parse_args()
     call, points = Mixed(), []
     each = options.calls // STEPS
-    compiled = COMPILED.is_dir() and not options.sources
+    compiled = runs_compiled(options)
     with served(ours(options.workers), compiled=compiled) as server:
         points.append((0, server.memory()))
         for step in range(STEPS):
@@ -76,8 +76,7 @@ def main() -> None:
     results: dict[str, Any] = {"machine": machine(), "compiled": compiled, "points": points}
     results |= {"mib_per_10000_calls": 10_000 * slope, "unexpected": call.unexpected}
     sys.stdout.write(f"second half: {10_000 * slope:+.2f} MiB in 10,000 calls; unexpected answers {call.unexpected}\n")
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "bench-memory.json").write_text(json.dumps(results, indent=1))
+    keep("memory", results)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@
 
 import argparse
 import http.client
-import json
 import statistics
 import sys
 import tempfile
@@ -14,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from tests.bench.servers import COMPILED, READY_SECONDS, RESULTS, floor, machine, ours, served
+from tests.bench.servers import READY_SECONDS, floor, form_option, keep, machine, ours, runs_compiled, served
 
 OK = 200
 
@@ -42,9 +41,9 @@ def main() -> None:
     """Measure, print, and write the figures as JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--sources", action="store_true", help="measure the sources also where the compiled form is")
+    form_option(parser)
     options = parser.parse_args()
-    compiled = COMPILED.is_dir() and not options.sources
+    compiled = runs_compiled(options)
     seen: dict[str, list[dict[str, float]]] = {"floor": [], "first start": [], "start": []}
     with tempfile.TemporaryDirectory() as state:
         for number in range(-1, options.rounds):
@@ -62,8 +61,7 @@ def main() -> None:
         results[name] = middle
         sys.stdout.write(f"{name:12} {middle['seconds']:5.2f} s, {middle['cpu_seconds']:5.2f} s of processor, ")
         sys.stdout.write(f"{middle['rss']:4.0f} MiB, {middle['pss']:4.0f} in proportion\n")
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "bench-start.json").write_text(json.dumps(results, indent=1))
+    keep("start", results)
 
 
 if __name__ == "__main__":

@@ -7,78 +7,119 @@ sends a share of that for so long, each call when it is due. Rows in the databas
 import argparse
 import json
 import sys
-import tempfile
-import threading
 import time
 import uuid
 from collections import Counter
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
+from itertools import count, takewhile
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import create_engine, text
 
+from cds_service.ehr.signing import Signer
 from tests.bench import payloads
 from tests.bench.bench_service import ISSUER, OK, signing
 from tests.bench.payloads import Calls
-from tests.bench.sending import Line, Seen, at_rate, one_after_another
-from tests.bench.servers import RESULTS, machine, quantiles
+from tests.bench.sending import Line, Seen, Template, at_rate, one_after_another
+from tests.bench.servers import Served, form_option, keep, machine, ours, quantiles, runs_compiled, served
 from tests.servers.postgresql import PostgreSQL
 from tests.servers.redis import Redis
-from tests.servers.stack import service_with_stores
 
 SIZE = 30_000
+WORKERS = 2
 SHARE = 0.7
 LINES = 16
-# One call in so many is followed by feedback on its first card.
-FEEDBACK_EVERY = 4
+WARM_UP = 60
+# What is called, in turns.
+FEEDBACK = "feedback"
+TURNS = (Calls.WARM, Calls.COLD, Calls.WARM, Calls.COLD, FEEDBACK)
 _ROWS = {
     "calls": "SELECT count(*) FROM audit_event WHERE status = 200",
     "cards": "SELECT count(*) FROM issued_card",
     "feedback": "SELECT count(*) FROM feedback",
 }
+# Gives the seconds of processor time that somebody used so far.
+Spent = Callable[[], float]
 
 
 class Clinic:
-    """Makes signed calls with new patients, every second one with a new report, and counts what must be on record."""
+    """Makes signed calls and overrides cards of theirs, and counts what must be on record."""
 
-    def __init__(self, signer: Any) -> None:
+    def __init__(self, signer: Signer) -> None:
         self._path, base = payloads.base_request()
         body = payloads.of_size(base, SIZE)
-        self._templates = [payloads.template(body, calls) for calls in (Calls.WARM, Calls.COLD)]
+        self._templates: dict[str, Template] = {
+            calls: payloads.template(body, calls) for calls in (Calls.WARM, Calls.COLD)
+        }
         self._signer = signer
-        self._lock = threading.Lock()
+        self._lock = Lock()
+        self._cards: list[str] = []
         self.first = 0
         self.expected = Counter[str]()
-        self.feedback = Seen()
 
     def __call__(self, line: Line, number: int) -> int:
-        """Make one call; feedback is no part of its time."""
-        number += self.first
-        status, answer = line.call(self._path, self._templates[number % 2].body(number), self._headers(self._path))
+        """Make one call."""
+        kind = TURNS[number % len(TURNS)]
+        if kind == FEEDBACK:
+            return self._feed_back(line)
+        body = self._templates[kind].body(self.first + number)
+        status, answer = line.call(self._path, body, self._headers(self._path))
         if status == OK:
-            cards = json.loads(answer)["cards"]
-            with self._lock:
-                self.expected += Counter(calls=1, cards=len(cards))
-            if number % FEEDBACK_EVERY == 0:
-                threading.Thread(target=self._report, args=(cards[0]["uuid"], line.port)).start()
+            cards = [card["uuid"] for card in json.loads(answer)["cards"]]
+            self._cards.append(cards[0])
+            self._expect(calls=1, cards=len(cards))
         return status
 
-    def _report(self, card: str, port: int) -> None:
+    def _feed_back(self, line: Line) -> int:
         path = f"{self._path}/feedback"
         moment = datetime.now(UTC).isoformat(timespec="seconds")
-        told = {"feedback": [{"card": card, "outcome": "overridden", "outcomeTimestamp": moment}]}
-        line = Line(port)
-        status = line.call(path, json.dumps(told).encode(), self._headers(path))[0]
-        line.close()
-        with self._lock:
-            self.feedback.statuses[status] = self.feedback.statuses.get(status, 0) + 1
-            if status == OK:
-                self.expected += Counter(calls=1, feedback=1)
+        told = {"feedback": [{"card": self._cards.pop(), "outcome": "overridden", "outcomeTimestamp": moment}]}
+        status, _ = line.call(path, json.dumps(told).encode(), self._headers(path))
+        if status == OK:
+            self._expect(calls=1, feedback=1)
+        return status
 
     def _headers(self, path: str) -> str:
         return f"Authorization: {self._signer.authorization(ISSUER + path)}\r\nX-Request-Id: {uuid.uuid4()}\r\n"
+
+    def _expect(self, **rows: int) -> None:
+        with self._lock:
+            self.expected.update(rows)
+
+
+@contextmanager
+def stack(settings: dict[str, str], *, compiled: bool) -> Iterator[tuple[int, str, dict[str, Spent]]]:
+    """Start all of it; yield the port, the address of the database, and whose processor time can be asked for."""
+    with ExitStack() as running:
+        postgresql, redis = PostgreSQL(), Redis()
+        for made in (postgresql, redis):
+            running.callback(made.remove)
+            made.server.start()
+        url = postgresql.new_database()
+        settings = settings | {"DATABASE_URL": url, "REDIS_URL": redis.url}
+        service = running.enter_context(served(ours(WORKERS), settings, compiled=compiled))
+        spent: dict[str, Spent] = {"workers": service.cpu_seconds, "caller": time.process_time}
+        for name, made in (("postgresql", postgresql), ("redis", redis)):
+            spent[name] = Served(made.server.process_id, made.port).cpu_seconds
+        yield service.port, url, spent
+
+
+def capacity(port: int, clinic: Clinic, seconds: float) -> float:
+    """Return how many calls a second get through over as many connections as later."""
+    until = time.perf_counter() + seconds
+    seen = one_after_another(port, clinic, takewhile(lambda _: time.perf_counter() < until, count()), LINES)
+    return len(seen.times) / seen.seconds
+
+
+def by_kind(seen: Seen) -> dict[str, dict[str, float]]:
+    """Return p50, p95 and p99 in ms of each kind of calls."""
+    times: dict[str, list[float]] = {kind: [] for kind in TURNS}
+    for number, taken in zip(seen.numbers, seen.times, strict=True):
+        times[TURNS[number % len(TURNS)]].append(taken)
+    return {kind: quantiles(taken) for kind, taken in times.items()}
 
 
 def found_rows(url: str, wanted: Counter[str]) -> dict[str, int]:
@@ -99,44 +140,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=0.5)
     parser.add_argument("--capacity-seconds", type=float, default=30.0)
+    parser.add_argument("--rate", type=float, help="calls a second, instead of a share of what gets through")
+    form_option(parser)
     options = parser.parse_args()
-    results: dict[str, Any] = {"machine": machine(), "minutes": options.minutes}
-    with ExitStack() as running:
-        state = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="marrow-steady-")))
-        postgresql, redis = PostgreSQL(), Redis()
-        for made in (postgresql, redis):
-            running.callback(made.remove)
-            made.server.start()
-        signer, settings = running.enter_context(signing("ES384"))
-        url = postgresql.new_database()
-        settings |= {"DATABASE_URL": url}
-        service = running.enter_context(service_with_stores(state, postgresql, redis, settings))
+    compiled = runs_compiled(options)
+    results: dict[str, Any] = {"machine": machine(), "compiled": compiled, "minutes": options.minutes}
+    with signing("ES384") as (signer, settings), stack(settings, compiled=compiled) as (port, url, spent):
         clinic = Clinic(signer)
-        one_after_another(service.port, clinic, range(60), LINES)
-        clinic.first = 1_000_000
-        capacity = _capacity(service.port, clinic, options.capacity_seconds)
-        clinic.first = 2_000_000
-        rate = SHARE * capacity
-        sys.stdout.write(f"capacity {capacity:.0f} calls/s; now {rate:.0f}/s for {options.minutes} min\n")
+        # Over one connection, so that there are cards before the first feedback.
+        one_after_another(port, clinic, range(WARM_UP))
+        rate = options.rate
+        if not rate:
+            clinic.first = 1_000_000
+            results["capacity"] = capacity(port, clinic, options.capacity_seconds)
+            rate = SHARE * results["capacity"]
+        sys.stdout.write(f"{rate:.0f} calls a second for {options.minutes} min\n")
         sys.stdout.flush()
-        seen = at_rate(service.port, clinic, rate, 60 * options.minutes, LINES)
+        clinic.first = 2_000_000
+        before = {name: seconds() for name, seconds in spent.items()}
+        seen = at_rate(port, clinic, rate, 60 * options.minutes, LINES)
+        cpu = {name: 1000 * (seconds() - before[name]) / len(seen.times) for name, seconds in spent.items()}
         rows = found_rows(url, clinic.expected)
-    failed = {str(status): number for status, number in clinic.feedback.statuses.items() if status != OK}
-    results |= {"capacity": capacity, "rate": rate, "calls": len(seen.times), "errors": seen.errors}
-    results |= {"refused_feedback": failed, **quantiles(seen.times)}
+    results |= {"rate": rate, "calls": len(seen.times), "errors": seen.errors, "cpu_ms": cpu}
+    results |= {**quantiles(seen.times), "by_kind": by_kind(seen)}
     results |= {"expected": dict(clinic.expected), "found": rows}
     sys.stdout.write(json.dumps(results, indent=1) + "\n")
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "bench-steady.json").write_text(json.dumps(results, indent=1))
-    sys.exit(0 if rows == dict(clinic.expected) and not seen.errors and not failed else 1)
-
-
-def _capacity(port: int, clinic: Clinic, seconds: float) -> float:
-    """Return how many calls a second get through over as many connections as later."""
-    done, began = 0, time.perf_counter()
-    while time.perf_counter() - began < seconds:
-        done += len(one_after_another(port, clinic, range(done, done + 200), LINES).times)
-    return done / (time.perf_counter() - began)
+    keep("steady", results)
+    sys.exit(0 if rows == dict(clinic.expected) and not seen.errors else 1)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -91,9 +91,13 @@ def _received(opened: socket.socket) -> bytes:
 
 @dataclass(slots=True)
 class Seen:
-    """What the callers saw: seconds of each answered call, statuses, broken calls; ``seconds`` is how long it took."""
+    """What the callers saw: seconds of each answered call, statuses, broken calls; ``seconds`` is how long it took.
+
+    ``numbers`` are those of the calls, in the order of ``times``.
+    """
 
     times: list[float] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
     statuses: dict[int, int] = field(default_factory=dict)
     broken: int = 0
     seconds: float = 0.0
@@ -108,7 +112,7 @@ class Seen:
 Call = Callable[[Line, int], int]
 
 
-def one_after_another(port: int, call: Call, numbers: Sequence[int], lines: int = 1) -> Seen:
+def one_after_another(port: int, call: Call, numbers: Iterable[int], lines: int = 1) -> Seen:
     """Make the calls over so many connections, each as soon as the one before is answered."""
     return _run(port, call, iter(numbers), lines, lambda _: None)
 
@@ -158,6 +162,7 @@ def _run(port: int, call: Call, numbers: Iterator[int], lines: int, due: Callabl
             taken = time.perf_counter() - began
             with lock:
                 seen.times.append(taken)
+                seen.numbers.append(number)
                 seen.statuses[status] = seen.statuses.get(status, 0) + 1
 
     began = time.perf_counter()

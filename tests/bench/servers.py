@@ -1,5 +1,7 @@
 """Servers under measurement: started for a while, with the processor time and memory of all their processes."""
 
+import argparse
+import json
 import os
 import platform
 import socket
@@ -11,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from tests.servers.processes import free_port
 
@@ -119,6 +122,22 @@ def quantiles(seconds: Sequence[float]) -> dict[str, float]:
     """Return p50, p95 and p99 in ms."""
     cuts = statistics.quantiles(seconds, n=100, method="inclusive")
     return {f"p{share}": 1000 * cuts[share - 1] for share in (50, 95, 99)}
+
+
+def form_option(parser: argparse.ArgumentParser) -> None:
+    """Let the caller choose the sources, where the compiled form would be measured because it is there."""
+    parser.add_argument("--sources", action="store_true", help="measure the sources also where the compiled form is")
+
+
+def runs_compiled(options: argparse.Namespace) -> bool:
+    """Whether the compiled form is measured; the image of the service holds it."""
+    return COMPILED.is_dir() and not options.sources
+
+
+def keep(name: str, results: Mapping[str, Any]) -> None:
+    """Write the figures of a bench as JSON."""
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"bench-{name}.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
 
 
 def machine() -> dict[str, str | int | None]:
