@@ -73,15 +73,18 @@ class Database:
             raise StoreAway(f"{operation}: the database is away")
         return self._ask(operation, work if self.is_file else lambda connection: work(self._hurried(connection)))
 
-    def quick(self, operation: str, work: Callable[[DBAPICursor], _Result]) -> _Result:
-        """Do the work as ``run`` does, with a cursor of the driver: the library's own costs more than storing a row."""
+    def quick(self, operation: str, work: Callable[[DBAPICursor], _Result], *, alone: bool = False) -> _Result:
+        """Do the work as ``run`` does, with a cursor of the driver: the library's own costs more than storing a row.
+
+        One statement ``alone`` spares a server the questions to begin and to end.
+        """
         if not self._may_ask():
             raise StoreAway(f"{operation}: the database is away")
 
         def ask() -> _Result:
             driver = self.engine.dialect.loaded_dbapi
             try:
-                return self._committed(work, driver)
+                return self._committed(work, driver, alone=alone)
             except (driver.IntegrityError, driver.DataError) as error:
                 raise StoreError(f"{operation}: {type(error).__name__}") from error
             except (driver.Error, SQLAlchemyError) as error:
@@ -104,11 +107,10 @@ class Database:
 
         return self._answered(begin)
 
-    def _committed(self, work: Callable[[DBAPICursor], _Result], driver: DBAPIModule) -> _Result:
+    def _committed(self, work: Callable[[DBAPICursor], _Result], driver: DBAPIModule, *, alone: bool) -> _Result:
         connection = self.engine.raw_connection()
         try:
-            if not self.is_file:
-                self._hurry(connection.driver_connection)
+            self._hurry(connection.driver_connection, alone=alone)
             found = work(connection.cursor())
             connection.commit()
         except driver.Error as error:
@@ -138,10 +140,10 @@ class Database:
         self._hurry(connection.connection.driver_connection)
         return connection
 
-    def _hurry(self, connection: Any) -> None:
+    def _hurry(self, connection: Any, *, alone: bool = False) -> None:
         """Let all that is done over the connection now take no longer than a call may wait for it, with its end."""
         if self._is_bounded:
-            connection.give(_CALL_SECONDS)
+            connection.give(_CALL_SECONDS, alone=alone)
 
     def _may_ask(self) -> bool:
         """Whether to ask; of the calls after a pause only the first one does, the others wait for what it finds."""
@@ -156,7 +158,7 @@ class Database:
 
 
 def _unhurried(connection: Any, record: object, proxy: object) -> None:
-    """Take the limit of the call before from a connection that is used again."""
+    """Take what held for the call before from a connection that is used again."""
     del record, proxy
     connection.give(None)
 

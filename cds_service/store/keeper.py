@@ -36,13 +36,9 @@ class Keeper:
 
     def write_feedback(self, operation: str, rows: Sequence[Row]) -> None:
         """Keep all reports or none; one that is known is only counted. Raises StoreError when they are kept nowhere."""
-
-        def put(connection: Connection) -> None:
-            for row in rows:
-                put_feedback(connection, row)
-
+        dialect = self.database.engine.dialect
         try:
-            self.database.run(operation, put)
+            self.database.quick(operation, lambda cursor: put_feedback(cursor, dialect, rows))
         except StoreError as reason:
             self._set_aside(reason, [(schema.feedback, rows)])
 

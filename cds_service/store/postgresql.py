@@ -17,9 +17,14 @@ class BoundedConnection(psycopg.Connection[Any]):
     silent_seconds = _SILENT_SECONDS
     _until = math.inf
 
-    def give(self, seconds: float | None) -> None:
-        """Let all exchanges from now on take so long altogether; ``None`` sets no end."""
+    def give(self, seconds: float | None, *, alone: bool = False) -> None:
+        """Let all exchanges from now on take so long altogether; ``None`` sets no end.
+
+        With ``alone`` each statement is a transaction by itself, which spares two exchanges.
+        """
         self._until = math.inf if seconds is None else time.monotonic() + seconds
+        if self.autocommit is not alone:
+            self.autocommit = alone
 
     # The one place through which every exchange with the server goes.
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Dialect, Table, insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -33,11 +34,9 @@ class Prepared:
         return cursor
 
     def run_all(self, cursor: DBAPICursor, rows: Sequence[Row]) -> None:
-        """Execute for each row of values."""
-        if len(rows) == 1:
-            self.run(cursor, rows[0])
-        else:
-            cursor.executemany(self._text, [self._bound(row) for row in rows])
+        """Execute for each row of values: for the few of a call a driver takes longer to prepare for many."""
+        for row in rows:
+            cursor.execute(self._text, self._bound(row))
 
     def _bound(self, row: Row) -> Any:
         values = [
@@ -61,6 +60,15 @@ def prepare(statement: Executable, dialect: Dialect, names: tuple[str, ...] | No
     """Return the statement for a kind of database; ``names`` are the columns that an insert fills."""
     compiled = statement.compile(dialect=dialect, column_keys=names)  # type: ignore[attr-defined]
     return Prepared(compiled, dialect)
+
+
+def insert_or_meet(table: Table, dialect: Dialect) -> Any:
+    """Return an insert that may say what becomes of a row which is there already, as both databases can."""
+    if dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as postgresql_insert  # noqa: PLC0415 - where it is in use
+
+        return postgresql_insert(table).inline()
+    return sqlite_insert(table).inline()
 
 
 @lru_cache(maxsize=64)

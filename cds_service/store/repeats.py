@@ -37,7 +37,9 @@ class RepeatStore:
         dialect = self._database.engine.dialect
         look_up = _acknowledged(len(states), dialect)
         row = {_name(place): state for place, state in enumerate(states)}
-        found = self._database.quick("read shown states", lambda cursor: look_up.run(cursor, row).fetchall())
+        found = self._database.quick(
+            "read shown states", lambda cursor: look_up.run(cursor, row).fetchall(), alone=True
+        )
         moment = from_driver(schema.feedback.c.received_at.type, dialect)
         return {state: moment(at) for state, at in found}
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Table, func, insert, select, update
+from sqlalchemy import Connection, Dialect, Table, bindparam, func, insert, literal_column, select, update
 from sqlalchemy.engine.interfaces import DBAPICursor
-from sqlalchemy.exc import IntegrityError
 
 from cds_service.store import schema
-from cds_service.store.prepared import Row, prepared_insert
+from cds_service.store.prepared import Prepared, Row, insert_or_meet, prepare, prepared_insert
 from cds_service.store.spool import Line
 
 # Rows of one table.
@@ -30,30 +30,34 @@ def put_new(cursor: DBAPICursor, dialect: Dialect, batches: Sequence[Batch]) -> 
         prepared_insert(table, tuple(rows[0]), dialect).run_all(cursor, rows)
 
 
-def put_feedback(connection: Connection, row: Row) -> None:
-    """Keep one report; a repeat of a known one counts, unless this very write was counted."""
-    table = schema.feedback
-    again = (
-        update(table)
-        .where(table.c.identity == row["identity"], func.coalesce(table.c.last_write, "") != row["last_write"])
-        .values(repeats=table.c.repeats + 1, last_write=row["last_write"])
+def put_feedback(cursor: DBAPICursor, dialect: Dialect, rows: Sequence[Row]) -> None:
+    """Keep reports with the same columns; repeats of known ones count, unless this very write was counted."""
+    _prepared_feedback(tuple(rows[0]), dialect).run_all(cursor, [_linked(row) for row in rows])
+
+
+def _linked(row: Row) -> dict[str, Any]:
+    return {**row, "about": row["card"]}
+
+
+@lru_cache(maxsize=8)
+def _prepared_feedback(names: tuple[str, ...], dialect: Dialect) -> Prepared:
+    return prepare(_keeping_feedback(dialect), dialect, names)
+
+
+@lru_cache(maxsize=8)
+def _keeping_feedback(dialect: Dialect) -> Any:
+    """Return what adds a report ``about`` a card with the state that this was shown for, or counts one that is there.
+
+    A write that was counted already changes nothing.
+    """
+    table, shown = schema.feedback, schema.shown_card.c
+    state = select(shown.state).where(shown.card == bindparam("about", type_=table.c.card.type)).scalar_subquery()
+    new = insert_or_meet(table, dialect).values(state=state)
+    return new.on_conflict_do_update(
+        index_elements=[table.c.identity],
+        set_={"repeats": table.c.repeats + literal_column("1"), "last_write": new.excluded.last_write},
+        where=func.coalesce(table.c.last_write, literal_column("''")) != new.excluded.last_write,
     )
-    counted = select(table.c.id).where(table.c.identity == row["identity"], table.c.last_write == row["last_write"])
-    if connection.execute(again).rowcount or connection.execute(counted).first() is not None:
-        return
-    try:
-        with connection.begin_nested():
-            connection.execute(insert(table).values(dict(row) | {"state": _state_of(row)}))
-    except IntegrityError:
-        # Another process stored the same report between our look and our insert; anything else is a real failure.
-        if not connection.execute(again).rowcount:
-            raise
-
-
-def _state_of(row: Row) -> Any:
-    """Return the question for which state the card of a report was shown."""
-    shown = schema.shown_card.c
-    return select(shown.state).where(shown.card == row["card"]).scalar_subquery()
 
 
 def put_once(connection: Connection, line: Line) -> None:
@@ -62,7 +66,7 @@ def put_once(connection: Connection, line: Line) -> None:
     row = typed(table, line.row)
     with connection.begin_nested():
         if table is schema.feedback:
-            put_feedback(connection, row)
+            connection.execute(_keeping_feedback(connection.dialect), _linked(row))
         elif not _is_known(connection, table, _KEYS[line.table], row):
             connection.execute(insert(table).values(row))
             if table is schema.shown_card:

@@ -2,13 +2,16 @@
 
 import hashlib
 import threading
+from contextlib import suppress
+from functools import lru_cache
 
-from sqlalchemy import Connection, delete, insert
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Dialect, bindparam, delete
 from sqlalchemy.schema import CreateTable
 
 from cds_service.store import schema
 from cds_service.store.connection import Database
+from cds_service.store.prepared import Prepared, insert_or_meet, prepare
+from cds_service.store.records import StoreError
 
 _SWEEP_EVERY = 200
 
@@ -26,22 +29,39 @@ class UsedTokens:
         ``expires`` and ``now`` are seconds since 1970. Raises StoreError.
         """
         identity = hashlib.sha256(f"{issuer}\x1f{token_id}".encode("utf-8", "surrogatepass")).hexdigest()
-        table = schema.seen_token
-        # Sweeping now and then is enough; a row that could no longer be used is replaced at any time.
+        remember = _remembering(self._database.engine.dialect)
+        row = {"identity": identity, "until": expires, "now": now}
+        written = self._database.quick(
+            "remember a token", lambda cursor: remember.run(cursor, row).rowcount, alone=True
+        )
         self._remembered += 1
-        expired = table.c.until < now
-        gone = expired if self._remembered % _SWEEP_EVERY == 1 else expired & (table.c.identity == identity)
+        if self._remembered % _SWEEP_EVERY == 1:
+            self._sweep(now)
+        return written == 1
 
-        def write(connection: Connection) -> bool:
-            connection.execute(delete(table).where(gone))
-            try:
-                with connection.begin_nested():
-                    connection.execute(insert(table).values(identity=identity, until=expires))
-            except IntegrityError:
-                return False
-            return True
+    def _sweep(self, now: float) -> None:
+        """Delete what could no longer be used. What stays is replaced when it is used, or goes later."""
+        sweep = _sweeping(self._database.engine.dialect)
+        with suppress(StoreError):
+            self._database.quick("sweep tokens", lambda cursor: sweep.run(cursor, {"now": now}), alone=True)
 
-        return self._database.run("remember a token", write)
+
+@lru_cache(maxsize=8)
+def _remembering(dialect: Dialect) -> Prepared:
+    """Return what writes one row for a new token or over one that expired, and none for one that is known."""
+    table = schema.seen_token
+    new = insert_or_meet(table, dialect)
+    expired = table.c.until < bindparam("now", type_=table.c.until.type)
+    remember = new.on_conflict_do_update(
+        index_elements=[table.c.identity], set_={"until": new.excluded.until}, where=expired
+    )
+    return prepare(remember, dialect, ("identity", "until"))
+
+
+@lru_cache(maxsize=8)
+def _sweeping(dialect: Dialect) -> Prepared:
+    table = schema.seen_token
+    return prepare(delete(table).where(table.c.until < bindparam("now", type_=table.c.until.type)), dialect)
 
 
 class MachineTokens:

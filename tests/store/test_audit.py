@@ -1,4 +1,4 @@
-"""The audit record: durable, exported in two forms, purged by age; and tokens that every process remembers."""
+"""The audit record: durable, exported in two forms, purged by age."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,7 +11,6 @@ from sqlalchemy import Engine, text
 from cds_service.errors import ConfigError
 from cds_service.store.audit import AuditedCard, AuditRecord, AuditStore
 from cds_service.store.audit_export import to_audit_event, to_json
-from cds_service.store.database import SqlStore
 from cds_service.store.records import StoreError
 from tests.store.keeping import keep
 
@@ -103,28 +102,3 @@ def test_fhir_form_is_a_valid_audit_event(record: AuditRecord, outcome: str) -> 
 def test_fhir_form_names_cards_with_their_rules() -> None:
     entities = to_audit_event(RECORD)["entity"]
     assert [(entity.get("name"), len(entity.get("detail", ()))) for entity in entities[2:]] == [("C11", 2), ("C92", 0)]
-
-
-@pytest.mark.requirement("SEC-14")
-def test_used_token_is_known_to_every_process(url: str) -> None:
-    first, second = SqlStore(url), SqlStore(url)
-    first.open()
-    second.open()
-    assert first.first_use("https://a", "1", expires=100.0, now=50.0)
-    assert not second.first_use("https://a", "1", expires=100.0, now=60.0)
-    assert second.first_use("https://b", "1", expires=100.0, now=60.0)
-    assert second.first_use("https://a", "1", expires=300.0, now=200.0)
-    first.close()
-    second.close()
-
-
-def test_expired_tokens_are_swept_out(url: str, engine: Engine) -> None:
-    store = SqlStore(url)
-    store.open()
-    for number in range(5):
-        store.first_use("i", str(number), expires=10.0, now=0.0)
-    store._tokens._remembered = 200
-    store.first_use("i", "next", expires=200.0, now=100.0)
-    with engine.connect() as connection:
-        assert connection.execute(text("SELECT count(*) FROM seen_token")).scalar() == 1
-    store.close()
