@@ -18,7 +18,8 @@ import atheris  # type: ignore[import-untyped]  # in build/tools only
 
 with atheris.instrument_imports(include=["cds_service", "pypdf"]):
     from cds_service.domain.facts import ReportText
-    from cds_service.fhir.attachments import MOST_CHARACTERS, attachment_text
+    from cds_service.fhir.attachments import attachment_text
+    from cds_service.fhir.failure import MOST_CHARACTERS
     from cds_service.fhir.gaps import GapLog
     from cds_service.fhir.node import Intake, Node
     from cds_service.knowledge.load import load_knowledge

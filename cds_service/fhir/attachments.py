@@ -7,15 +7,13 @@ import html
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser
 
 from cds_service.domain.facts import GapCode
+from cds_service.fhir.failure import MOST_BYTES, MOST_CHARACTERS, Failure
 from cds_service.fhir.node import Node
 
-MOST_BYTES = 8_000_000
-MOST_CHARACTERS = 200_000
 _BLANKS = re.compile(r"[^\S\n]+")
 _EMPTY_LINES = re.compile(r"\n\s*\n\s*")
 # A line break before every block keeps paragraphs, rows and list items apart.
@@ -40,14 +38,6 @@ _TEXT_TYPES = frozenset(
 _FEWEST_PROSE_WORDS = 3
 # Single-byte sets that reports of these languages still come in.
 _FALLBACKS = {"ro": "cp1250"}
-
-
-@dataclass(slots=True, eq=False)
-class Failure(Exception):  # noqa: N818 - carries the gap, is no fault of the program
-    """An attachment that cannot be read, and why."""
-
-    code: GapCode
-    reason: str
 
 
 def attachment_text(attachment: Node, *, language: str = "", in_time: Callable[[], bool] = lambda: True) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pypdf import Configuration, PdfReader, apply_configuration
 
 from cds_service.domain.facts import GapCode
-from cds_service.fhir.attachments import MOST_CHARACTERS, Failure
+from cds_service.fhir.failure import MOST_CHARACTERS, Failure
 from cds_service.fhir.node import Node
 
 _MOST_PAGES = 40

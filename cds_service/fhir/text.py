@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 
 from cds_service.domain.facts import GapCode, ReportText
 from cds_service.fhir.answers import answer_of
-from cds_service.fhir.attachments import MOST_CHARACTERS, attachment_text, html_text, tidy
+from cds_service.fhir.attachments import attachment_text, html_text, tidy
+from cds_service.fhir.failure import MOST_CHARACTERS
 from cds_service.fhir.node import Node
 
 _MOST_ATTACHMENTS = 12

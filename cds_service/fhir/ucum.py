@@ -7,8 +7,6 @@ from lark.exceptions import LarkError
 from pint.errors import PintError
 from ucumvert import PintUcumRegistry  # type: ignore[import-untyped]  # ships no type information
 
-from cds_service.fhir.units import Step
-
 _LONGEST_UNIT = 40
 
 
@@ -17,10 +15,11 @@ def _registry() -> Any:
     return PintUcumRegistry()
 
 
-def work_out(ucum: str, unit: str, molar_mass: float | None) -> Step | None:
+def work_out(ucum: str, unit: str, molar_mass: float | None) -> tuple[float, float, bool] | None:
     """Return how a value in ``ucum`` becomes one in ``unit``; ``None`` when it does not measure the same.
 
-    ``molar_mass`` is in g/mol.
+    ``molar_mass`` is in g/mol. ``value * first + second`` gives the other unit; the third is true when that took the
+    molar mass.
     """
     # an equivalent is not a mole, although the registry counts it as one
     if len(ucum) > _LONGEST_UNIT or "eq" in ucum:

@@ -10,7 +10,8 @@ import pytest
 from pypdf import PdfWriter
 
 from cds_service.domain.facts import GapCode, PatientFacts
-from cds_service.fhir.attachments import MOST_BYTES, attachment_text, html_text
+from cds_service.fhir.attachments import attachment_text, html_text
+from cds_service.fhir.failure import MOST_BYTES
 from cds_service.fhir.node import Intake, Node
 from cds_service.fhir.text import report_texts
 
