@@ -69,7 +69,6 @@ class GapCode(StrEnum):
     FETCH_INCOMPLETE = "fetch-incomplete"
     AGE_UNKNOWN = "age-unknown"
     SEX_UNKNOWN = "sex-unknown"
-    RULE_FAILED = "rule-failed"
 
 
 @dataclass(frozen=True, slots=True)
