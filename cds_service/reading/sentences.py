@@ -190,7 +190,9 @@ def _stops(words: Words, index: int, between: str) -> bool:
     # "1. Mild" opens a list item, "12. BWK" is a level; a number that ends a sentence follows a word
     ends = index == 1 or words.gaps[index - 1] == Gap.SOFT or len(before) > _LIST_DIGITS
     pair = index > 1 and _FIRST_OF_TWO.fullmatch(words.words[index - 2] + words.signs[index - 1])
-    return (raw.isupper() or bool(pair)) and ends and words.words[index] not in _ORDINAL_NOUNS
+    # in a text without capitals a number behind the name of a vertebra closes it
+    closed = index > 1 and words.words[index - 2] in _ORDINAL_NOUNS and words.text.islower()
+    return (raw.isupper() or bool(pair) or closed) and ends and words.words[index] not in _ORDINAL_NOUNS
 
 
 def _queried(words: Words, index: int) -> bool:
