@@ -10,9 +10,9 @@ from typing import Final
 from cds_service.domain.vocabulary import FindingId
 from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.denials import is_place
-from cds_service.reading.levels import LevelGroup
 from cds_service.reading.lexicon import Hit
 from cds_service.reading.mentions import Mention
+from cds_service.reading.relatives import goes_on
 from cds_service.reading.sentences import LONGEST_SENTENCE
 from cds_service.reading.unchanged import denies_change, stands_as_known
 from cds_service.reading.words import Gap, Words
@@ -61,9 +61,6 @@ _EVENTS: Final = _GRAMMAR["events"]
 _EVENT_ENDS: Final = _GRAMMAR["event_ends"]
 _AGES: Final = ("19", "20")
 _YEAR: Final = 4
-_EXCEPTIONS: Final = tuple(tuple(words.split()) for words in _GRAMMAR["exceptions"])
-_EXCEPTION_REACH: Final = 8
-_LEADING: Final = frozenset(_GRAMMAR["leading"])
 
 
 def begins_anew(words: Words, kind: str, cue: Hit, mention: Mention) -> bool:
@@ -80,6 +77,8 @@ def begins_anew(words: Words, kind: str, cue: Hit, mention: Mention) -> bool:
         return True
     if kind == "negated" and mention.finding in _GRAVE and stands_as_known(words, low, mention.first, mention.last):
         return True
+    if kind == "negated" and goes_on(words, cue, mention.first, mention.first):
+        return False
     return kind in _SCOPES and _is_parted(words, kind, low, mention)
 
 
@@ -102,26 +101,6 @@ def _is_parted(words: Words, kind: str, low: int, mention: Mention) -> bool:
         return told or sized or placed or shown
     single = len(commas) == 1 and not any(is_place(words, n) for n in range(low + 1, first))
     return told or sized or (placed and single)
-
-
-def is_denied_but(words: Words, mention: Mention, group: LevelGroup, first: int) -> bool:
-    """Tell whether a level is the exception from a denial in the sentence that begins with the word ``first``."""
-    denied = not _NOT.isdisjoint(words.words[first : mention.first])
-    return denied and group.first > mention.last and is_exception(words, mention)
-
-
-def is_exception(words: Words, mention: Mention) -> bool:
-    """Tell "no metastases other than T8": what is denied of the rest is there at the place that is excepted."""
-    for index in range(mention.last + 1, min(mention.last + 1 + _EXCEPTION_REACH, len(words))):
-        if words.gaps[index] >= Gap.CLAUSE:
-            return False
-        named = next((e for e in _EXCEPTIONS if words.words[index : index + len(e)] == e), None)
-        if named is not None:
-            at = index + len(named)
-            while at < len(words) and words.words[at] in _LEADING and words.gaps[at] == Gap.SOFT:
-                at += 1
-            return at < len(words) and words.gaps[at] == Gap.SOFT and is_place(words, at)
-    return False
 
 
 def _segment_end(words: Words, index: int) -> int:
@@ -174,11 +153,15 @@ def _is_owner(words: Words, low: int, mention: Mention) -> bool:
 
 
 def _without_genitive(between: Sequence[str]) -> Sequence[str]:
-    """Leave out the "of the" of "no displacement of the fragments of the fracture"."""
-    if not between or between[-1] not in _DEFINITE:
-        return between
-    joined = between[-1] in _OF
-    return between[:-1] if joined else between[: -2 if between[-2:-1] and between[-2] in _OF else None]
+    """Leave out the "of the" that leads to the finding: "no displacement of the fragments of the fracture"."""
+    kept = list(between)
+    if not kept or kept[-1] not in _DEFINITE:
+        return kept
+    article = kept.pop()
+    # the German article is the genitive by itself
+    if article not in _OF and kept and kept[-1] in _OF:
+        kept.pop()
+    return kept
 
 
 def _is_behind_verb(words: Words, cue: Hit, mention: Mention) -> bool:

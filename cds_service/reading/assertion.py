@@ -12,21 +12,25 @@ from mypy_extensions import mypyc_attr
 
 from cds_service.domain.vocabulary import Certainty, FindingId, Section, Status
 from cds_service.knowledge.findings import load_grammar
-from cds_service.reading.anew import begins_anew, closes_with_or, is_exception, is_weighed_now
+from cds_service.reading.anew import begins_anew, closes_with_or, is_weighed_now
 from cds_service.reading.answered import is_answer
 from cds_service.reading.denials import (
     denies_adjective,
+    denies_treatment,
     goes_to_level,
     has_another_subject,
     heads_list,
     is_listed,
     is_repeated,
+    is_sequestered,
     names_cause,
     or_follows,
     stands_alone,
 )
+from cds_service.reading.exceptions import is_exception
 from cds_service.reading.lexicon import Hit, overlapping
 from cds_service.reading.mentions import Mention
+from cds_service.reading.relatives import goes_on
 from cds_service.reading.words import Gap, Words
 
 # no scope of a real report is longer; the bound keeps the work for a mention small
@@ -46,10 +50,8 @@ _PAST: Final = frozenset({"historical", "aged"})
 _UNSEGMENTED: Final = _OUTRIGHT | _PAST | {"hypothetical"}
 _PAST_REACH: Final = 6
 _BOTH: Final = frozenset({"both", "all", "likely", "probably", "beide", "alle", "ambele", "toate"})
-_COPULAS: Final = frozenset(
-    {"ist", "sind", "war", "waren", "erscheint", "erscheinen", "is", "are", "appears", "appear", "este", "sunt"}
-)
 _GRAMMAR: Final = load_grammar().lists
+_COPULAS: Final = frozenset(_GRAMMAR["copulas"])
 _AND: Final = frozenset(_GRAMMAR["adding"])
 _ADJECTIVE_REACH: Final = 2
 _CHAIN: Final = 3
@@ -62,7 +64,6 @@ _RELATIVE: Final = frozenset({"which", "that", "die", "der", "das", "care"})
 _POROTIC: Final = ("osteoporotic", "porotic", "osteoporotisch")
 # what is told behind a denial with a place of its own
 _BESIDE: Final = frozenset({FindingId.HEMANGIOMA, FindingId.SCHMORL, FindingId.DISC_BULGE, FindingId.SPONDYLOLISTHESIS})
-_SEQUESTERED: Final = frozenset({"exclus", "exclusa", "excluse"})
 # findings that are a state after something: "status post fusion" says that the fusion is there
 STATES: Final = frozenset({FindingId.POSTOPERATIVE, FindingId.IMPLANT, FindingId.CEMENT, FindingId.RADIATION})
 # what a list of former diseases, "PMH: ...", names is there still
@@ -181,7 +182,9 @@ def _decide(mention: Mention, acting: Sequence[Cue], words: Words) -> Assertion:
         return Assertion(Status.POSSIBLE, Certainty.POSSIBLE, open_hit)
     for kind, status, certainty in _OUTRANKING:
         if hit := by_kind.get(kind):
-            if kind == "negated" and (is_exception(words, mention) or _is_doubted_apart(words, mention, hit, acting)):
+            if kind == "negated" and (
+                is_exception(words, mention.last) or _is_doubted_apart(words, mention, hit, acting)
+            ):
                 break
             return Assertion(status, certainty, hit)
     past = by_kind.get("historical") or (by_kind.get("aged") if mention.finding in _AGEING else None)
@@ -275,15 +278,10 @@ def _acts_back(words: Words, mention: Mention, cue: Cue, cues: Sequence[Cue]) ->
         return False
     if cue.kind in _OUTRIGHT:
         # "a mass with absent flow": the word belongs to what follows it
-        attributive = single and (words.words[hit.first - 1] in _AND or _is_sequestered(words, mention, hit))
-        if attributive or has_another_subject(words, mention.last, hit.first):
+        attributive = single and (words.words[hit.first - 1] in _AND or is_sequestered(words, mention.finding, hit))
+        if attributive or denies_treatment(words, hit) or has_another_subject(words, mention.last, hit.first):
             return False
     return _reaches(words, cue, mention.last, hit.first, cues)
-
-
-def _is_sequestered(words: Words, mention: Mention, hit: Hit) -> bool:
-    """Tell the Romanian "hernie de disc voluminoasă, exclusă, migrată" from one that was excluded."""
-    return mention.finding is FindingId.DISC_HERNIATION and words.words[hit.first] in _SEQUESTERED
 
 
 def _opens_phrase(words: Words, cue: Cue) -> bool:
@@ -328,15 +326,16 @@ def _ended(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -> 
     listed = forward and not bare and or_follows(words, high)
     # a remark in commas does not part what is gone from its noun
     everywhere = not listed and (cue.forward or cue.kind != "gone")
-    terminators = (
-        other
+    ends = (
+        other.hit.first
         for other in cues
         if other.kind == "terminating"
         and (other.forward or everywhere)
         # "a herniation, which is no longer seen"
         and not (cue.kind == "gone" and words.words[other.hit.first] in _RELATIVE)
+        and _ends_scope(words, other, low, high)
     )
-    if any(_ends_scope(words, other, low, high) for other in terminators):
+    if (end := next(ends, None)) is not None and not (forward and goes_on(words, cue.hit, end, high)):
         return True
     of_verb = forward and bare and words.words[cue.hit.first] in _OF_VERBS
     return of_verb and any(words.gaps[n] == Gap.COMMA for n in range(low + 1, high + 1)) and not is_listed(words, high)

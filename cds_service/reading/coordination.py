@@ -7,6 +7,7 @@ from operator import add
 from typing import Final
 
 from cds_service.knowledge.findings import load_grammar
+from cds_service.reading.exceptions import opens_exception
 from cds_service.reading.lexicon import LEVEL, OTHER, SEGMENT, CompiledComposition, Hit
 from cds_service.reading.words import REMEMBERED_WORDS, Gap, Words
 
@@ -57,13 +58,6 @@ _NUMBERS: Final = frozenset(
 _SHARED: Final = _LINKS | frozenset(_GRAMMAR.coordination["grading"])
 _OWNING: Final = frozenset(_GRAMMAR.coordination["owning"])
 _JOINERS: Final = frozenset(_GRAMMAR.lists["joining"])
-_EXCEPTING: Final = frozenset(
-    {
-        ("apart", "from"), ("aside", "from"), ("other", "than"), ("except", "for"), ("save", "for"), ("bis", "auf"),
-        ("ausser", "einer"), ("exception", "of"), ("in", "afara"), ("cu", "exceptia"),
-    }
-)  # fmt: skip
-_EXCEPT: Final = frozenset({"except", "besides", "ausser", "abgesehen", "exceptand"})
 _PARTING: Final = frozenset({"and", "with", "but", "und", "mit", "si", "cu"})
 _ARTICLES: Final = frozenset({"the", "left", "right", "posterior", "anterior"})
 _DENYING: Final = frozenset({"kein", "keine", "keinen", "no", "fara", "ohne", "without"})
@@ -226,7 +220,7 @@ def _has_own_noun(words: Words, hit: Hit, nearest: int) -> bool:
 def _is_excepted(words: Words, hit: Hit, used: Sequence[Hit]) -> bool:
     """Tell "normal apart from degeneration of the L5/S1 disc": what is excepted is not normal."""
     return any(
-        words.words[n : n + 2] in _EXCEPTING or words.words[n] in _EXCEPT
+        opens_exception(words, n)
         for anatomy in used
         if anatomy.name not in {LEVEL, SEGMENT}
         for n in range(hit.last + 1, anatomy.first)

@@ -2,25 +2,18 @@
 
 from typing import Final
 
+from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.lexicon import Hit
 from cds_service.reading.words import Gap, Words
 
-# word beginnings, folded
-_CURVES: Final = ("kyphosis", "kyphose", "cifoza", "cifozei")
-_NORMAL: Final = (
-    "normal", "physiolog", "preserved", "maintained", "unremarkable", "regelrecht", "unauffallig", "erhalten",
-    "harmonisch", "fiziolog", "pastrat", "prezervat", "obisnuit",
-)  # fmt: skip
-# "loss of the normal kyphosis", "die physiologische Kyphose ist aufgehoben"
-_CHANGED: Final = (
-    "loss", "lost", "reduc", "decreas", "diminish", "increas", "exagger", "accentu", "straight", "flatten", "revers",
-    "abnormal", "absen", "beyond", "than", "focal", "angul", "aufgehoben", "abgeflacht", "abflach",
-    "verstark", "vermehrt", "vermindert", "verlust", "kein", "sters", "sterger", "redus", "diminu", "pierder",
-    "scolio", "skolio", "fixiert", "fixed", "hyper", "traumat", "posttraumat", "severe", "marked", "progress",
-)  # fmt: skip
-_NOT: Final = frozenset({"no", "not", "nicht", "fara", "nu"})
-# what a curve comes with is another thing: "kyphosis with a normal cord"
-_OTHER: Final = frozenset({"with", "mit", "cu", "bei", "but", "aber", "dar"})
+_GRAMMAR: Final = load_grammar().curves
+_CURVES: Final = _GRAMMAR["curves"]
+_NORMAL: Final = _GRAMMAR["normal"]
+_CHANGED: Final = _GRAMMAR["changed"]
+_NOT: Final = frozenset(_GRAMMAR["not"])
+_OTHER: Final = frozenset(_GRAMMAR["with"])
+_ALIKE: Final = _GRAMMAR["alike"]
+_JOINING: Final = frozenset(load_grammar().lists["adding"])
 _BEFORE: Final = 3
 _AFTER: Final = 5
 _AROUND: Final = 6
@@ -35,8 +28,20 @@ def is_normal_curve(words: Words, hit: Hit) -> bool:
     around = words.words[low:high]
     if any(word.startswith(_CHANGED) or word in _NOT for word in around):
         return False
-    near = words.words[max(low, hit.first - _BEFORE) : min(high, hit.last + 1 + _AFTER)]
-    return any(word.startswith(_NORMAL) for word in near)
+    near = range(max(low, hit.first - _BEFORE), min(high, hit.last + 1 + _AFTER))
+    return any(words.words[n].startswith(_NORMAL) and _is_of_curve(words, hit, n) for n in near)
+
+
+def _is_of_curve(words: Words, hit: Hit, index: int) -> bool:
+    """Tell "kyphosis and lordosis are normal" from "kyphosis and normal vertebral heights"."""
+    joints = [n for n in range(hit.last + 1, index) if words.words[n] in _JOINING]
+    if not joints:
+        return True
+    between = words.words[joints[-1] + 1 : index]
+    if any(word.startswith(_ALIKE) for word in between):
+        return True
+    closes = index + 1 == len(words) or words.gaps[index + 1] != Gap.SOFT
+    return closes and not between
 
 
 def _bounds(words: Words, hit: Hit) -> tuple[int, int]:

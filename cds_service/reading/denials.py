@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from cds_service.domain.vocabulary import FindingId
 from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.lexicon import Hit
 from cds_service.reading.words import Gap, Words
@@ -25,6 +26,9 @@ _BEFORE_PARTICIPLES: Final = frozenset(_GRAMMAR["before_participles"])
 _PARTICIPLES: Final = _GRAMMAR["participles"]
 _EXISTING: Final = _GRAMMAR["existing"]
 _FROM: Final = frozenset({"von", "vom", "gegen", "hiervon", "davon"})
+_SEQUESTERED: Final = frozenset(_GRAMMAR["sequestered"])
+_TREATED: Final = _GRAMMAR["treated"]
+_TREATED_REACH: Final = 2
 _HALVES: Final = frozenset(_GRAMMAR["halves"])
 
 
@@ -131,6 +135,17 @@ def has_another_subject(words: Words, low: int, high: int) -> bool:
     # what is joined before the first comma is the place of the first: "protrusions L3/4 and L4/5, a fracture was ..."
     joined = bool(commas) and any(words.words[index] in _MEMBERS for index in range(commas[0], high))
     return bool(commas) and not joined and commas[-1] != high
+
+
+def is_sequestered(words: Words, finding: FindingId, denial: Hit) -> bool:
+    """Tell the Romanian "hernie de disc voluminoasă, exclusă, migrată" from one that was excluded."""
+    return finding is FindingId.DISC_HERNIATION and words.words[denial.first] in _SEQUESTERED
+
+
+def denies_treatment(words: Words, denial: Hit) -> bool:
+    """Tell "abscess not drained" and "Abszess bislang nicht operativ entlastet": what is there was not treated."""
+    after = range(denial.last + 1, min(denial.last + 1 + _TREATED_REACH, len(words)))
+    return any(words.words[n].startswith(_TREATED) for n in after if words.gaps[n] == Gap.SOFT)
 
 
 def is_listed(words: Words, high: int) -> bool:

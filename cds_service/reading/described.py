@@ -9,7 +9,16 @@ from cds_service.domain.vocabulary import Certainty, FindingId, Language, Sectio
 from cds_service.reading.assertion import Assertion, assertion, live_cues
 from cds_service.reading.denials import is_place
 from cds_service.reading.details import millimetres_of, percent_of, qualifiers_of, trend_of
-from cds_service.reading.ellipsis import aged_before, aged_in_brackets, elided, parted, with_ones
+from cds_service.reading.ellipsis import (
+    aged_before,
+    aged_behind,
+    aged_in_brackets,
+    elided,
+    parted,
+    with_late,
+    with_ones,
+)
+from cds_service.reading.exceptions import exceptions, own_groups
 from cds_service.reading.history import in_history
 from cds_service.reading.levels import LevelGroup
 from cds_service.reading.lexicon import Hit, Hits
@@ -77,13 +86,17 @@ class _Said:
         self.mentions = mentions
         self.here = here
         self.groups = groups
+        self.exceptions = exceptions(text.words, self.bounds) if groups else []
         self.inherited = inherited
         self.language = language
 
     def levels(self, mention: Mention, status: Status, found: Sequence[TextFinding]) -> tuple[str, ...]:
         """Return the levels of a finding: its own, else those of the head of the list or of the sentence before."""
         words = self.text.words
-        levels = levels_of(words, mention, self.groups, self.mentions, self.bounds)
+        groups = self.groups
+        if self.exceptions:
+            groups = own_groups(words, (mention.first, mention.last), groups, self.exceptions, self.bounds[0])
+        levels = levels_of(words, mention, groups, self.mentions, self.bounds)
         again = status is Status.ABSENT and (
             any(f.finding is mention.finding and f.status is not Status.ABSENT and f.levels == levels for f in found)
             or is_of_next(words, mention, self.groups, self.mentions)
@@ -145,7 +158,8 @@ def described(
     if gap is not None:
         cues = [cue for cue in cues if not gap.first <= cue.hit.first <= gap.group.last]
     denials = [cue.hit for cue in cues if cue.kind == "negated" and cue.forward]
-    old = {**aged_in_brackets(text.words, groups, cues), **aged_before(text.words, groups, cues)}
+    late = aged_behind(text.words, (sentence.first, sentence.end), groups, cues)
+    old = {**aged_in_brackets(text.words, groups, cues), **aged_before(text.words, groups, cues), **late}
     told = _Said(text, sentence, mentions, here, groups, inherited, language)
     found: list[TextFinding] = []
     denied: tuple[int, TextFinding] | None = None
@@ -157,6 +171,8 @@ def described(
             # "osteoporotic rather than pathological fracture", "non-pathological fracture": there is one
             said = Assertion(Status.PRESENT, Certainty.CERTAIN)
         levels = told.levels(mention, said.status, found)
+        if late:
+            levels = with_late(mention, levels, late)
         kept = in_history(text.words, sentence, mention.finding, said, levels)
         if kept is None:
             continue

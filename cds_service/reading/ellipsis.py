@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from cds_service.domain.vocabulary import FindingId, Status
+from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.assertion import Assertion, Cue
+from cds_service.reading.level_items import item_at
 from cds_service.reading.levels import LevelGroup
 from cds_service.reading.mentions import Mention
 from cds_service.reading.words import Gap, Words
@@ -22,6 +24,7 @@ _PAST: Final = frozenset({"historical", "aged"})
 _AGEING: Final = frozenset({FindingId.FRACTURE, FindingId.HEIGHT_LOSS})
 _LONGEST_REMARK: Final = 6
 _FRESH: Final = frozenset({"acute", "recent", "new", "subacute", "fresh"})
+_RECENT: Final = load_grammar().anew["fresh"]
 _ONES: Final = frozenset({"one", "ones"})
 _AMOUNTS: Final = frozenset({"the", "this", "that", "no", "which", "grade", "type", "level", "least"})
 _ONE_REACH: Final = 12
@@ -99,6 +102,35 @@ def aged_before(words: Words, groups: Sequence[LevelGroup], cues: Sequence[Cue])
     fresh = any(first > 0 and words.words[first - 1] in _FRESH for first in places)
     past = [cue.hit for cue in cues if cue.kind in _PAST and cue.hit.last + 1 in places]
     return {hit.first: places[hit.last + 1].levels for hit in past} if fresh else {}
+
+
+def aged_behind(
+    words: Words, bounds: tuple[int, int], groups: Sequence[LevelGroup], cues: Sequence[Cue]
+) -> Mapping[int, tuple[str, ...]]:
+    """Return the level that a sentence calls old at its end: "acute fracture of T12, L1 - old".
+
+    The key is the first word of the age. Where nothing before the level is fresh, the age is that of all.
+    """
+    closing = (cue.hit for cue in cues if cue.kind in _PAST and cue.hit.last == bounds[1] - 1)
+    past = next((hit for hit in closing if words.gaps[hit.first] == Gap.CLAUSE), None)
+    group = next((g for g in groups if past is not None and g.last == past.first - 1 and not g.root), None)
+    if past is None or group is None:
+        return {}
+    comma = next((n for n in range(group.last, bounds[0], -1) if words.gaps[n] == Gap.COMMA), None)
+    item = item_at(words, comma) if comma is not None else None
+    if comma is None or item is None or item.end != past.first or not _is_fresh(words.words[bounds[0] : comma]):
+        return {}
+    return {past.first: (item.start if item.stop is None else f"{item.start}-{item.stop}",)}
+
+
+def _is_fresh(before: Sequence[str]) -> bool:
+    return any(word in _FRESH or word.startswith(_RECENT) for word in before)
+
+
+def with_late(mention: Mention, levels: tuple[str, ...], aged: Mapping[int, tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the levels of a finding with that which is called old behind it: "T12 acute fracture, L1 - old"."""
+    late = (level for first, own in aged.items() if mention.last < first for level in own)
+    return tuple(dict.fromkeys((*levels, *late))) if mention.finding in _AGEING and levels else levels
 
 
 def with_ones(

@@ -12,7 +12,7 @@ from cds_service.reading.levels import LevelGroup
 from cds_service.reading.lexicon import Hit
 from cds_service.reading.mentions import Mention
 from cds_service.reading.pointed import is_other, one_of_two, pointed_at, slipped_on
-from cds_service.reading.regions import is_beside_next, is_left_out, is_regional
+from cds_service.reading.regions import is_beside_next, is_regional
 from cds_service.reading.words import REMEMBERED_WORDS, Gap, Words
 
 _FARTHEST: Final = 16
@@ -150,8 +150,6 @@ def _opens_clause(words: Words, group: LevelGroup, last: int) -> bool:
 
 def _is_elsewhere(words: Words, mention: Mention, group: LevelGroup, bounds: tuple[int, int]) -> bool:
     """Tell a level that a mention cannot take: the one the cord ends at."""
-    if is_left_out(words, mention, group, bounds[0]):
-        return True
     start = max(bounds[0], group.first - _END_REACH)
     ends = words.counted("ends", _may_end)
     before = ends[start - 1] if start else 0

@@ -6,7 +6,9 @@ from typing import Final
 
 from cds_service.domain.facts import StatedFact, TextFinding
 from cds_service.domain.vocabulary import Certainty, ConditionGroup, FindingId, Qualifier, Section, Status, Trend
+from cds_service.knowledge.findings import load_grammar
 
+_GRAMMAR: Final = load_grammar().refined
 _STANDING: Final = frozenset({Status.PRESENT, Status.POSSIBLE})
 _TUMOUR_SIGNS: Final = frozenset(
     {
@@ -27,49 +29,29 @@ _NAMES_OF_A_FOCUS: Final = _ENTITIES | {
 }  # fmt: skip
 _SIGNALS: Final = frozenset({FindingId.MARROW_SIGNAL, FindingId.T1_LOW})
 _DIFFERENTIAL: Final = 3
-_COMPONENT: Final = ("component", "komponente", "anteil", "extension", "extensie", "extending", "extends")
-_FAT: Final = ("lipom",)
-_COLLECTION: Final = ("colec", "collect", "fluid", "kollekt", "flussig", "flüssig", "epidural", "extradural")
-_PUS: Final = (
-    "abs",
-    "abces",
-    "flegmon",
-    "phlegm",
-    "empyem",
-    "empiem",
-    "infec",
-    "infek",
-    "purulent",
-    "sept",
-    "puroi",
-    "eitr",
-)
-_SIGNS_OF_PUS: Final = ("gas", "luft", "aer", "diffusion", "difuzi", "fever", "fieber", "febr")
+# letters between two sentences of one line
+_NEXT_SENTENCE: Final = 2
+_BENIGN: Final = _GRAMMAR["benign"]
+_MALIGNANT: Final = _GRAMMAR["malignant"]
+_WEIGHING: Final = frozenset(_GRAMMAR["weighing"])
+_COMPONENT: Final = _GRAMMAR["component"]
+_FAT: Final = _GRAMMAR["fat"]
+_COLLECTION: Final = _GRAMMAR["collection"]
+_PUS: Final = _GRAMMAR["pus"]
+_SIGNS_OF_PUS: Final = _GRAMMAR["signs_of_pus"]
 _ABSCESSES: Final = frozenset({FindingId.ABSCESS_EPIDURAL, FindingId.ABSCESS_PARASPINAL})
-_BARE: Final = frozenset({"tumor", "tumour", "tumors", "tumours", "neoplasm", "mass"})
-_BREAKS: Final = ("fractur", "frakt", "collaps", "tasar", "sinter")
-_DENSE: Final = ("hyperdens", "high density", "high attenuation", "hyperattenuat")
-_SHEATH: Final = ("neurinom", "schwannom", "neurofibrom", "meningiom", "meningeom")
-_TISSUE: Final = ("soft tissue", "tissue", "weichteil", "gewebe", "tesut")
-_SPACE: Final = ("raumford", "mass", "expansiv")
-_BONE: Final = ("wirbel", "knochen", "mark", "platte", "vertebr", "marrow", "bone", "endplate", "corp", "os", "maduv")
-_SWELLING: Final = ("swell", "edema", "granulation", "scar", "schwell", "odem", "ödem", "narb", "cicatr", "inflam")
-_SUPPURATING: Final = (
-    "abscess", "absces", "abces", "abszess", "phlegm", "flegmon", "empyem", "empiem", "collect", "colec", "colect",
-    "kollekt", "puroi", "purul", "eitr", "einschmelz",
-)  # fmt: skip
-_SACROILIITIS: Final = (
-    "iliitis",
-    "ileitis",
-    "ilitis",
-    "iliit",
-    "ileit",
-    "ilit",
-    "iliakalarthritis",
-    "iliosakralarthritis",
-)
-_SWOLLEN_JOINT: Final = ("edem", "odem", "ödem")
-_SOLID: Final = ("solid", "tumor", "tumour", "mass", "raumford", "neoplas", "extraoss")
+_BARE: Final = frozenset(_GRAMMAR["bare"])
+_BREAKS: Final = _GRAMMAR["breaks"]
+_DENSE: Final = _GRAMMAR["dense"]
+_SHEATH: Final = _GRAMMAR["sheath"]
+_TISSUE: Final = _GRAMMAR["tissue"]
+_SPACE: Final = _GRAMMAR["space"]
+_BONE: Final = _GRAMMAR["bone"]
+_SWELLING: Final = _GRAMMAR["swelling"]
+_SUPPURATING: Final = _GRAMMAR["suppurating"]
+_SACROILIITIS: Final = _GRAMMAR["sacroiliitis"]
+_SWOLLEN_JOINT: Final = _GRAMMAR["swollen_joint"]
+_SOLID: Final = _GRAMMAR["solid"]
 
 
 def refine(findings: Sequence[TextFinding], stated: Sequence[StatedFact] = ()) -> list[TextFinding]:
@@ -117,22 +99,38 @@ def _solid(finding: TextFinding) -> TextFinding:
 
 
 def _without_signal_of_hemangioma(findings: Sequence[TextFinding]) -> list[TextFinding]:
-    """Leave out the signal that a sentence tells a haemangioma by: the marrow is not abnormal for that."""
-    told = {
-        (f.text_index, f.sentence_span.start)
+    """Leave out the signal that a haemangioma is told by: the marrow is not abnormal for that."""
+    # an atypical one, or one beside a rival, explains nothing yet
+    told = [
+        f
         for f in findings
-        # an atypical one, or one beside a rival, explains nothing yet
         if f.finding is FindingId.HEMANGIOMA and f.status in _STANDING and Qualifier.ATYPICAL not in f.qualifiers
-    }
+    ]
     return [
         f
         for f in findings
         if not (
-            (f.text_index, f.sentence_span.start) in told
-            and f.status is Status.PRESENT
+            f.status is Status.PRESENT
             and (f.finding in _SIGNALS or Qualifier.BY_SIGNAL in f.qualifiers)
+            and any(_is_signal_of(f, hemangioma) for hemangioma in told)
         )
     ]
+
+
+def _is_signal_of(signal: TextFinding, hemangioma: TextFinding) -> bool:
+    """Tell a signal of the same sentence and place, or of the sentence before a typical haemangioma of that place.
+
+    "T9 lesion, bright on T1 and T2, dark on STIR. Typical haemangioma." speaks of one thing; "L3 haemangioma, and L4 is
+    hyperintense on STIR" of two.
+    """
+    if signal.text_index != hemangioma.text_index:
+        return False
+    if signal.sentence_span.start == hemangioma.sentence_span.start:
+        parted = signal.levels and hemangioma.levels and not set(signal.levels) & set(hemangioma.levels)
+        return not parted
+    between = hemangioma.sentence_span.start - signal.sentence_span.end
+    typical = Qualifier.TYPICAL in hemangioma.qualifiers and bool(signal.levels)
+    return typical and signal.levels == hemangioma.levels and 0 <= between <= _NEXT_SENTENCE
 
 
 def _intradural(findings: Sequence[TextFinding]) -> list[TextFinding]:
@@ -258,9 +256,16 @@ def _of_metastasis(findings: Sequence[TextFinding], *, known: bool) -> list[Text
             continue
         read.append(finding)
         doubtful = finding.finding is FindingId.FOCAL_LESION and finding.status is Status.POSSIBLE
-        if doubtful and (finding.text_index, finding.sentence_span.start) not in named:
+        if doubtful and not _is_benign(finding) and (finding.text_index, finding.sentence_span.start) not in named:
             read.append(replace(finding, finding=FindingId.METASTASIS))
     return read
+
+
+def _is_benign(finding: TextFinding) -> bool:
+    """Tell a focus that its sentence takes for harmless, without weighing it against anything or denying that."""
+    words = [word.strip(".,;:()") for word in finding.sentence.lower().split()]
+    called = any(word.startswith(_BENIGN) for word in words)
+    return called and not any(word.startswith(_MALIGNANT) or word in _WEIGHING for word in words)
 
 
 def _differentials(findings: Sequence[TextFinding]) -> list[TextFinding]:

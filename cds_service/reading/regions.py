@@ -1,10 +1,9 @@
-"""Tells levels that stand near a finding and are not its own: those of a region, an exception or the next statement."""
+"""Tells levels that stand near a finding and are not its own: those of a region or the next statement."""
 
 from collections.abc import Sequence
 from typing import Final
 
 from cds_service.domain.vocabulary import FindingId
-from cds_service.reading.anew import is_denied_but
 from cds_service.reading.levels import LevelGroup
 from cds_service.reading.mentions import Mention
 from cds_service.reading.words import Gap, Words
@@ -31,22 +30,7 @@ _BESIDE_REACH: Final = 3
 _BESIDE: Final = ("psoas", "iliopsoas", "senkung")
 _WITH: Final = frozenset({"mit", "und", "sowie", "with", "and", "cu", "si"})
 _OR: Final = frozenset({"or", "nor", "oder", "noch", "sau", "nici", "bzw"})
-_EXCEPT: Final = frozenset(
-    {
-        ("bis", "auf"),
-        ("ausnahme", "von"),
-        ("mit", "ausnahme"),
-        ("except", "at"),
-        ("except", "for"),
-        ("apart", "from"),
-        ("aside", "from"),
-        ("other", "than"),
-        ("exception", "of"),
-        ("save", "for"),
-    }
-)
 _BROKEN: Final = frozenset({FindingId.FRACTURE, FindingId.HEIGHT_LOSS})
-_EXCEPTING: Final = frozenset({"ausser", "ausgenommen", "except"})
 
 
 def is_regional(words: Words, mention: Mention, groups: Sequence[LevelGroup]) -> bool:
@@ -64,19 +48,6 @@ def is_regional(words: Words, mention: Mention, groups: Sequence[LevelGroup]) ->
         and all(words.gaps[n] is Gap.SOFT or "(" in words.signs[n] for n in range(index + 2, group.first + 1))
         for group in groups
     )
-
-
-def is_left_out(words: Words, mention: Mention, group: LevelGroup, first: int) -> bool:
-    """Tell a level excepted from what a sentence says of all; "no metastases except at T8" states them there."""
-    return _is_excepted(words, group) and not is_denied_but(words, mention, group, first)
-
-
-def _is_excepted(words: Words, group: LevelGroup) -> bool:
-    """Tell "alle Bandscheiben bis auf L5/S1": what is said of all is not said of that level."""
-    if group.first == 0:
-        return False
-    before = words.words[max(group.first - 2, 0) : group.first]
-    return before in _EXCEPT or before[-1] in _EXCEPTING
 
 
 def is_beside_next(words: Words, mention: Mention, group: LevelGroup, mentions: Sequence[Mention]) -> bool:

@@ -19,7 +19,8 @@ _CHANGE_ENDS: Final = ("zunahme", "anderung", "progredienz", "progress", "wandel
 _OF: Final = frozenset({"of", "in", "des", "der", "von", "ale", "al", "a", "ai", "la"})
 # Romanian says the genitive with the endings of the nouns: "progresia compresiei"
 _BARE: Final = ("progresia", "cresterea", "marirea", "reducerea", "diminuarea", "agravarea", "accentuarea",
-    "extinderea", "scaderea", "ameliorarea", "regresia", "evolutia")  # fmt: skip
+    "extinderea", "scaderea", "ameliorarea", "regresia", "evolutia",
+    "modificarea", "schimbarea")  # fmt: skip
 _OR: Final = frozenset({"or", "nor", "oder", "noch", "sau", "nici", "and", "und", "si"})
 _DEFINITE: Final = frozenset({"the", "of", "der", "des", "ale", "al", "known", "bekannten"})
 _APART: Final = frozenset({"with", "mit", "cu", "bei", "and", "und", "si", "or", "oder", "sau", "due", "durch", "prin"})

@@ -38,6 +38,8 @@ def test_report_in_a_language_that_is_not_read_is_left_unread(reader: Reader, la
     [
         ("Spondylodiscitis T4/5.", Language.EN, FindingId.INFECTION_STATED),
         ("Metastasen LWK 1.", Language.DE, FindingId.METASTASIS),
+        ("Degenerative Lumbalskoliose.", Language.DE, FindingId.DEFORMITY),
+        ("Degenerative scoliosis.", Language.EN, FindingId.DEFORMITY),
         ("Metastaze vertebrale.", Language.RO, FindingId.METASTASIS),
     ],
 )
