@@ -135,11 +135,11 @@ class FactExtractor:
         intake = Intake(GapLog(gaps), moment)
         received = receive(resources, intake, survey)
         check = PatientCheck(patient_id, received)
-        own = [item for item in _newest_versions(received) if check.is_own(item, intake)]
+        own = check.own_among(_newest_versions(received), intake)
         index = ReferenceIndex(own, intake)
         person, born = _person(own, intake)
         found = self._read(own, index, intake, born, in_time)
-        drafts = [item for item in receive(draft_orders, intake, survey) if check.is_own(item, intake)]
+        drafts = check.own_among(receive(draft_orders, intake, survey), intake)
         links = ReferenceIndex([*own, *drafts], intake) if drafts else index
         orders = self._orders.read_all(
             (
@@ -176,10 +176,7 @@ class FactExtractor:
         """Read what matters, and of that only in full what no look has told already."""
         found = _Found()
         times: dict[str, datetime | None] = {}
-        holds_back = self._sieve.holds_back
-        for item in own:
-            if holds_back(item):
-                continue
+        for item in self._sieve.left_of(own):
             usual = self._usual.read(item, intake, times) if item.kind == "Observation" else None
             if usual:
                 found.labs += usual

@@ -1,6 +1,6 @@
 """Tells whose resource it is: facts of another patient must never reach the rules."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import final
 
 from msgspec import Raw
@@ -25,6 +25,21 @@ class PatientCheck:
         self._known: dict[bytes, bool] = {}
         # the JSON of the Reference that was found to mean the patient last
         self._mine = NOTHING
+
+    def own_among(self, items: Iterable[ReceivedResource], intake: Intake) -> list[ReceivedResource]:
+        """Return the resources that may be read, in their order; most of a chart names the patient alike."""
+        own: list[ReceivedResource] = []
+        for item in items:
+            outline = item.outline
+            alike = (
+                outline is not None
+                and outline.subject == self._mine
+                and not (outline.patient or outline.recipient or outline.beneficiary)
+                and item.kind != "Patient"
+            )
+            if alike or self.is_own(item, intake):
+                own.append(item)
+        return own
 
     def is_own(self, item: ReceivedResource, intake: Intake) -> bool:
         """Tell whether a resource may be read; a foreign one becomes a clinical gap.

@@ -1,7 +1,6 @@
 """What a look at the JSON of a resource tells before any of it is built: enough to know whether it is read at all."""
 
-from collections.abc import Callable, Mapping
-from operator import attrgetter
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -13,26 +12,27 @@ NOTHING: Final = msgspec.Raw(b"")
 class Outline(msgspec.Struct, gc=False):
     """Type and id of a resource, and the JSON of the few elements that decide whether anybody reads it.
 
-    An element that was not sent is empty; ``null`` was sent. One of another type than here has no outline.
+    An element that was not sent is empty; ``null`` was sent. One of another type than here has no outline. They stand
+    in the order in which results are mostly written: the decoder looks for each behind the last one.
     """
 
     kind: str = msgspec.field(name="resourceType")
     id: str = ""
-    code: msgspec.Raw = NOTHING
+    status: str = ""
     category: msgspec.Raw = NOTHING
+    code: msgspec.Raw = NOTHING
     subject: msgspec.Raw = NOTHING
+    effective: str = msgspec.field(name="effectiveDateTime", default="")
+    quantity: msgspec.Raw = msgspec.field(name="valueQuantity", default=NOTHING)
+    interpretation: msgspec.Raw = NOTHING
+    limits: msgspec.Raw = msgspec.field(name="referenceRange", default=NOTHING)
+    component: msgspec.Raw = NOTHING
+    contained: msgspec.Raw = NOTHING
     patient: msgspec.Raw = NOTHING
     recipient: msgspec.Raw = msgspec.field(name="for", default=NOTHING)
     beneficiary: msgspec.Raw = NOTHING
-    component: msgspec.Raw = NOTHING
-    contained: msgspec.Raw = NOTHING
     comment: msgspec.Raw = NOTHING
     comments: msgspec.Raw = NOTHING
-    status: str = ""
-    effective: str = msgspec.field(name="effectiveDateTime", default="")
-    quantity: msgspec.Raw = msgspec.field(name="valueQuantity", default=NOTHING)
-    limits: msgspec.Raw = msgspec.field(name="referenceRange", default=NOTHING)
-    interpretation: msgspec.Raw = NOTHING
     member: msgspec.Raw = msgspec.field(name="hasMember", default=NOTHING)
     string: msgspec.Raw = msgspec.field(name="valueString", default=NOTHING)
     concept: msgspec.Raw = msgspec.field(name="valueCodeableConcept", default=NOTHING)
@@ -47,16 +47,14 @@ class Outline(msgspec.Struct, gc=False):
     @property
     def numbers(self) -> tuple[msgspec.Raw, ...]:
         """The elements that say all there is of a result that is one quantity, or a panel; empty for any other."""
-        if _stated_beside(self) != _NOTHING_BESIDE or bool(self.quantity) is bool(self.component):
+        if bool(self.quantity) is bool(self.component):
+            return ()
+        if self.concept or self.string or self.member or self.integer or self.boolean or self.range or self.ratio:
+            return ()
+        if self.sampled or self.decimal or self.words:
             return ()
         return (self.code, self.quantity, self.limits, self.interpretation, self.component)
 
-
-_BESIDE: Final = (
-    "member", "string", "concept", "integer", "boolean", "range", "ratio", "sampled", "decimal", "words",
-)  # fmt: skip
-_stated_beside: Final[Callable[[Outline], tuple[msgspec.Raw, ...]]] = attrgetter(*_BESIDE)
-_NOTHING_BESIDE: Final = (NOTHING,) * len(_BESIDE)
 
 # One name for the JSON of several elements, sent or not. It cannot be taken for that of others: no JSON value goes on
 # after its end, and a zero byte is in none.

@@ -113,21 +113,19 @@ def parsed_resource(raw: bytes) -> Any:
 def receive(items: Iterable[Any], intake: Intake, survey: Survey = Survey.WHOLE) -> list[ReceivedResource]:
     """Take in resources and Bundles of them; what is no resource becomes a gap."""
     found: list[ReceivedResource] = []
-    outlined = 0
     for index, item in enumerate(items):
         if isinstance(item, ReceivedResource):
             item.position = len(found)
             found.append(item)
-            outlined += item.outline is not None
-        else:
-            _take(item, f"resource[{index}]", "", intake, found, 0)
+            continue
+        before = len(found)
+        _take(item, f"resource[{index}]", "", intake, found, 0)
+        if survey is Survey.READ:
+            for one in found[before:]:
+                one.outline = outline_of(one.body)
     if survey is Survey.WHOLE:
         for one in found:
             one.look_through(intake)
-    elif outlined < len(found):
-        for one in found:
-            if one.outline is None:
-                one.outline = outline_of(one.body)
     return found
 
 

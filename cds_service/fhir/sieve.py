@@ -3,6 +3,7 @@
 What cannot be recognised matters: a result without a code, or with one that cannot be made out, is read like any other.
 """
 
+from collections.abc import Iterable
 from typing import final
 
 from cds_service.fhir.labs import LabReader
@@ -31,15 +32,22 @@ class Sieve:
         self._reports = reports
         self._known: dict[str, dict[bytes, bool]] = {kind: {} for kind in _SIEVED}
 
-    def holds_back(self, item: ReceivedResource) -> bool:
-        """Tell whether a resource needs no reading. Without an outline it always does."""
-        outline = item.outline
-        known = self._known.get(item.kind)
-        # a panel, and Observations inside a laboratory report, are read apart
-        if known is None or outline is None or outline.component or outline.contained:
-            return False
-        answer = known.get(joined((outline.code, outline.category)))
-        return self._looked_at(item.kind, bytes(outline.code), bytes(outline.category)) if answer is None else answer
+    def left_of(self, items: Iterable[ReceivedResource]) -> list[ReceivedResource]:
+        """Return the resources that have to be read, in their order; one without an outline always has to be."""
+        left: list[ReceivedResource] = []
+        for item in items:
+            outline = item.outline
+            known = self._known.get(item.kind)
+            # a panel, and Observations inside a laboratory report, are read apart
+            if known is None or outline is None or outline.component or outline.contained:
+                left.append(item)
+                continue
+            held_back = known.get(joined((outline.code, outline.category)))
+            if held_back is None:
+                held_back = self._looked_at(item.kind, bytes(outline.code), bytes(outline.category))
+            if not held_back:
+                left.append(item)
+        return left
 
     def _looked_at(self, kind: str, code: bytes, category: bytes) -> bool:
         node = unheard(b'{"code":%b,"category":%b}' % (code or b"null", category or b"null"))

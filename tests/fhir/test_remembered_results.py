@@ -127,17 +127,18 @@ def test_what_is_held_back_is_bounded_in_number(
     monkeypatch.setattr(sieve, "_MOST_REMEMBERED", 3)
     for _ in range(2):
         for number in range(8):
-            assert results_held_back.holds_back(sent(code={"text": f"Sodium {number}"}))
-            assert not results_held_back.holds_back(sent(code={"text": f"CRP {number}"}))
+            other, asked = sent(code={"text": f"Sodium {number}"}), sent(code={"text": f"CRP {number}"})
+            assert results_held_back.left_of([other, asked]) == [asked]
             assert len(results_held_back._known["Observation"]) <= 3
     long = "Sodium " * 1_000
-    assert results_held_back.holds_back(sent(code={"text": long}))
+    assert results_held_back.left_of([sent(code={"text": long})]) == []
     assert all(len(key) < len(long) for key in results_held_back._known["Observation"])
 
 
 def test_findings_in_words_are_never_held_back(results_held_back: sieve.Sieve) -> None:
     category = [{"coding": [{"code": "exam"}]}]
-    assert not results_held_back.holds_back(sent(code={"text": "Gait"}, category=category, valueString="numb legs"))
+    examined = sent(code={"text": "Gait"}, category=category, valueString="numb legs")
+    assert results_held_back.left_of([examined]) == [examined]
 
 
 def test_extractor_takes_what_was_received_already(extractor: FactExtractor, intake: Intake) -> None:
