@@ -31,7 +31,7 @@ from cds_service.knowledge.thresholds import (
 )
 
 # The day of the last clinical change; knowledge/CHANGES.md says what changed. A test compares both.
-KNOWLEDGE_DATE = date(2026, 11, 21)
+KNOWLEDGE_DATE = date(2026, 11, 22)
 _HASH_LENGTH = 12
 
 
