@@ -177,7 +177,7 @@ class Grammar(_Strict):
     coordination: dict[Literal["words", "grading", "owning", "no_nouns", "qualities", "signals", "of_signal"], Terms]
     levels: dict[Literal["opening", "listing", "breaking", "placing", "binding"], Terms]
     reference: dict[Literal["pronouns", "pointing", "places", "elsewhere", "compared"], Terms]
-    lists: dict[Literal["joining", "adding", "governing", "comparing"], Terms]
+    lists: dict[Literal["joining", "adding", "governing", "comparing", "copulas"], Terms]
     sentences: dict[
         Literal[
             "abbreviations",
@@ -199,7 +199,10 @@ class Grammar(_Strict):
         ],
         Terms,
     ]
-    denials: dict[Literal["prefixes", "before_participles", "participles", "existing", "halves"], Terms]
+    denials: dict[
+        Literal["prefixes", "before_participles", "participles", "existing", "halves", "treated", "sequestered"], Terms
+    ]
+    relatives: dict[Literal["pronouns", "articles", "after_articles", "closing", "definite_ends"], Terms]
     told: dict[Literal["persons", "persons_short", "conditional", "conditions", "of_images"], Terms]
     asked: dict[Literal["links", "persons", "in", "adding", "or"], Terms]
     anew: dict[
@@ -222,8 +225,33 @@ class Grammar(_Strict):
             "definite",
             "events",
             "event_ends",
-            "exceptions",
-            "leading",
+        ],
+        Terms,
+    ]
+    exceptions: dict[Literal["openers", "before_places", "leading", "up_to", "relative"], Terms]
+    curves: dict[Literal["curves", "alike", "normal", "changed", "not", "with"], Terms]
+    refined: dict[
+        Literal[
+            "component",
+            "fat",
+            "collection",
+            "pus",
+            "signs_of_pus",
+            "bare",
+            "breaks",
+            "dense",
+            "sheath",
+            "tissue",
+            "space",
+            "bone",
+            "swelling",
+            "suppurating",
+            "sacroiliitis",
+            "swollen_joint",
+            "solid",
+            "benign",
+            "malignant",
+            "weighing",
         ],
         Terms,
     ]

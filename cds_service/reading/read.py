@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from cds_service.domain.facts import Reading, ReportText, StatedFact, TextFinding
-from cds_service.domain.vocabulary import BodyRegion, Language, Section, Status
+from cds_service.domain.vocabulary import BodyRegion, FindingId, Language, Section, Status
 from cds_service.knowledge.findings import FindingsKnowledge, LanguageKnowledge, load_grammar
 from cds_service.reading.borrowed import is_borrowed
 from cds_service.reading.compiled import CompiledLanguages
@@ -93,7 +93,7 @@ class Reader:
             for code in Language
             if time.lasts()
         ]
-        best = max(attempts, key=lambda reading: len(reading.findings), default=Reading(None))
+        best = max(attempts, key=_understood, default=Reading(None))
         return best if best.findings else Reading(None, unfinished=time.over)
 
     def _parts(self, cuts: Sequence[Words], evidence: Sequence[Evidence], language: Language) -> list[Part]:
@@ -217,6 +217,12 @@ class Reader:
         stating = [h for s, h in zip(text.sentences, every, strict=True) if s.section in _STATING]
         found = reopened(on_plain_film(found, text.words), text.words, text.hits.cue, text.sentences)
         return placed(with_change(text.words, text.sentences, text.hits.trend, found), stating, text.words)
+
+
+def _understood(reading: Reading) -> tuple[int, int, int]:
+    """Measure how much of a text a language finds something in: findings, those that say more than "degenerative"."""
+    named = [f for f in reading.findings if f.finding is not FindingId.DEGENERATIVE_CHANGE]
+    return len(reading.findings), len(named), sum(f.span.end - f.span.start for f in named)
 
 
 def _names_spine(text: Prepared, unspecific: frozenset[str], *, spinal: bool | None) -> bool:
