@@ -1,6 +1,5 @@
 """Loads what is the same in every language: marks of lines, recommended steps, order of findings, override reasons."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -9,6 +8,7 @@ from importlib.resources.abc import Traversable
 from types import MappingProxyType
 from typing import Annotated, Literal
 
+import tomli
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from cards.model import OverrideReason
@@ -78,8 +78,8 @@ class Catalogue:
 def read_toml(place: Traversable) -> dict[str, object]:
     """Content of one data file. Raises KnowledgeError naming it."""
     try:
-        return tomllib.loads(place.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+        return tomli.loads(place.read_text(encoding="utf-8"))
+    except (OSError, tomli.TOMLDecodeError) as error:
         raise KnowledgeError(f"cards/{place.name}: cannot be read: {error}") from error
 
 

@@ -1,12 +1,13 @@
 """Cards as a Task or a Flag in the chart, for results that arrive while nobody has the chart open."""
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
+
+import tomli
 
 from cards.build import SOURCE_LABEL
 from cards.model import Card
@@ -49,7 +50,7 @@ class Notice:
 @cache
 def _words() -> Mapping[str, Mapping[str, str]]:
     """Return the texts by id and language. Raises KnowledgeError when one is missing."""
-    raw: dict[str, dict[str, str]] = tomllib.loads((files("cards") / "notices.toml").read_text(encoding="utf-8"))
+    raw: dict[str, dict[str, str]] = tomli.loads((files("cards") / "notices.toml").read_text(encoding="utf-8"))
     wanted = {language.value for language in Language}
     if raw.keys() != _TEXTS or any(texts.keys() != wanted for texts in raw.values()):
         raise KnowledgeError(f"cards/notices.toml: needs {', '.join(sorted(_TEXTS))} in each language")

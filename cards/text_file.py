@@ -1,9 +1,9 @@
 """How the words of a language stand in their file ``cards/texts/*.toml``, as strict models."""
 
-import tomllib
 from importlib.resources.abc import Traversable
 from typing import Annotated, Any
 
+import tomli
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from cds_service.domain.vocabulary import Language
@@ -88,9 +88,9 @@ def read_text_file(directory: Traversable, language: Language) -> TextFile:
     """Return the words of a language as they are written. Raises KnowledgeError naming file and key of a flaw."""
     name = f"{language.value}.toml"
     try:
-        raw: dict[str, Any] = tomllib.loads((directory / name).read_text(encoding="utf-8"))
+        raw: dict[str, Any] = tomli.loads((directory / name).read_text(encoding="utf-8"))
         parsed = TextFile.model_validate(raw)
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, tomli.TOMLDecodeError) as error:
         raise KnowledgeError(f"cards/texts/{name}: cannot be read: {error}") from error
     except ValidationError as error:
         place = ".".join(str(part) for part in error.errors()[0]["loc"])

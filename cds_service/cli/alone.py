@@ -12,7 +12,8 @@ from rich.console import Console
 
 import fhir_fixtures
 from cds_service.app import build_service
-from cds_service.cli.listening import listen, serve
+from cds_service.cli.address import listen
+from cds_service.cli.listening import serve
 from cds_service.cli.loading import loading_for_good
 from cds_service.cli.shown import show_cards
 from cds_service.config import Settings

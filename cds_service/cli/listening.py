@@ -12,7 +12,6 @@ import waitress  # type: ignore[import-untyped]  # it ships no types
 from flask import Flask
 from waitress import wasyncore
 
-from cds_service.errors import ConfigError
 from cds_service.telemetry.metrics import Source, of_places
 from cds_service.web.admission import WAITING
 
@@ -25,15 +24,6 @@ _TURN_SECONDS = 1.0
 _MOST_CONNECTIONS = 250
 _IDLE_SECONDS = 30
 _RECEIVE_SECONDS = 20.0
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Bind before anything is loaded, so that a taken port is told at once. Raises ConfigError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=128)
-    except OSError as error:
-        raise ConfigError(f"MARROW_HOST/MARROW_PORT: {host}:{port} cannot be used ({error.strerror})") from None
 
 
 def _busy(server: Any) -> bool:

@@ -19,7 +19,7 @@ from granian.http import HTTP1Settings
 from granian.server import MPServer
 
 from cds_service.app import build_clinic, build_service
-from cds_service.cli.listening import listen
+from cds_service.cli.address import listen
 from cds_service.cli.loading import loading_for_good
 from cds_service.cli.receiving import Receivers
 from cds_service.config import MEBIBYTE, Settings

@@ -1,6 +1,7 @@
 """How far each code is confirmed, and the codes that stand in the program itself."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -67,12 +68,16 @@ class CodeSources(BaseModel):
         documents = [one.document for one in self.read if one.system is system and code in one.codes]
         return "; ".join((where, *(f"read in {document}" for document in documents)))
 
+    @cached_property
+    def _families(self) -> Mapping[CodeSystem, tuple[str, ...]]:
+        return {system: tuple(map(bare, self.seen.get(system, ()))) for system in PREFIX_SYSTEMS}
+
     def is_seen(self, system: CodeSystem, code: str) -> bool:
         """Whether a code, or the family that it belongs to, was seen."""
         listed = self.seen.get(system, ())
         if system not in PREFIX_SYSTEMS:
             return code in listed
-        return any(bare(code).startswith(bare(one)) for one in listed)
+        return bare(code).startswith(self._families[system])
 
 
 def load_code_sources() -> CodeSources:

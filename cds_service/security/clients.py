@@ -2,12 +2,12 @@
 
 import re
 import threading
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+import tomli
 from limits import RateLimitItem, parse
 from pydantic import (
     AfterValidator,
@@ -166,10 +166,10 @@ def load_clients(path: Path, fetched: MakeFetched = _no_fetching) -> ClientRegis
     accepted only where the entry says ``synthetic_data_only = true``.
     """
     try:
-        listed = _ClientsFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).client
+        listed = _ClientsFile.model_validate(tomli.loads(path.read_text(encoding="utf-8"))).client
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"MARROW_CLIENTS: {path} cannot be read ({type(error).__name__})") from None
-    except tomllib.TOMLDecodeError as error:
+    except tomli.TOMLDecodeError as error:
         raise ConfigError(f"MARROW_CLIENTS: {path}: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]

@@ -86,7 +86,7 @@ class Reply:
 
 @cache
 def _usual_tls() -> ssl.SSLContext:
-    """Trust what this machine trusts; loaded once, because it is a large file."""
+    """Trust what this machine trusts: a large file, loaded once, and only by whoever calls another server."""
     return ssl.create_default_context()
 
 
@@ -105,7 +105,7 @@ class Outbound:
     ) -> None:
         self._listed = listed
         self._lookups = Lookups(find)
-        self._tls = tls or _usual_tls()
+        self._tls = tls
 
     def get_json(self, url: str, *, headers: Mapping[str, str], seconds: float, max_bytes: int) -> Any:
         """Return the decoded JSON of ``url`` within ``seconds``. Raises FetchRefused with a word for the reason."""
@@ -162,8 +162,9 @@ class Outbound:
         seconds = min(left, _CONNECT_SECONDS)
         if scheme == "http":
             return HTTPConnection(address, port, timeout=seconds)
+        tls = self._tls or _usual_tls()
         # The certificate must be that of the name, though the connection goes to the address.
-        return HTTPSConnection(address, port, timeout=seconds, ssl_context=self._tls, server_hostname=host)
+        return HTTPSConnection(address, port, timeout=seconds, ssl_context=tls, server_hostname=host)
 
 
 def _ask(connection: HTTPConnection, target: str, sending: Sending, deadline: float, max_bytes: int) -> Reply:

@@ -1,6 +1,7 @@
 """The OpenAPI document of everything that the service answers, at ``GET /openapi.json``."""
 
 from collections.abc import Mapping
+from functools import cache, partial
 
 from flask import Blueprint, Response
 
@@ -183,11 +184,12 @@ def interface(base_url: str) -> Part:
 def interface_blueprint(backend: Backend) -> Blueprint:
     """Answer ``GET /openapi.json``."""
     blueprint = Blueprint("interface", __name__)
-    document = interface(backend.settings.base_url)
+    # Made when it is asked for first, since a start would be longer by it.
+    document = cache(partial(interface, backend.settings.base_url))
 
     @blueprint.get("/openapi.json")
     def openapi() -> Response:
-        response = json_response(document)
+        response = json_response(document())
         response.headers["Cache-Control"] = "no-cache"
         return response
 

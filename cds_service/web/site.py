@@ -1,12 +1,13 @@
 """The Flask application over a given backend: blueprints, error forms, cross-origin headers, access log."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response
-from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from cds_service.config import Settings
 from cds_service.web.access_log import log_call
 from cds_service.web.admission import recording
 from cds_service.web.backend import Backend
@@ -15,7 +16,7 @@ from cds_service.web.course_drawing import draw_course
 from cds_service.web.current import After, Before, begin, current
 from cds_service.web.discovery import discovery_blueprint
 from cds_service.web.feedback import feedback_blueprint
-from cds_service.web.headers import hardening
+from cds_service.web.headers import Harden, hardening
 from cds_service.web.health import health_blueprint
 from cds_service.web.hook import hook_blueprint
 from cds_service.web.hosts import own_names_only
@@ -31,34 +32,53 @@ from cds_service.web.usage import usage_blueprint
 from cds_service.web.visible import pretty_json, visible
 from cds_service.web.words import words
 
-_markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from markdown_it import MarkdownIt
+
+
+@cache
+def _markdown() -> "MarkdownIt":
+    from markdown_it import MarkdownIt  # noqa: PLC0415 - sixty modules, needed for pages only
+
+    return MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
 
 
 def _rendered(text: str) -> Markup:
     # The renderer lets no HTML of the text through (html is off), so its output is safe to show.
-    return Markup(_markdown.render(text))  # noqa: S704 - see above
+    return Markup(_markdown().render(text))  # noqa: S704 - see above
 
 
 class Site(Flask):
-    """The application. None of its functions is a coroutine, so none has to be asked at each call."""
+    """The application. ``harden`` gives all that it answers the headers which every answer has."""
+
+    def __init__(self, name: str, harden: Harden) -> None:
+        super().__init__(name)
+        self._harden = harden
+
+    def wsgi_app(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer a request."""
+        return super().wsgi_app(environ, self._harden(start_response))
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function as it is."""
+        """Return the function as it is: none is a coroutine, so none has to be asked at each call."""
         return func
+
+
+def _is_https(settings: Settings) -> bool:
+    return settings.base_url.startswith("https://")
 
 
 def _register_duties(app: Flask, backend: Backend) -> None:
     """Do what every request needs, before and after it is answered, in one function each."""
     settings = backend.settings
-    https = settings.base_url.startswith("https://")
     before: list[Before] = [read_trace]
-    if https:
+    if _is_https(settings):
         before.append(refuse_plain)
     if settings.trial:
         before.append(own_names_only(settings.base_url))
     after: list[After] = [
         sharing(settings.cors_origins, local=settings.clients is None),
-        hardening(https=https),
         recording(backend),
         # Last, because they tell what became of all of it.
         log_call,
@@ -82,7 +102,7 @@ def _register_duties(app: Flask, backend: Backend) -> None:
 
 def build_site(backend: Backend) -> Flask:
     """Return the application that answers for ``backend``."""
-    app = Site("cds_service.web")
+    app = Site("cds_service.web", hardening(https=_is_https(backend.settings)))
     # A doubled or missing slash is answered, never redirected: clients do not repeat a POST after a redirect.
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = False

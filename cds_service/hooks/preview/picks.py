@@ -3,6 +3,7 @@
 A pick becomes a resource with a word of its group, so that it is read like anything else in a chart.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,6 +17,8 @@ from cds_service.knowledge.codes import Codes
 
 _MOST_WORDS = 12
 _LONGEST_WORD = 40
+# What makes a term a pattern, when its star at the end is gone.
+_PATTERN = re.compile("|".join(map(re.escape, ("*", "~", PAIR_SIGN, LEVEL_SIGN))))
 # Drugs that no rule asks for are there to be told apart, not to be picked.
 _NOT_PICKED = frozenset({DrugGroup.WITHOUT_BEARING})
 
@@ -48,7 +51,7 @@ def _plain(terms: Iterable[str]) -> list[str]:
     found = []
     for term in terms:
         word = term.removesuffix("*")
-        if not any(sign in word for sign in ("*", "~", PAIR_SIGN, LEVEL_SIGN)):
+        if not _PATTERN.search(word):
             found.append(word)
     return found
 

@@ -1,6 +1,5 @@
 """Words of the preview that the card texts do not have: statuses, sections, groups, supposed facts, rules, fixtures."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -8,6 +7,7 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Annotated, Any
 
+import tomli
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from cards.wording import Wording, wordings
@@ -115,9 +115,9 @@ def _read(language: Language) -> _File:
     name = f"{language.value}.toml"
     source = files("cds_service.hooks.preview") / "words" / name
     try:
-        raw: dict[str, Any] = tomllib.loads(source.read_text(encoding="utf-8"))
+        raw: dict[str, Any] = tomli.loads(source.read_text(encoding="utf-8"))
         parsed = _File.model_validate(raw)
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, tomli.TOMLDecodeError) as error:
         raise KnowledgeError(f"preview/words/{name}: cannot be read: {error}") from error
     except ValidationError as error:
         place = ".".join(str(part) for part in error.errors()[0]["loc"])
