@@ -22,11 +22,18 @@ from cds_service.app import create_app
 from cds_service.cli.main import cli
 from cds_service.config import Settings
 from cds_service.hooks.services import SERVICES
-from cds_service.security.clients import load_clients
+from cds_service.security.clients import _ClientEntry, load_clients
 from tests.ehr.stub_fhir import StubFhir, listening, serving
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "fhir_fixtures/README.md")
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "CHANGELOG.md",
+    "docs/settings.md",
+    "fhir_fixtures/README.md",
+)
 DOCUMENTED_BASE = "http://127.0.0.1:8000"
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ANYTHING = "…"
@@ -170,14 +177,17 @@ def test_documented_trial_with_a_fhir_server_works(base_url: str, monkeypatch: p
     assert stub.held == {}, "what was loaded was taken away again"
 
 
-def test_documented_registry_of_clients_is_accepted(tmp_path: Path) -> None:
-    registry = textwrap.dedent(
-        re.findall(r"^ *```toml\n(.*?)^ *```$", text_of("README.md"), re.MULTILINE | re.DOTALL)[0]
-    )
+def documented_registry(document: str) -> str:
+    (found,) = re.findall(r"^ *```toml\n(.*?)^ *```$", text_of(document), re.MULTILINE | re.DOTALL)
+    return textwrap.dedent(found)
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/settings.md"])
+def test_documented_registry_of_clients_is_accepted(document: str, tmp_path: Path) -> None:
     public = ec.generate_private_key(ec.SECP384R1()).public_key()
     key = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(public)) | {"kid": "1", "use": "sig"}
     (tmp_path / "ehr-keys.json").write_text(json.dumps({"keys": [key]}))
-    (tmp_path / "clients.toml").write_text(registry)
+    (tmp_path / "clients.toml").write_text(documented_registry(document))
     client = load_clients(tmp_path / "clients.toml").by_issuer("https://ehr.example.org")
     assert client is not None
     assert client.name == "Example EHR"
@@ -210,8 +220,14 @@ def test_named_paths_and_links_exist(document: str) -> None:
 
 
 def test_every_setting_is_documented() -> None:
-    documented = set(re.findall(r"MARROW_[A-Z_]+[A-Z]", text_of("README.md")))
-    assert documented == {f"MARROW_{field.name.upper()}" for field in dataclasses.fields(Settings)}
+    settings = {f"MARROW_{field.name.upper()}" for field in dataclasses.fields(Settings)}
+    assert set(re.findall(r"MARROW_[A-Z_]+[A-Z]", text_of("docs/settings.md"))) == settings
+    assert set(re.findall(r"MARROW_[A-Z_]+[A-Z]", text_of("README.md"))) <= settings
+
+
+def test_every_key_of_the_registry_is_documented() -> None:
+    text = text_of("docs/settings.md").partition("## Registry of clients")[2]
+    assert [name for name in _ClientEntry.model_fields if not re.search(rf"\b{name}\b", text)] == []
 
 
 def test_every_service_is_documented() -> None:
