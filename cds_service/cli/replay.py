@@ -28,7 +28,7 @@ try:
 except ModuleNotFoundError as error:
     if str(error.name).partition(".")[0] not in {"fsspec", "pyarrow", "zstandard"}:
         raise
-    raise MarrowError(f"replay needs the package {error.name}: pip install 'marrow-cds[replay]'") from None
+    raise MarrowError(f"replay needs marrow-cds[replay], of it the package {error.name}") from None
 
 
 def patient_replay(settings: Settings, hash_key: bytes, day: datetime | None) -> PatientReplay:
