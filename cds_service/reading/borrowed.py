@@ -23,7 +23,9 @@ _PRIMARIES: Final = ("prostat", "breast", "mamma", "thyroid", "schilddrus")
 _CARCINOMAS: Final = ("karzinom", "carcinom", "cancer", "krebs")
 # Romanian and English name the organ behind the disease: "neoplasm mamar", "cancer of the breast"
 _NAMED_FIRST: Final = ("neoplasm", "cancer", "carcinom", "adenocarcinom")
-_LINKS: Final = frozenset({"de", "of", "the", "la"})
+# what was irradiated is not where the fracture is: "sacral insufficiency fracture after irradiation of the pelvis"
+_IRRADIATIONS: Final = ("irradi", "iradi", "radiat", "radiother", "radioter", "bestrahl", "strahlenther")
+_LINKS: Final = frozenset({"de", "of", "the", "la", "to", "der", "des", "am", "im"})
 # "renal cell carcinoma"
 _CELL: Final = frozenset({"cell", "cells"})
 
@@ -34,9 +36,10 @@ def is_borrowed(words: Words, anatomy: Hit) -> bool:
 
 
 def without_origins(words: Words, anatomy: Sequence[Hit], named: Hit) -> list[Hit]:
-    """Leave out organs that only name a carcinoma, alone or with its metastasis: "Nierenzellkarzinommetastase".
+    """Leave out organs that only name a carcinoma, alone or with its metastasis, and those that were irradiated.
 
-    The carcinoma itself, where it is what is ``named``, keeps its organ: "neoplasm mamar".
+    "Nierenzellkarzinommetastase", "after pelvic irradiation". The carcinoma itself, where it is what is ``named``,
+    keeps its organ: "neoplasm mamar".
     """
     return [
         a
@@ -44,6 +47,7 @@ def without_origins(words: Words, anatomy: Sequence[Hit], named: Hit) -> list[Hi
         if a.name != OTHER
         or not (
             any(stem in word for word in words.words[a.first : _end_of_organ(words, a)] for stem in _CARCINOMAS)
+            or words.words[min(a.last + 1, len(words) - 1)].startswith(_IRRADIATIONS)
             or _is_organ_of(words, a, named)
             or (
                 words.words[a.first].startswith(_PRIMARIES)
@@ -60,13 +64,13 @@ def _end_of_organ(words: Words, organ: Hit) -> int:
 
 
 def _is_organ_of(words: Words, organ: Hit, named: Hit) -> bool:
-    """Tell an organ that stands behind the name of its carcinoma, which is not what is named."""
+    """Tell an organ that stands behind the name of its carcinoma or of its treatment, which is not what is named."""
     index = organ.first - 1
     while index > max(0, organ.first - 3) and words.words[index] in _LINKS:
         index -= 1
     if any(words.gaps[n] != Gap.SOFT for n in range(max(index + 1, 1), organ.first + 1)):
         return False
-    return 0 <= index != named.first and words.words[index].startswith(_NAMED_FIRST)
+    return 0 <= index != named.first and words.words[index].startswith((*_NAMED_FIRST, *_IRRADIATIONS))
 
 
 def belongs_elsewhere(words: Words, anatomy: Hit, named: Sequence[Hit]) -> bool:

@@ -39,7 +39,7 @@ _OWN_NOUNS: Final = (
 )  # fmt: skip
 _NOUN_REACH: Final = 3
 _LOST_BESIDE: Final = frozenset({"and", "or", "with", "disc", "disk", "height", "lordosis"})
-_ROOTS: Final = ("root", "nerve", "wurzel", "nervenwurzel", "radacin", "nervul", "nervi")
+_ROOTS: Final = ("root", "nerve", "wurzel", "wz", "nervenwurzel", "radacin", "nervul", "nervi")
 _PLACING: Final = frozenset({"in", "within", "at", "im", "la"})
 _ALSO_REACH: Final = 12
 _UNLESS_REACH: Final = 10

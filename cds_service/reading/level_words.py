@@ -104,7 +104,18 @@ ROOT_AFTER: Final = (
     "spinalnerv",
     "ganglion",
 )
-ROOT_BEFORE: Final = ("root", "nervenwurzel", "wurzel", "radacin", "radicul", "nerve", "nerv", "spinalnerv", "dermatom")
+ROOT_BEFORE: Final = (
+    "root",
+    "nervenwurzel",
+    "wurzel",
+    "wz",
+    "radacin",
+    "radicul",
+    "nerve",
+    "nerv",
+    "spinalnerv",
+    "dermatom",
+)
 ROOT_SKIP: Final = frozenset(
     {
         "the",
