@@ -20,6 +20,6 @@ def choose_language(request: Request, client: Client | None, default: Language) 
 
 def mark_language(response: Response, language: Language) -> Response:
     """Say in which language the answer is, and that it depends on what the caller accepts."""
-    response.headers["Content-Language"] = language
+    response.headers.add("Content-Language", language)
     varies(response, "Accept-Language")
     return response
