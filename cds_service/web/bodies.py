@@ -40,7 +40,8 @@ def json_response(body: object, status: int = 200) -> Response:
     """Return ``body``, which may be JSON already, as JSON that nobody may store: answers hold patient data."""
     raw = body if isinstance(body, bytes) else orjson.dumps(body)
     headers = [("Content-Type", "application/json"), ("Content-Length", str(len(raw))), ("Cache-Control", "no-store")]
-    return JsonResponse(raw, status, headers)
+    # As a list, because the framework would set the length of bare bytes once more.
+    return JsonResponse([raw], status, headers)
 
 
 def is_json(request: Request) -> bool:
