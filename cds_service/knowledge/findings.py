@@ -256,6 +256,7 @@ class Grammar(_Strict):
         Terms,
     ]
     marrow_or_cord: dict[Literal["opening", "marrow", "bone", "canal", "denying"], Terms]
+    family: dict[Literal["titles", "own"], Terms]
     resumed: dict[Literal["latter", "former", "this", "contrast", "filling", "not"], Terms]
     compounds: dict[Literal["joining", "tails", "heads", "neighbours"], Terms]
 

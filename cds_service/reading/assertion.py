@@ -23,6 +23,7 @@ from cds_service.reading.denials import (
     is_listed,
     is_repeated,
     is_sequestered,
+    leaves_verb,
     names_cause,
     or_follows,
     stands_alone,
@@ -337,8 +338,7 @@ def _ended(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -> 
     )
     if (end := next(ends, None)) is not None and not (forward and goes_on(words, cue.hit, end, high)):
         return True
-    of_verb = forward and bare and words.words[cue.hit.first] in _OF_VERBS
-    return of_verb and any(words.gaps[n] == Gap.COMMA for n in range(low + 1, high + 1)) and not is_listed(words, high)
+    return forward and bare and words.words[cue.hit.first] in _OF_VERBS and leaves_verb(words, low, high)
 
 
 def _reaches(words: Words, cue: Cue, low: int, high: int, cues: Sequence[Cue]) -> bool:

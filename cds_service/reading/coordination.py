@@ -28,6 +28,7 @@ _LONGEST_LINK: Final = 5
 # participles of pressure, and words that are not the noun a participle can belong to
 _PARTICIPLES: Final = frozenset({"displaced", "compressed", "deviated", "shifted", "impacted", "flattened"})
 _NO_NOUNS: Final = frozenset(_GRAMMAR.coordination["no_nouns"])
+_COPULAS: Final = frozenset(_GRAMMAR.lists["copulas"])
 _OWN_REACH: Final = 3
 _DEGENERATIVE: Final = "degenerativ"
 _CHANGES: Final = ("change", "veranderung", "modificar")
@@ -241,9 +242,17 @@ def is_attribute(words: Words, hit: Hit, anatomy: Sequence[Hit]) -> bool:
     after = hit.last + 1
     if hit.first != hit.last or words.words[hit.first] not in _PARTICIPLES or after >= len(words):
         return False
+    if not _COPULAS.isdisjoint(_before_participle(words, hit)):
+        return False
     follows = words.gaps[after] == Gap.SOFT and words.words[after] not in _NO_NOUNS
     named = any(a.first <= after + 1 and a.last >= after for a in anatomy)
     return follows and not named and not words.words[after].endswith("ly")
+
+
+def _before_participle(words: Words, hit: Hit) -> Sequence[str]:
+    """Return the verb that a participle may belong to: "the cauda equina is (not, severely) compressed here"."""
+    before = words.words[max(0, hit.first - 2) : hit.first]
+    return before if before[-1:] == ("not",) or (before and before[-1].endswith("ly")) else before[-1:]
 
 
 def is_extent(words: Words, anatomy: Hit) -> bool:

@@ -148,6 +148,13 @@ def denies_treatment(words: Words, denial: Hit) -> bool:
     return any(words.words[n].startswith(_TREATED) for n in after if words.gaps[n] == Gap.SOFT)
 
 
+def leaves_verb(words: Words, low: int, high: int) -> bool:
+    """Tell what a bare "not" leaves alone behind a comma or a colon: "I read the report, not the films: a fracture"."""
+    behind_colon = any(words.gaps[n] == Gap.CLAUSE for n in range(low + 2, high + 1))
+    parted = any(words.gaps[n] == Gap.COMMA for n in range(low + 1, high + 1))
+    return behind_colon or (parted and not is_listed(words, high))
+
+
 def is_listed(words: Words, high: int) -> bool:
     """Tell whether the commas between two words separate members of one list that ends in "and" or "or"."""
     return words.words[high - 1] in _MEMBERS or words.words[min(high + 1, len(words) - 1)] in _MEMBERS

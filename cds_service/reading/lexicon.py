@@ -160,6 +160,8 @@ class Lexicon:
         given = _covered_words(hits.mark, "contrast_done", single=True)
         # a "free fragment" leaves no recess free
         loose = _covered_words(covering, "herniation")
+        # nor is the lateral mass of a vertebra a mass
+        lateral = _covered_words(hits.anatomy, "pedicle")
         diseases = _covered_words(covering, "named_disease")
         # nor does what takes a tracer up take contrast up; a root "nicht mehr komprimiert" is not compressed
         traced = _covered_words(covering, "tracer", single=True)
@@ -172,11 +174,14 @@ class Lexicon:
             # the arthritis of "rheumatoid arthritis" is no wear
             worn = FindingId.DEGENERATIVE_CHANGE.value
             hits.literal = [hit for hit in hits.literal if not (hit.name == worn and hit.first in diseases)]
-        if pressing or given or loose or diseases or traced or freed:
+        if pressing or given or lateral or loose or diseases or traced or freed:
             hits.process = [
                 p
                 for p in hits.process
-                if not ((p.name == "mass" and p.first in pressing) or (p.first in given and p.last in given))
+                if not (
+                    (p.name == "mass" and (p.first in pressing or p.first in lateral))
+                    or (p.first in given and p.last in given)
+                )
                 and not (p.name == "patent" and p.first in loose)
                 and p.first not in diseases
                 and not (p.name == "enhance" and p.first in traced)

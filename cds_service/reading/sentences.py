@@ -61,7 +61,7 @@ class Sentence:
     """The words ``[first, end)`` of one sentence. ``head`` holds the levels of a list head above it ("L4/5: ...").
 
     ``line`` counts lines of the text, ``continued`` marks a part after a semicolon, ``told`` history under no heading,
-    ``former`` what stands in a list of former diseases. It is filled in while the text is split and then left alone.
+    ``former`` what stands in a list of former diseases, ``family`` in one of the relatives'. It is left alone later.
     """
 
     first: int
@@ -74,6 +74,7 @@ class Sentence:
     asked: bool = False
     told: bool = False
     former: bool = False
+    family: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +191,7 @@ def _stops(words: Words, index: int, between: str) -> bool:
     # "1. Mild" opens a list item, "12. BWK" is a level; a number that ends a sentence follows a word
     ends = index == 1 or words.gaps[index - 1] == Gap.SOFT or len(before) > _LIST_DIGITS
     pair = index > 1 and _FIRST_OF_TWO.fullmatch(words.words[index - 2] + words.signs[index - 1])
-    # in a text without capitals a number behind the name of a vertebra closes it
+    # without capitals the name of a vertebra tells
     closed = index > 1 and words.words[index - 2] in _ORDINAL_NOUNS and words.text.islower()
     return (raw.isupper() or bool(pair) or closed) and ends and words.words[index] not in _ORDINAL_NOUNS
 
