@@ -1,12 +1,12 @@
 """Imaging arguments for and against a tumour of vertebra or sacrum."""
 
-import re
 from collections.abc import Iterable
 
 from cds_service.domain.assessment import FindingCause, Pathway, Signal
 from cds_service.domain.vocabulary import Certainty, FindingId, Qualifier
 from cds_service.rules.context import RuleContext, has, levels_of, remembered, without
 from cds_service.rules.infection import ABSCESSES
+from cds_service.rules.innocent import is_bone_island, is_no_bone_tumor
 from cds_service.rules.levels import bodies, touches
 from cds_service.rules.polarity import Weight
 from cds_service.rules.rule import Found, Outcome, Rule, fired, quiet, rule, when
@@ -48,15 +48,6 @@ _ENDPLATE_CHANGE = (FindingId.MODIC2, FindingId.MODIC3, FindingId.ENDPLATE_DEGEN
 _NEIGHBOUR = 1
 _SEVERAL = 2
 _MANY = 3
-_FAT = re.compile(r"lipomato|epidural\w* fat", re.IGNORECASE)
-_SWOLLEN_CORD = re.compile(
-    r"(?:auftreib|aufgetrieb|expan[sd]|suflant)\w*\s+(?:(?:des|der|of|the|spinal|thoracic|cervical|lesion|leziune|a)\s+){0,3}"
-    r"(?:myelon|rückenmark|halsmark|brustmark|cord\b|conus|konus|medular[ăa]\b(?! osoas)|măduvei spin|maduvei spin)"
-    r"|(?:\bmyelon|rückenmark|halsmark|\bcord|\bconus|konus|medular[ăa])"
-    r"\s+(?:(?:ist|is|appears|fokal|deutlich|este|lesion|in|auf|at|from|von|la|höhe|hoehe|level|nivel|nivelul|[hbl]wk|bis|to|"
-    r"und|and|[cdhlt]{0,2}\d[-/\dcdhlt]{0,6})\s+){0,9}(?:auftreib|aufgetrieb|expan[sd])",
-    re.IGNORECASE,
-)
 
 
 def owned_by_infection(context: RuleContext, finding: FindingCause) -> bool:
@@ -86,16 +77,7 @@ def _pathologic(context: RuleContext, least: Weight) -> tuple[FindingCause, ...]
 
 def _own(context: RuleContext, found: Iterable[FindingCause]) -> tuple[FindingCause, ...]:
     kept = without(found, Qualifier.EXPLAINED_BENIGN, Qualifier.INFECTIOUS)
-    return tuple(f for f in kept if not owned_by_infection(context, f) and not _is_no_bone_tumor(f))
-
-
-def _is_no_bone_tumor(sign: FindingCause) -> bool:
-    """Tell epidural fat, which is called a mass, and a swollen cord, which is called expanded, but is no bone."""
-    finding = sign.finding
-    if finding.finding is FindingId.SOFT_MASS:
-        start = finding.sentence_span.start
-        return bool(_FAT.search(finding.sentence[finding.span.start - start : finding.span.end - start]))
-    return finding.finding is FindingId.EXPANSILE and bool(_SWOLLEN_CORD.search(finding.sentence))
+    return tuple(f for f in kept if not owned_by_infection(context, f) and not is_no_bone_tumor(f))
 
 
 def _pedicle(context: RuleContext, least: Weight = Weight.PRESENT) -> tuple[FindingCause, ...]:
@@ -125,7 +107,8 @@ def _certain_abscesses(context: RuleContext) -> tuple[FindingCause, ...]:
 
 def _lesions(context: RuleContext, least: Weight = Weight.PRESENT) -> tuple[FindingCause, ...]:
     """Focal lesions that no benign label, fracture or infection at their level explains."""
-    benign = [f for f in context.stated(*_BENIGN_LESIONS) if not has(f, Qualifier.ATYPICAL)]
+    islands = [f for f in context.stated(FindingId.SCLEROSIS) if is_bone_island(f)]
+    benign = [f for f in (*context.stated(*_BENIGN_LESIONS), *islands) if not has(f, Qualifier.ATYPICAL)]
     found = _own(context, context.stated(*LESIONS, least=least))
     return tuple(f for f in found if not (f.finding.levels and context.explains(benign, f.finding.levels)))
 
@@ -141,7 +124,7 @@ def malignancy_stated(context: RuleContext) -> Outcome:
 def soft_mass(context: RuleContext) -> Outcome:
     """A solid soft-tissue mass grows beside the bone; at a level with stated infection alone it counts as moderate."""
     found = without(context.stated(FindingId.SOFT_MASS), Qualifier.EXPLAINED_BENIGN, Qualifier.INFECTIOUS)
-    found = tuple(f for f in found if not _is_no_bone_tumor(f))
+    found = tuple(f for f in found if not is_no_bone_tumor(f))
     own = tuple(f for f in found if not owned_by_infection(context, f))
     if own or not found:
         return _graded(context, own, "a solid soft-tissue mass", "no soft-tissue mass")

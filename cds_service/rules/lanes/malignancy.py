@@ -96,9 +96,13 @@ def laboratory_pattern(state: LaneState) -> bool:
     return state.malignancy_lab or _gammopathy_with_fracture(state)
 
 
-def laboratory_and_gammopathy(state: LaneState) -> bool:
-    """Both a laboratory sign of tumour and monoclonal gammopathy with a fracture."""
-    return state.malignancy_lab and _gammopathy_with_fracture(state)
+def laboratory_sign_with_fracture(state: LaneState) -> bool:
+    """A laboratory sign of tumour beside a fracture: by other than the ESR, or with a monoclonal gammopathy."""
+    # The row warns only with a gammopathy too, while the pitfalls take a fracture with such blood values for myeloma
+    # or leukaemia until that is excluded. The safer reading: the two together warn.
+    broken = state.fracture in {Fracture.FRACTURE, Fracture.AVN}
+    both = state.malignancy_lab and _gammopathy_with_fracture(state)
+    return both or (state.malignancy_lab_beyond_esr and broken)
 
 
 def no_tumour_question(_state: LaneState) -> bool:
@@ -139,8 +143,8 @@ ROWS: tuple[Row[LaneState], ...] = (
         Lane.MALIGNANCY,
         laboratory_pattern,
         "C21-L",
-        warning_if(laboratory_and_gammopathy),
-        "warning if both, else info",
+        warning_if(laboratory_sign_with_fracture),
+        "warning with a laboratory sign beside a fracture, else info",
         ("R-IMWG2014", "R-IMWG2019"),
     ),
     Row("M8", Lane.MALIGNANCY, no_tumour_question),
