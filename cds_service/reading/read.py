@@ -26,7 +26,7 @@ from cds_service.reading.placing import topic_of
 from cds_service.reading.plain_film import on_plain_film
 from cds_service.reading.reference import Named, inherited_levels
 from cds_service.reading.refine import refine
-from cds_service.reading.resumed import reopened
+from cds_service.reading.resumed import outweighed, reopened
 from cds_service.reading.sections import by_content
 from cds_service.reading.sentences import Sentence, split
 from cds_service.reading.stated import Conditions, onset_days
@@ -215,7 +215,8 @@ class Reader:
                 named.follow(here.levels)
             anatomy = own or anatomy
         stating = [h for s, h in zip(text.sentences, every, strict=True) if s.section in _STATING]
-        found = reopened(on_plain_film(found, text.words), text.words, text.hits.cue, text.sentences)
+        found = outweighed(on_plain_film(found, text.words), text.words.text)
+        found = reopened(found, text.words, text.hits.cue, text.sentences)
         return placed(with_change(text.words, text.sentences, text.hits.trend, found), stating, text.words)
 
 

@@ -1,12 +1,13 @@
 """Leads what is left open back to what was denied: "no metastasis; the latter, however, cannot be excluded"."""
 
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 from cds_service.domain.facts import TextFinding
-from cds_service.domain.vocabulary import Certainty, Status
+from cds_service.domain.vocabulary import Certainty, FindingId, Status
 from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.lexicon import Hit
 from cds_service.reading.sentences import Sentence
@@ -19,6 +20,16 @@ _THIS: Final = frozenset(_GRAMMAR["this"])
 _CONTRAST: Final = frozenset(_GRAMMAR["contrast"])
 _FILLING: Final = frozenset(_GRAMMAR["filling"])
 _NOT: Final = frozenset(_GRAMMAR["not"])
+# "more likely than", "favoured over", "wahrscheinlicher als", "mai probabil decât"
+_OUTWEIGHING: Final = re.compile(r"\b(?:than|over|preference to|als|dec[aâ]t)$", re.IGNORECASE)
+_LETTERS_BEHIND: Final = 160
+# whose weight no words take away
+_NOT_TO_BE_MISSED: Final = frozenset(
+    {
+        FindingId.ABSCESS_EPIDURAL, FindingId.ABSCESS_PARASPINAL, FindingId.CORD, FindingId.CORD_SIGNAL,
+        FindingId.CAUDA,
+    }
+)  # fmt: skip
 _EXCLUDED: Final = ("exclu", "ruled", "auszuschl", "ausgeschl", "ausschl")
 _REACH: Final = 6
 
@@ -79,12 +90,33 @@ def _opened(
     last = max(near, key=lambda f: (f.span.start, f.span.end))
     if former:
         last = min((f for f in near if f.sentence_span == last.sentence_span), key=lambda f: f.span.start)
-    if last.status is not Status.ABSENT or last.cue is None:
+    if not _is_left_out(last) or last.cue is None:
         return findings
     text = words.text[words.starts[cue.first] : words.ends[cue.last]]
     return [
         replace(f, status=Status.POSSIBLE, certainty=Certainty.POSSIBLE, cue=text)
-        if f.status is Status.ABSENT and f.sentence_span == last.sentence_span and f.cue == last.cue
+        if _is_left_out(f) and f.sentence_span == last.sentence_span and f.cue == last.cue
+        else f
+        for f in findings
+    ]
+
+
+def _is_left_out(finding: TextFinding) -> bool:
+    return finding.status is Status.ABSENT or finding.certainty is Certainty.UNLIKELY
+
+
+def outweighed(findings: Sequence[TextFinding], text: str) -> list[TextFinding]:
+    """Return the findings of one text, unlikely where another is "more likely than" them.
+
+    What must not be missed stays possible, and so does what the words behind it leave open.
+    """
+    return [
+        replace(f, certainty=Certainty.UNLIKELY)
+        if f.certainty is Certainty.POSSIBLE
+        and f.cue is not None
+        and _OUTWEIGHING.search(f.cue)
+        and f.finding not in _NOT_TO_BE_MISSED
+        and not any(stem in text[f.span.end : f.span.end + _LETTERS_BEHIND].lower() for stem in _EXCLUDED)
         else f
         for f in findings
     ]

@@ -11,7 +11,7 @@ from cds_service.knowledge.findings import load_grammar
 from cds_service.reading.levels import LevelGroup
 from cds_service.reading.lexicon import Hit, Hits, Lexicon
 from cds_service.reading.words import Gap, Words
-from cds_service.reading.wrapping import words_of_one_case
+from cds_service.reading.wrapping import closes_title, words_of_one_case
 
 _GRAMMAR: Final = load_grammar().sentences
 _ABBREVIATIONS: Final = frozenset(_GRAMMAR["abbreviations"])
@@ -227,7 +227,7 @@ def _line_breaks(words: Words, index: int, between: str, held: _Held, short: flo
     raw = words.text[words.starts[index]]
     if any(c in before for c in ".:;!?") or "\n" in after or any(c in after for c in _BULLETS):
         return True
-    if ("(" in after and raw.isdigit()) or _is_heading_line(words, index):
+    if ("(" in after and raw.isdigit()) or _is_heading_line(words, index) or closes_title(words, index):
         return True
     last = held.levels.get(index)
     if last is not None and last + 1 < len(words) and ":" in words.between(last + 1):
@@ -330,6 +330,8 @@ def _heading(sentence: Sentence, words: Words, lexicon: Lexicon) -> tuple[Sectio
         opens = ":" in between
         alone = "\n" in between and "\n" in "\n" + words.between(sentence.first)[-3:] and after <= sentence.end
         dashed = between.strip() in {"-", "–"} and words.text[words.starts[sentence.first]].isupper() and " " in between
+        # "RMN lombar" alone at the top is the title, below which the history may stand
+        alone = alone and not (sentence.first == 0 and words.words[0] in _EXAMINATIONS)
         if opens or (alone and _starts_line(words, sentence.first)) or (dashed and _starts_line(words, sentence.first)):
             return section, after
     return _examination_heading(sentence, words)

@@ -1,5 +1,6 @@
 """Reads what the indication and history of a report say of the patient, and since when the complaint lasts."""
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
@@ -33,8 +34,15 @@ _LONGEST_DAYS: Final = 365 * 40
 _BEFORE_REACH: Final = 3
 _AFTER_REACH: Final = 2
 _DURATION_REACH: Final = 8
+_CLAUSE_REACH: Final = 12
 _YEARS: Final = frozenset({"year", "years", "yr", "yrs", "y"})
 _HISTORY: Final = frozenset({Section.INDICATION})
+# what was done or found then, and what a patient complains of
+_DONE: Final = re.compile(
+    r"ektomi|ectom|operat|operier|\bop\b|surger|fusion|spondylodes|diskoplast|plastie|injection|injekti|infiltra|"
+    r"radiother|radiation|bestrahl|radiatio|iradi|chemo|chimio|transplant|biops|diagnos|cancer|karzinom|carcinom|tumor",
+)
+_FELT: Final = re.compile(r"pain|ache|schmerz|durer|algi|beschwerd|symptom|weak|schwach|fever|fieber|febr")
 
 
 class StatedReader:
@@ -193,9 +201,26 @@ def _is_age(words: Words, marks: Sequence[Hit], unit: Hit) -> bool:
 
 
 def _is_onset(words: Words, marks: Sequence[Hit], unit: Hit) -> bool:
+    if _is_of_event(words, unit):
+        return False
     for mark in marks:
         if mark.name == "before" and 0 < unit.first - mark.last <= _BEFORE_REACH:
             return True
         if mark.name == "after" and 0 < mark.first - unit.last <= _AFTER_REACH:
             return words.words[mark.first] != "post"
     return False
+
+
+def _is_of_event(words: Words, unit: Hit) -> bool:
+    """Tell "discectomy 7 months ago", a duration in a clause of what was done or found, from that of a complaint."""
+    clause = _clause(words, unit)
+    return bool(_DONE.search(clause)) and not _FELT.search(clause)
+
+
+def _clause(words: Words, unit: Hit) -> str:
+    first, last = unit.first, unit.last
+    while unit.first - first < _CLAUSE_REACH and first > 0 and words.gaps[first] == Gap.SOFT:
+        first -= 1
+    while last - unit.last < _CLAUSE_REACH and last + 1 < len(words) and words.gaps[last + 1] == Gap.SOFT:
+        last += 1
+    return " ".join(words.words[first : last + 1])

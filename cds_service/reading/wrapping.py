@@ -17,6 +17,10 @@ _SHARE: Final = 0.35
 _OPENS: Final = re.compile(r"\s*(?:[-•*–·>►▪◦]|\(?\d{1,2}[.)]\s|[^\s:]+(?: [^\s:]+){0,3}\s?:)")
 # the word and the number of a German level stand in one line
 _PARTED_LEVEL: Final = re.compile(r"(?<=[BHLS]WK)\n(?=\d)")
+_TITLE_WORDS: Final = 16
+_EXAMINATION: Final = re.compile(r"\s*(?:MRI?|MRT|IRM|RMN)\b", re.IGNORECASE)
+_WITHOUT: Final = frozenset({("w", "o"), ("without",), ("ohne",), ("fara",)})
+_AGENT: Final = re.compile(r"(?:i\.?v\.?\s+)?(?:contrast|gad|gd\b|km\b|kontrast|substan)", re.IGNORECASE)
 
 
 def unwrapped(text: str) -> str:
@@ -36,6 +40,17 @@ def unwrapped(text: str) -> str:
     if sum(full) < max(_FEWEST, _SHARE * ends):
         return text
     return _joined(lines, full)
+
+
+def closes_title(words: Words, index: int) -> bool:
+    """Tell the line end after "MRI lumbar spine w/o", a title that leaves the contrast agent to be understood."""
+    if index > _TITLE_WORDS:
+        return False
+    title = words.text[: words.ends[index - 1]]
+    last = {tuple(words.words[max(index - size, 0) : index]) for size in (1, 2)}
+    following = words.text[words.starts[index] : words.starts[index] + _NARROWEST]
+    opens = "\n" not in title.strip() and bool(_EXAMINATION.match(title))
+    return opens and bool(last & _WITHOUT) and following[0].isupper() and not _AGENT.match(following)
 
 
 def words_of_one_case(words: Words) -> frozenset[int]:
