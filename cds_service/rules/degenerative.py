@@ -22,7 +22,7 @@ MODIC, ENDPLATE, FACET, SCHMORL = "modic", "endplate", "facet", "schmorl"
 def _explaining(context: RuleContext, found: tuple[FindingCause, ...], value: str, word: str) -> Outcome:
     """Fire when the findings lie wherever edema is reported: a change at one level explains no edema elsewhere."""
     if not found:
-        return quiet(f"no {word} is reported")
+        return quiet(f"{word} is not reported")
     if not context.edema or context.explains(found, levels_of(context.edema)):
         return fired(value, found, f"{word} lies where the edema is")
     return quiet(f"{word} does not lie at every level with edema")

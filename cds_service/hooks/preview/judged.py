@@ -66,6 +66,7 @@ def _field(entry: CatalogueEntry | None, words: Words) -> tuple[str, str]:
 def _rule(result: RuleResult, cards: Sequence[PlannedCard], words: Words, used: Used) -> dict[str, Any]:
     entry = entries().get(result.rule_id)
     sentence, language = words.sentence(result.rule_id)
+    why, why_language = words.reason(result.rule_id, result.why)
     field, field_label = _field(entry, words)
     told = [_cause_text(cause, words) for cause in result.causes if not isinstance(cause, FindingCause)]
     return {
@@ -76,8 +77,8 @@ def _rule(result: RuleResult, cards: Sequence[PlannedCard], words: Words, used: 
         "label": sentence,
         "labelLanguage": language.value,
         "fired": result.fired,
-        "why": result.why,
-        "whyLanguage": Language.EN.value,
+        "why": why,
+        "whyLanguage": why_language.value,
         "missing": missing_view(result.missing, words),
         "findings": used.names(result.causes),
         "causes": [text for text in dict.fromkeys(told) if text][:_MOST_CAUSES],

@@ -1,5 +1,6 @@
 """Words of the preview that the card texts do not have: statuses, sections, groups, supposed facts, rules, fixtures."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -40,7 +41,7 @@ class Fixture(BaseModel):
 
 
 class _File(BaseModel):
-    """Shape of one language file. ``rules`` is empty in English: the catalogue holds the English sentences."""
+    """Shape of one language file. ``rules`` and ``reasons`` are empty in English: the rules hold the English words."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -58,8 +59,12 @@ class _File(BaseModel):
     options: Names
     fixtures: dict[str, Fixture]
     rules: Names = {}
+    reasons: Names = {}
 
 
+_OF_THE_RULES = frozenset({"rules", "reasons"})
+# Of words for a reason, the numbers that the rule names; those within a name (T1, P2Y12) are none.
+NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?")
 _SECTIONS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "statuses": frozenset(Status),
@@ -98,6 +103,21 @@ class Words:
         own = self.sentences.get(rule) or self.cards.rows.get(rule)
         return (own, self.language) if own else (self.english.get(rule, ""), Language.EN)
 
+    def reason(self, rule: str, why: str) -> tuple[str, Language]:
+        """Why a rule fired or stayed silent, and the language that it is in; English where this one has no words."""
+        english = self.english.get(rule, "")
+        if english and why.startswith(english):
+            # a row gives its own sentence, and the row that it gave way to
+            sentence, language = self.sentence(rule)
+            by = why.removeprefix(english).removeprefix(" Gave way: ").rstrip(".")
+            return (f"{sentence} {self.filled('phrases', 'gave_way', by=by)}" if by else sentence), language
+        own = self.names["reasons"].get(NUMBER.sub("#", why))
+        if own is None:
+            return why, Language.EN
+        for number in NUMBER.findall(why):
+            own = own.replace("#", number.replace(".", self.cards.decimal), 1)
+        return own, self.language
+
     def group(self, group: ConditionGroup | DrugGroup | ProcedureGroup | DeviceGroup) -> str:
         """Name of a group of the chart."""
         match group:
@@ -129,10 +149,10 @@ def _read(language: Language) -> _File:
 
 
 def _refuse_differences(parsed: Mapping[Language, _File]) -> None:
-    """Refuse a language that lacks a key of another; English needs no rules, it has those of the catalogue."""
+    """Refuse a language that lacks a key of another; English needs none that the rules themselves have."""
     for section in _File.model_fields:
         shapes = {frozenset(getattr(one, section)) for language, one in parsed.items()
-                  if section != "rules" or language is not Language.EN}  # fmt: skip
+                  if section not in _OF_THE_RULES or language is not Language.EN}  # fmt: skip
         if len(shapes) > 1:
             differing = sorted(frozenset.union(*shapes) - frozenset.intersection(*shapes))
             raise KnowledgeError(f"preview/words: {section}: not in every language: {differing[:5]}")

@@ -48,6 +48,5 @@ def coagulation_unknown(context: OrderContext) -> Answer:
     """Without INR or platelets of the last 30 days a coagulation screen is considered."""
     missing = unknown_coagulation(context)
     if missing:
-        why = "no current " + " and ".join(missing)
-        return Advice(Indicator.INFO, why, "coagulation-unknown", missing=missing)
+        return Advice(Indicator.INFO, "INR or platelets are not current", "coagulation-unknown", missing=missing)
     return Silence("INR and platelets are current")
