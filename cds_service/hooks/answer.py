@@ -19,6 +19,7 @@ from cds_service.hooks.prefetch import ChartAccess, PrefetchCompleter
 from cds_service.hooks.release import older_than_r4
 from cds_service.hooks.repeat import CardState, RepeatLock
 from cds_service.hooks.request import HookRequest
+from cds_service.hooks.sent import SentCall
 from cds_service.hooks.services import Hook, Service
 from cds_service.hooks.writing import CardDesk, by_reference
 from cds_service.security.clients import OPEN, Client
@@ -106,10 +107,10 @@ class HookDesk:
         self._memory = memory
 
     def digest(
-        self, raw: bytes, service: Service, language: Language, caller: Caller, as_of: datetime
+        self, sent: SentCall, service: Service, language: Language, caller: Caller, as_of: datetime
     ) -> CallDigest | None:
-        """Return what the call with this body is known by for a moment, if it may be."""
-        return self._memory.digest(raw, service, language, caller, as_of) if self._memory is not None else None
+        """Return what the call is known by for a moment, if it may be."""
+        return self._memory.digest(sent, service, language, caller, as_of) if self._memory is not None else None
 
     def answer(
         self,

@@ -22,6 +22,7 @@ import orjson
 from cds_service.domain.vocabulary import Language
 from cds_service.hooks.advice import Advice
 from cds_service.hooks.request import MAX_INSTANCE, HookRequest
+from cds_service.hooks.sent import SentCall
 from cds_service.hooks.services import Hook, Service
 from cds_service.security.clients import Client
 from cds_service.security.tokens import Caller
@@ -73,29 +74,29 @@ class AdviceMemory:
         self.misses = 0
 
     def digest(
-        self, raw: bytes, service: Service, language: Language, caller: Caller, as_of: datetime
+        self, sent: SentCall, service: Service, language: Language, caller: Caller, as_of: datetime
     ) -> CallDigest | None:
-        """Return what the call with this body is known by; ``None`` for one that has to be looked at as a whole."""
+        """Return what the call is known by; ``None`` for one that has to be looked at as a whole."""
         if not self._seconds:
             return None
+        authorization = sent.member("fhirAuthorization")
         try:
-            members = _members(raw)
-            instance = _value(members.pop("hookInstance"))
-            context, user = _shared_context(service, members)
-            authorization = members.pop("fhirAuthorization", None)
+            instance = _value(sent.member("hookInstance"))
+            context, user = _shared_context(service, sent)
             if not _is_flat(authorization):
                 return None
-        except (msgspec.DecodeError, orjson.JSONDecodeError, KeyError, ValueError, RecursionError):
+        except (msgspec.DecodeError, orjson.JSONDecodeError, KeyError, RecursionError):
             return None
         if not isinstance(instance, str) or not 0 < len(instance) <= MAX_INSTANCE:
             return None
         hashed = hashlib.sha256(self._key)
         # Whether a server could be asked is part of it: with a token what is missing may be fetched.
-        reach = authorization is not None and "fhirServer" in members
+        reach = bool(authorization and sent.member("fhirServer"))
         issuer, tenant = caller.client.issuer, caller.tenant
         head = (service.id, language.value, issuer, tenant, self._version, str(as_of.date()), reach)
-        hashed.update(orjson.dumps([head, list(members), list(context)]))
-        for value in (*members.values(), *context.values()):
+        hashed.update(orjson.dumps([head, list(context)]))
+        own = ("hookInstance", "fhirAuthorization", *(("context",) if context else ()))
+        for value in (*sent.beside(*own), *context.values()):
             part = memoryview(value)
             # The length first, so that no part can be taken for the end of another.
             hashed.update(len(part).to_bytes(8, "big"))
@@ -143,21 +144,20 @@ class AdviceMemory:
                 self._size -= self._entries.popitem(last=False)[1].size
 
 
-def _shared_context(service: Service, members: _Members) -> tuple[_Members, str]:
+def _shared_context(service: Service, sent: SentCall) -> tuple[_Members, str]:
     """Take the context apart when clinicians see the same for it: all but the user, and the user."""
     if service.hook is not Hook.PATIENT_VIEW:
         return {}, ""
-    context = _members(members["context"])
+    context = _members(sent.member("context"))
     user = _value(context.pop("userId"))
     if not isinstance(user, str) or not _CLINICIAN.fullmatch(user):
         return {}, ""
-    del members["context"]
     return context, user
 
 
-def _is_flat(authorization: msgspec.Raw | None) -> bool:
+def _is_flat(authorization: msgspec.Raw) -> bool:
     """Whether it is what nobody has to look at: the advice of a call that asked no server does not depend on it."""
-    if authorization is None:
+    if not authorization:
         return True
     value = _value(authorization)
     return isinstance(value, dict) and not any(isinstance(one, dict | list) for one in value.values())

@@ -1,5 +1,6 @@
 """The body of a hook call as it was sent: small members are parsed, resources of the prefetch only outlined.
 
+One pass over the bytes finds where everything stands. That is enough to tell whether the same was asked a moment ago.
 Most resources of a chart are results that nobody asks for. Their JSON is looked into once, by a decoder that knows the
 few elements that tell so, and never becomes an object of ours. A body that is not built as expected is parsed whole.
 """
@@ -104,46 +105,76 @@ def _decoder(service_id: str) -> Callable[[bytes], Any]:
     return msgspec.json.Decoder(call).decode
 
 
-def read_sent(raw: bytes, service: Service, bounds: Bounds) -> dict[str, Any] | None:
-    """Return the members of a call, the Bundles of its prefetch as ``SentBundle``; ``None`` for a body built otherwise.
+class SentCall:
+    """A call of a service of which is known where everything stands. Raises DecodeError for one built otherwise."""
 
-    Raises RequestError for what is nested too deep or too long.
-    """
+    __slots__ = ("_bare", "_call", "_values")
+
+    def __init__(self, raw: bytes, service: Service) -> None:
+        self._call = _decoder(service.id)(raw)
+        sent = self._call.prefetch
+        names = [key.name for key in service.prefetch] if isinstance(sent, msgspec.Struct) else []
+        self._values = {name: getattr(sent, name) for name in names}
+        # Where a Bundle was asked for and something else came, its JSON.
+        self._bare: dict[str, msgspec.Raw] = {}
+        bare = [name for name, one in self._values.items() if isinstance(one, _Bundle) and one.kind != "Bundle"]
+        if bare:
+            written = _prefetch_of(raw).prefetch
+            self._bare = {name: written[name] for name in bare}
+
+    def member(self, name: str) -> msgspec.Raw:
+        """Return the JSON of a member other than the prefetch, empty when it was not sent."""
+        found: msgspec.Raw = getattr(self._call, name)
+        return found
+
+    def beside(self, *names: str) -> tuple[bytes | msgspec.Raw, ...]:
+        """Return all that is ever read of the call beside these members: calls of which it is the same ask the same."""
+        rest = msgspec.structs.replace(self._call, **dict.fromkeys(names, NOTHING))
+        return (msgspec.json.encode(rest), *self._bare.values())
+
+    def body(self, bounds: Bounds) -> dict[str, Any] | None:
+        """Return the members, the Bundles of the prefetch as ``SentBundle``; ``None`` where one is no JSON after all.
+
+        Raises RequestError for what is nested too deep or too long.
+        """
+        try:
+            body = {name: orjson.loads(bytes(value)) for name in _MEMBERS if (value := self.member(name))}
+            bounds.check(body)
+            if self._call.prefetch is not msgspec.UNSET:
+                body["prefetch"] = None if self._call.prefetch is None else self._prefetch(bounds)
+        except (msgspec.DecodeError, orjson.JSONDecodeError, RecursionError):
+            return None
+        return body
+
+    def _prefetch(self, bounds: Bounds) -> dict[str, Any]:
+        """Return what stands under the keys that the service asks for; what is no Bundle is parsed."""
+        sent = self._values | self._bare
+        bundles = {name: value for name, value in sent.items() if isinstance(value, _Bundle)}
+        lengths = [len(bundle.entry or ()) for bundle in bundles.values()]
+        if max(lengths, default=0) > bounds.entries:
+            bounds.refuse_list()
+        if sum(lengths) > bounds.entries:
+            bounds.refuse_resources()
+        found: dict[str, Any] = {}
+        for name, value in sent.items():
+            if name in bundles:
+                found[name] = SentBundle(value, bounds)
+            elif value is None:
+                found[name] = None
+            elif isinstance(value, msgspec.Raw) and value:
+                found[name] = _parsed(bytes(value), bounds)
+        return found
+
+
+def sent_call(raw: bytes, service: Service) -> SentCall | None:
+    """Take a body apart; ``None`` for one that is built otherwise than calls of the service are, or is no JSON."""
     try:
         if not raw.isascii():
             # the decoder passes over texts without looking whether they are UTF-8
             raw.decode()
-        call = _decoder(service.id)(raw)
-        body = {name: orjson.loads(bytes(value)) for name in _MEMBERS if (value := getattr(call, name))}
-        bounds.check(body)
-        if call.prefetch is not msgspec.UNSET:
-            body["prefetch"] = None if call.prefetch is None else _values(raw, call.prefetch, service, bounds)
-    except (UnicodeDecodeError, msgspec.DecodeError, orjson.JSONDecodeError, RecursionError):
+        return SentCall(raw, service)
+    except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
         return None
-    return body
-
-
-def _values(raw: bytes, prefetch: Any, service: Service, bounds: Bounds) -> dict[str, Any]:
-    """Return what stands under the keys that the service asks for; what is no Bundle is parsed."""
-    sent = {key.name: getattr(prefetch, key.name) for key in service.prefetch}
-    bundles = {name: value for name, value in sent.items() if isinstance(value, _Bundle) and value.kind == "Bundle"}
-    lengths = [len(bundle.entry or ()) for bundle in bundles.values()]
-    if max(lengths, default=0) > bounds.entries:
-        bounds.refuse_list()
-    if sum(lengths) > bounds.entries:
-        bounds.refuse_resources()
-    found: dict[str, Any] = {}
-    for name, value in sent.items():
-        if name in bundles:
-            found[name] = SentBundle(value, bounds)
-        elif value is None:
-            found[name] = None
-        elif isinstance(value, msgspec.Raw):
-            if value:
-                found[name] = _parsed(bytes(value), bounds)
-        elif value is not msgspec.UNSET:
-            found[name] = _parsed(bytes(_prefetch_of(raw).prefetch[name]), bounds)
-    return found
 
 
 def _parsed(raw: bytes, bounds: Bounds) -> Any:

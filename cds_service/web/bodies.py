@@ -9,8 +9,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 
 from cds_service.errors import RequestError
 from cds_service.fhir.bounds import Bounds
-from cds_service.hooks.sent import read_sent
-from cds_service.hooks.services import Service
+from cds_service.hooks.sent import SentCall
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -76,7 +75,7 @@ def read_json(request: Request, *, max_depth: int, max_entries: int) -> Any:
     return _parsed(read_body(request), Bounds(max_depth, max_entries))
 
 
-def read_call(raw: bytes, service: Service, bounds: Bounds) -> Any:
-    """Return the JSON value of a call of ``service``, the Bundles of its prefetch not parsed. Raises as read_json."""
-    sent = read_sent(raw, service, bounds)
-    return _parsed(raw, bounds) if sent is None else sent
+def read_call(raw: bytes, sent: SentCall | None, bounds: Bounds) -> Any:
+    """Return the JSON value of a call; taken apart, the Bundles of its prefetch are not parsed. Raises as read_json."""
+    body = sent.body(bounds) if sent is not None else None
+    return _parsed(raw, bounds) if body is None else body

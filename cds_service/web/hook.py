@@ -7,6 +7,7 @@ from cds_service.fhir.bounds import Bounds
 from cds_service.hooks.answer import Answer
 from cds_service.hooks.audit import AuditNote
 from cds_service.hooks.request import read_request
+from cds_service.hooks.sent import sent_call
 from cds_service.hooks.services import Service, service_by_id
 from cds_service.telemetry.laps import Stage
 from cds_service.web.admission import admitted
@@ -61,13 +62,14 @@ def hook_blueprint(backend: Backend) -> Blueprint:
             audited.language, now = language.value, backend.clock()
             this.note(language=language.value)
             raw = read_body(this.request)
-            digest = backend.hooks.digest(raw, service, language, audited.caller, now)
+            sent = sent_call(raw, service)
+            digest = backend.hooks.digest(sent, service, language, audited.caller, now) if sent is not None else None
             again = backend.hooks.answer_again(digest, language, now, client, laps) if digest is not None else None
             if again is not None:
                 audited.request, answer = again
                 _note_instance(this, audited)
             else:
-                body = read_call(raw, service, Bounds(settings.max_depth, settings.max_entries))
+                body = read_call(raw, sent, Bounds(settings.max_depth, settings.max_entries))
                 audited.request = hook_request = read_request(service, body)
                 _note_instance(this, audited)
                 laps.done(Stage.PARSE)

@@ -24,6 +24,7 @@ from cds_service.fhir.extract import FactExtractor
 from cds_service.fhir.received import Survey
 from cds_service.hooks.prefetch import FetchLimits, PrefetchCompleter
 from cds_service.hooks.request import HookRequest, read_request
+from cds_service.hooks.sent import sent_call
 from cds_service.hooks.services import PATIENT_VIEW
 from cds_service.hooks.writing import CardDesk
 from cds_service.rules.engine import Engine
@@ -64,7 +65,7 @@ def extractor(clinic: Clinic) -> FactExtractor:
 
 
 def _parsed(raw: bytes) -> HookRequest:
-    return read_request(PATIENT_VIEW, read_call(raw, PATIENT_VIEW, BOUNDS))
+    return read_request(PATIENT_VIEW, read_call(raw, sent_call(raw, PATIENT_VIEW), BOUNDS))
 
 
 def _completed(request: HookRequest) -> tuple[Any, ...]:

@@ -21,7 +21,7 @@ from cds_service.fhir.extract import FactExtractor
 from cds_service.fhir.received import ReceivedResource, Survey
 from cds_service.hooks.prefetch import FetchLimits, PrefetchCompleter
 from cds_service.hooks.request import read_request
-from cds_service.hooks.sent import read_sent
+from cds_service.hooks.sent import sent_call
 from cds_service.hooks.services import PATIENT_VIEW, SERVICES, Service
 from cds_service.knowledge.load import load_knowledge
 
@@ -104,6 +104,11 @@ def clinical(facts: PatientFacts | str) -> PatientFacts | str:
     if isinstance(facts, str):
         return facts
     return replace(facts, gaps=tuple(gap for gap in facts.gaps if gap.clinical))
+
+
+def read_sent(raw: bytes, service: Service, bounds: Bounds) -> dict[str, Any] | None:
+    sent = sent_call(raw, service)
+    return sent.body(bounds) if sent is not None else None
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

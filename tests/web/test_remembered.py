@@ -183,6 +183,27 @@ def test_another_call_is_evaluated(sites: tuple[Site, Site], site: Site, change:
     assert site.memory.hits == 0
 
 
+@pytest.mark.parametrize("place", ["labs", "reports", "patient"])
+def test_what_came_in_place_of_a_bundle_is_part_of_the_call(sites: tuple[Site, Site], site: Site, place: str) -> None:
+    path, body = call("t11-before-labs")
+    report = body["prefetch"]["reports"]["entry"][0]["resource"]
+    client = site.client()
+    sites[1].now = NOW
+    for value in (report, report | {"conclusion": "No edema."}, None, {"resourceType": "OperationOutcome"}, {}):
+        body["prefetch"][place] = value
+        answers = [without_uuids(one.post(path, json=body)) for one in (client, sites[1].client())]
+        assert answers[0] == answers[1]
+    assert site.memory.hits == 0
+
+
+def test_what_nobody_reads_is_no_part_of_the_call(site: Site) -> None:
+    path, body = call("t11-before-labs")
+    client = site.client()
+    client.post(path, json=body)
+    client.post(path, json=body | {"unheard-of": 5, "prefetch": body["prefetch"] | {"nobody-asked": {"a": 1}}})
+    assert site.memory.hits == 1
+
+
 def test_another_clinician_and_hook_instance_get_the_same_advice_and_their_own_record(site: Site) -> None:
     path, body = call("t11-before-labs")
     client = site.client()
