@@ -1,62 +1,22 @@
 """What a call leaves behind: one transaction where one database holds it, and nothing lost where one part fails."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine, text
 
 from cds_service.store.audit import AuditStore
 from cds_service.store.backup import counts
 from cds_service.store.calls import CallStore, NotKept
 from cds_service.store.connection import Database
 from cds_service.store.keeper import Keeper
-from cds_service.store.records import StoreAway
 from cds_service.store.repeats import ShownCard
-from cds_service.store.spool import Spool
+from tests.store.keeping import WatchedDatabase
 from tests.store.test_audit import BARE
 from tests.store.test_store import CARD
 
-MEBIBYTE = 1024 * 1024
 SHOWN = ShownCard(CARD.uuid, "state-a")
-
-
-class Counting(Database):
-    """Counts how often a connection is taken, which is for one transaction, and can be away."""
-
-    away = False
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self.taken = 0
-        event.listen(self.engine, "checkout", self._take)
-
-    def _take(self, *_: object) -> None:
-        self.taken += 1
-
-    def _answered(self, ask: Any) -> Any:
-        if self.away:
-            raise StoreAway("away")
-        return super()._answered(ask)
-
-
-@pytest.fixture
-def database(url: str) -> Iterator[Counting]:
-    opened = Counting(url)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def keeper(database: Counting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Keeper]:
-    """Carries over when told, not by itself."""
-    monkeypatch.setattr(Keeper, "_replay_soon", lambda _: True)
-    opened = Keeper(database, Spool(tmp_path / "spool", MEBIBYTE))
-    opened.open()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
@@ -69,7 +29,7 @@ def found(database: Database) -> tuple[int, int, int]:
     return rows["issued_card"], rows["shown_card"], rows["audit_event"]
 
 
-def test_a_whole_call_is_one_transaction(calls: CallStore, database: Counting) -> None:
+def test_a_whole_call_is_one_transaction(calls: CallStore, database: WatchedDatabase) -> None:
     database.taken = 0
     calls.keep([CARD, replace(CARD, uuid="c-2")], [SHOWN, ShownCard("c-2", "state-b")], BARE)
     assert database.taken == 1
@@ -82,7 +42,7 @@ def test_a_call_comes_back_as_it_was_kept(calls: CallStore, keeper: Keeper, url:
 
 
 def test_a_row_that_the_database_never_takes_is_put_aside_and_the_others_are_stored(
-    calls: CallStore, keeper: Keeper, database: Counting, engine: Engine
+    calls: CallStore, keeper: Keeper, database: WatchedDatabase, engine: Engine
 ) -> None:
     with engine.begin() as connection:
         connection.execute(text("CREATE UNIQUE INDEX one_call ON audit_event (request_id)"))
@@ -95,7 +55,7 @@ def test_a_row_that_the_database_never_takes_is_put_aside_and_the_others_are_sto
 
 
 def test_without_database_all_of_it_waits_in_the_spool_and_comes_back(
-    calls: CallStore, keeper: Keeper, database: Counting
+    calls: CallStore, keeper: Keeper, database: WatchedDatabase
 ) -> None:
     database.away = True
     calls.keep([CARD], [SHOWN], BARE)
@@ -105,7 +65,7 @@ def test_without_database_all_of_it_waits_in_the_spool_and_comes_back(
     assert found(database) == (1, 1, 1)
 
 
-def test_without_database_and_spool_everything_is_named(database: Counting) -> None:
+def test_without_database_and_spool_everything_is_named(database: WatchedDatabase) -> None:
     keeper = Keeper(database)
     keeper.open()
     database.away = True
@@ -114,8 +74,10 @@ def test_without_database_and_spool_everything_is_named(database: Counting) -> N
     assert failed.value.tables == {"issued_card", "shown_card", "audit_event"}
 
 
-def test_audit_record_in_another_database_is_written_there(keeper: Keeper, database: Counting, tmp_path: Path) -> None:
-    elsewhere = Counting(f"sqlite:///{tmp_path / 'audit.sqlite'}")
+def test_audit_record_in_another_database_is_written_there(
+    keeper: Keeper, database: WatchedDatabase, tmp_path: Path
+) -> None:
+    elsewhere = WatchedDatabase(f"sqlite:///{tmp_path / 'audit.sqlite'}")
     other = Keeper(elsewhere)
     other.open()
     calls = CallStore(keeper, other)
@@ -130,11 +92,11 @@ def test_audit_record_in_another_database_is_written_there(keeper: Keeper, datab
     elsewhere.close()
 
 
-def test_where_no_record_of_calls_is_wanted_the_cards_are_kept(keeper: Keeper, database: Counting) -> None:
+def test_where_no_record_of_calls_is_wanted_the_cards_are_kept(keeper: Keeper, database: WatchedDatabase) -> None:
     CallStore(keeper).keep([CARD], [SHOWN], BARE)
     assert found(database) == (1, 1, 0)
 
 
-def test_a_call_without_cards_leaves_its_record_only(calls: CallStore, database: Counting) -> None:
+def test_a_call_without_cards_leaves_its_record_only(calls: CallStore, database: WatchedDatabase) -> None:
     calls.keep([], [], BARE)
     assert found(database) == (0, 0, 1)

@@ -21,14 +21,6 @@ NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def store(url: str) -> Iterator[SqlStore]:
-    opened = SqlStore(url)
-    opened.open()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def repeats(url: str, store: SqlStore) -> Iterator[RepeatStore]:
     del store
     database = Database(url)

@@ -3,7 +3,6 @@
 import errno
 import os
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,16 +19,11 @@ from cds_service.store.records import StoreAway, StoreError
 from cds_service.store.reserve import SEGMENT_BYTES, ReserveError
 from cds_service.store.spool import Line, Spool, SpoolError, read_lines
 from tests.servers.postgresql import PostgreSQL
-from tests.store.keeping import keep
+from tests.store.keeping import WatchedDatabase, keep
 from tests.store.test_audit import BARE
 from tests.store.test_store import ACCEPTED, CARD
 
 MEBIBYTE = 1024 * 1024
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Spool:
-    return Spool(tmp_path / "spool", MEBIBYTE)
 
 
 def lines(*numbers: int) -> list[Line]:
@@ -191,35 +185,7 @@ def test_damaged_lines_are_known_and_the_others_kept(spool: Spool, tmp_path: Pat
     assert path.with_suffix(".damaged").exists()
 
 
-class Broken(Database):
-    """A database that can be away."""
-
-    away = False
-
-    def _answered(self, ask: Any) -> Any:
-        if self.away:
-            raise StoreAway("away")
-        return super()._answered(ask)
-
-
-@pytest.fixture
-def database(url: str) -> Iterator[Broken]:
-    opened = Broken(url)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def keeper(database: Broken, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> Iterator[Keeper]:
-    """Carries over when told, not by itself."""
-    monkeypatch.setattr(Keeper, "_replay_soon", lambda _: True)
-    opened = Keeper(database, spool)
-    opened.open()
-    yield opened
-    opened.close()
-
-
-def test_rows_of_every_kind_wait_and_are_stored_once(url: str, database: Broken, keeper: Keeper) -> None:
+def test_rows_of_every_kind_wait_and_are_stored_once(url: str, database: WatchedDatabase, keeper: Keeper) -> None:
     store, audit = SqlStore(url, keeper), AuditStore(url, keeper)
     database.away = True
     keep(store, [CARD])
@@ -238,7 +204,7 @@ def test_rows_of_every_kind_wait_and_are_stored_once(url: str, database: Broken,
 
 
 def test_file_that_outlives_a_crash_is_not_stored_twice(
-    url: str, database: Broken, keeper: Keeper, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    url: str, database: WatchedDatabase, keeper: Keeper, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     store = SqlStore(url, keeper)
     database.away = True
@@ -285,7 +251,7 @@ def test_row_that_the_database_never_takes_is_put_aside(keeper: Keeper, spool: S
     assert keeper.database.run("count", counts)["shown_card"] == 1
 
 
-def test_without_a_spool_the_failure_is_told(url: str, database: Broken) -> None:
+def test_without_a_spool_the_failure_is_told(url: str, database: WatchedDatabase) -> None:
     store = SqlStore(url, Keeper(database))
     database.away = True
     with pytest.raises(StoreError):
@@ -293,7 +259,7 @@ def test_without_a_spool_the_failure_is_told(url: str, database: Broken) -> None
     assert not store.can_write()
 
 
-def test_what_was_left_is_carried_over_at_the_next_start(database: Broken, spool: Spool) -> None:
+def test_what_was_left_is_carried_over_at_the_next_start(database: WatchedDatabase, spool: Spool) -> None:
     Keeper(database).open()
     spool.append(lines(1))
     spool.close()
@@ -306,7 +272,7 @@ def test_what_was_left_is_carried_over_at_the_next_start(database: Broken, spool
 
 
 def test_look_at_the_spool_that_fails_does_not_end_the_carrying_over(
-    database: Broken, spool: Spool, monkeypatch: pytest.MonkeyPatch
+    database: WatchedDatabase, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keeper = Keeper(database, spool)
     keeper.open()
@@ -333,7 +299,7 @@ def test_look_at_the_spool_that_fails_does_not_end_the_carrying_over(
 
 
 @pytest.mark.parametrize("away", [False, True])
-def test_odd_characters_lose_no_record(url: str, database: Broken, keeper: Keeper, *, away: bool) -> None:
+def test_odd_characters_lose_no_record(url: str, database: WatchedDatabase, keeper: Keeper, *, away: bool) -> None:
     store = SqlStore(url, keeper)
     database.away = away
     store.record_feedback([replace(ACCEPTED, comment="a\0b\ud800c", reason_display="x" * 5000)])

@@ -1,7 +1,7 @@
 """The store: what was issued, what clinicians said of it, and honest failures."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -38,14 +38,6 @@ CARD = IssuedCard(
     issued_at=NOW,
 )
 ACCEPTED = Feedback("c-1", "marrow-edema-patient-view", Outcome.ACCEPTED, NOW, NOW, ("s-1",))
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[SqlStore]:
-    opened = SqlStore(url)
-    opened.open()
-    yield opened
-    opened.close()
 
 
 def test_feedback_is_found_beside_its_card(store: SqlStore) -> None:

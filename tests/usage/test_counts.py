@@ -29,14 +29,6 @@ Report = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def store(url: str) -> Iterator[SqlStore]:
-    opened = SqlStore(url)
-    opened.open()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def report(url: str, store: SqlStore) -> Iterator[Report]:
     del store
     database = Database(url)
