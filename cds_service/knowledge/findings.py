@@ -200,7 +200,17 @@ class Grammar(_Strict):
         Terms,
     ]
     denials: dict[
-        Literal["prefixes", "before_participles", "participles", "existing", "halves", "treated", "sequestered"], Terms
+        Literal[
+            "prefixes",
+            "before_participles",
+            "participles",
+            "existing",
+            "halves",
+            "likeness",
+            "treated",
+            "sequestered",
+        ],
+        Terms,
     ]
     relatives: dict[Literal["pronouns", "articles", "after_articles", "closing", "definite_ends"], Terms]
     told: dict[Literal["persons", "persons_short", "conditional", "conditions", "of_images"], Terms]

@@ -24,6 +24,7 @@ from cds_service.reading.denials import (
     is_repeated,
     is_sequestered,
     leaves_verb,
+    likens,
     names_cause,
     or_follows,
     stands_alone,
@@ -274,7 +275,7 @@ def _acts_back(words: Words, mention: Mention, cue: Cue, cues: Sequence[Cue]) ->
     reach = _ADJECTIVE_REACH + 1 if adjective else _GONE_REACH if cue.kind == "gone" else _FOLLOWING_REACH
     if hit.first - mention.last > reach or (adjective and words.gaps[hit.first] != Gap.SOFT):
         return False
-    if cue.kind == "unlikely" and has_another_subject(words, mention.last, hit.first):
+    if (cue.kind == "unlikely" or likens(words, hit)) and has_another_subject(words, mention.last, hit.first):
         # "most likely a meningioma, schwannoma less likely"
         return False
     if cue.kind in _OUTRIGHT:

@@ -29,6 +29,7 @@ _FROM: Final = frozenset({"von", "vom", "gegen", "hiervon", "davon"})
 _SEQUESTERED: Final = frozenset(_GRAMMAR["sequestered"])
 _TREATED: Final = _GRAMMAR["treated"]
 _TREATED_REACH: Final = 2
+_LIKENESS: Final = frozenset(_GRAMMAR["likeness"])
 _HALVES: Final = frozenset(_GRAMMAR["halves"])
 
 
@@ -146,6 +147,11 @@ def denies_treatment(words: Words, denial: Hit) -> bool:
     """Tell "abscess not drained" and "Abszess bislang nicht operativ entlastet": what is there was not treated."""
     after = range(denial.last + 1, min(denial.last + 1 + _TREATED_REACH, len(words)))
     return any(words.words[n].startswith(_TREATED) for n in after if words.gaps[n] == Gap.SOFT)
+
+
+def likens(words: Words, hit: Hit) -> bool:
+    """Tell "myeloma could look the same", said of what stands right before it and not of what it looks like."""
+    return not _LIKENESS.isdisjoint(words.words[hit.first + 1 : hit.last + 1])
 
 
 def leaves_verb(words: Words, low: int, high: int) -> bool:

@@ -36,6 +36,7 @@ from cds_service.reading.words import Words, cut
 from cds_service.reading.wrapping import unwrapped
 
 _STATING: Final = frozenset({Section.FINDINGS, Section.IMPRESSION, Section.ADDENDUM, Section.BODY})
+_LONGEST_TITLE: Final = 60
 _NOT_SPINE: Final = frozenset({BodyRegion.OTHER, BodyRegion.PELVIS})
 # words of a sentence about how the examination was done
 _ACQUIRED: Final = tuple(load_grammar().sentences["acquired"])
@@ -182,6 +183,7 @@ class Reader:
         named = Named()
         every = text.hits.parted([(s.first, s.end) for s in text.sentences], len(text.words))
         previous: Sentence | None = None
+        whole = spinal
         for sentence, here in zip(text.sentences, every, strict=True):
             if not time.lasts():
                 break
@@ -194,6 +196,9 @@ class Reader:
                 if previous is None or previous.section is not sentence.section:
                     anatomy = frozenset()
             previous = sentence
+            if sentence.heading and whole is not True:
+                # "CT head: contusion. CT C-spine: epidural haematoma": each is read as what its title names
+                spinal = True if _titles_spine(text.words, sentence.first) else whole
             own = anatomy_names(a for a in here.anatomy if spinal is not False or not is_borrowed(text.words, a))
             mentions: list[Mention] = []
             if (sentence.section in _STATING or sentence.told) and (
@@ -224,6 +229,15 @@ def _understood(reading: Reading) -> tuple[int, int, int]:
     """Measure how much of a text a language finds something in: findings, those that say more than "degenerative"."""
     named = [f for f in reading.findings if f.finding is not FindingId.DEGENERATIVE_CHANGE]
     return len(reading.findings), len(named), sum(f.span.end - f.span.start for f in named)
+
+
+def _titles_spine(words: Words, first: int) -> bool:
+    """Tell whether the title before a word, as far back as its line or sentence, names an examination of the spine."""
+    start = words.starts[first]
+    before = words.text[max(0, start - _LONGEST_TITLE) : start]
+    title = before[max(before.rfind("\n"), before.rfind(". ")) + 1 :]
+    region = examined_region(title, cut(""))
+    return region not in _NOT_SPINE and region is not BodyRegion.UNKNOWN
 
 
 def _names_spine(text: Prepared, unspecific: frozenset[str], *, spinal: bool | None) -> bool:
