@@ -61,6 +61,7 @@ test-compiled: compiled
 		$(IN_VENV) pytest -n $(WORKERS) tests/reading tests/rules tests/cards tests/architecture/test_form.py
 
 bench: setup compiled
+	$(IN_VENV) pip --disable-pip-version-check install --quiet --no-build-isolation --editable '.[bench]'
 	.venv/bin/python scripts/bench.py
 	.venv/bin/python scripts/bench_preview.py
 	.venv/bin/python tests/bench/bench_reader.py
@@ -85,7 +86,7 @@ accuracy: setup
 	.venv/bin/marrow-cds read <"$(CORPUS)/reports-dev.jsonl" >build/predictions.jsonl
 	.venv/bin/python "$(CORPUS)/score.py" "$(CORPUS)/reports-dev.jsonl" build/predictions.jsonl
 
-# The same beside public text pipelines; needs the extra "bench".
+# The same beside public text pipelines; needs the extra "compare", best in a checkout of its own.
 compare: setup
 	.venv/bin/python tests/bench/compare_pipelines.py "$(CORPUS)"
 

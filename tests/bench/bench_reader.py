@@ -1,7 +1,7 @@
 """Measure the reader on own example texts: speed beside a keyword loop and medspaCy, start, memory, time by length.
 
-Run it with ``make bench``; it is no test and is not collected as one. Without the packages of the extra ``bench`` the
-lines that need them say so. Times are processor time of one core, the best of several rounds.
+Run it with ``make bench``; it is no test and is not collected as one. Without the packages of the extras ``bench``
+and ``compare`` the lines that need them say so. Times are processor time of one core, the best of several rounds.
 """
 
 import argparse
