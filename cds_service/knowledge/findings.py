@@ -176,7 +176,7 @@ class Grammar(_Strict):
     distance: dict[Literal["breaking", "joining", "binding"], Terms]
     coordination: dict[Literal["words", "grading", "owning", "no_nouns", "qualities", "signals", "of_signal"], Terms]
     levels: dict[Literal["opening", "listing", "breaking", "placing", "binding"], Terms]
-    reference: dict[Literal["pronouns", "pointing", "places", "elsewhere", "compared"], Terms]
+    reference: dict[Literal["pronouns", "pointing", "places", "elsewhere", "compared", "ones", "adjoining"], Terms]
     lists: dict[Literal["joining", "adding", "governing", "comparing", "copulas"], Terms]
     sentences: dict[
         Literal[
@@ -212,7 +212,7 @@ class Grammar(_Strict):
         ],
         Terms,
     ]
-    relatives: dict[Literal["pronouns", "articles", "after_articles", "closing", "definite_ends"], Terms]
+    relatives: dict[Literal["pronouns", "articles", "after_articles", "closing", "definite_ends", "beside"], Terms]
     told: dict[Literal["persons", "persons_short", "conditional", "conditions", "of_images"], Terms]
     asked: dict[Literal["links", "persons", "in", "adding", "or"], Terms]
     anew: dict[
@@ -235,6 +235,7 @@ class Grammar(_Strict):
             "definite",
             "events",
             "event_ends",
+            "presenting",
         ],
         Terms,
     ]

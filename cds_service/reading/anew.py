@@ -26,6 +26,8 @@ _GRAVE: Final = frozenset(
     }
 )  # fmt: skip
 _PAST: Final = frozenset({"historical", "aged"})
+_ASKING: Final = frozenset({"hypothetical", "question"})
+_EXCLUDING: Final = ("exclu", "ausschl", "rule")
 # cues whose scope reaches over commas
 _SCOPES: Final = frozenset({"negated", "gone", "historical", "unlikely"})
 _OR: Final = frozenset(_GRAMMAR["or"])
@@ -39,6 +41,7 @@ _CAUSES: Final = frozenset(_GRAMMAR["causes"])
 _DEFINITE: Final = frozenset(_GRAMMAR["definite"])
 _PHRASES: Final = frozenset(_GRAMMAR["phrases"])
 _VERBS: Final = frozenset(_GRAMMAR["verbs"])
+_PRESENTING: Final = frozenset(_GRAMMAR["presenting"])
 _BELONGING: Final = _GRAMMAR["belonging"]
 _OF: Final = frozenset(_GRAMMAR["of"])
 _PARTING: Final = _OF | frozenset(_GRAMMAR["or"]) | frozenset(_GRAMMAR["joining"]) | frozenset(_GRAMMAR["purpose"])
@@ -66,7 +69,18 @@ _YEAR: Final = 4
 def begins_anew(words: Words, kind: str, cue: Hit, mention: Mention) -> bool:
     """Tell whether a mention behind a cue that acts forward belongs to a statement of its own."""
     low = cue.last
-    if kind in _PAST and (_is_fresh(words, low, mention) or _is_after_event(words, cue, mention)):
+    if _asks(words, kind, cue) and not _VERBS.isdisjoint(words.words[low + 1 : mention.first]):
+        # "MRI performed to exclude discitis shows an abscess"
+        return True
+    if (
+        kind in _PAST
+        and (
+            _is_fresh(words, low, mention)
+            or _is_after_event(words, cue, mention)
+            # "chronic dialysis, presented with discitis"
+            or not _PRESENTING.isdisjoint(words.words[low + 1 : mention.first])
+        )
+    ):
         return True
     if kind == "negated" and (
         _is_presupposed(words, low, mention)
@@ -80,6 +94,11 @@ def begins_anew(words: Words, kind: str, cue: Hit, mention: Mention) -> bool:
     if kind == "negated" and goes_on(words, cue, mention.first, mention.first):
         return False
     return kind in _SCOPES and _is_parted(words, kind, low, mention)
+
+
+def _asks(words: Words, kind: str, cue: Hit) -> bool:
+    """Tell what an examination was made for from a doubt about what it shows."""
+    return kind in _ASKING or any(word.startswith(_EXCLUDING) for word in words.words[cue.first : cue.last + 1])
 
 
 def _is_parted(words: Words, kind: str, low: int, mention: Mention) -> bool:

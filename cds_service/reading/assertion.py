@@ -26,6 +26,7 @@ from cds_service.reading.denials import (
     leaves_verb,
     likens,
     names_cause,
+    opens_phrase,
     or_follows,
     stands_alone,
 )
@@ -268,7 +269,7 @@ def _acts_back(words: Words, mention: Mention, cue: Cue, cues: Sequence[Cue]) ->
     if hit.first <= mention.last:
         # "konnte eine Fraktur ausgeschlossen werden": the words of the denial stand around what they deny
         return hit.last > mention.last and hit.first != mention.first
-    if _opens_phrase(words, cue):
+    if cue.kind == "unlikely" and opens_phrase(words, hit):
         return False
     single = hit.first == hit.last
     adjective = cue.kind in _ADJECTIVES and single and not _is_predicate(words, mention, cue)
@@ -284,16 +285,6 @@ def _acts_back(words: Words, mention: Mention, cue: Cue, cues: Sequence[Cue]) ->
         if attributive or denies_treatment(words, hit) or has_another_subject(words, mention.last, hit.first):
             return False
     return _reaches(words, cue, mention.last, hit.first, cues)
-
-
-def _opens_phrase(words: Words, cue: Cue) -> bool:
-    """Tell "angioma, less likely metastases": after a comma the words judge the noun that follows them."""
-    if cue.kind != "unlikely":
-        return False
-    after, linking = cue.hit.last + 1, _AND | _JOINING
-    follows = after < len(words) and words.gaps[after] <= Gap.COMMA and words.words[after] not in linking
-    joined = cue.hit.first > 0 and words.words[cue.hit.first - 1] in linking
-    return follows and (joined or (words.gaps[cue.hit.first] == Gap.COMMA and words.gaps[after] == Gap.SOFT))
 
 
 def _is_predicate(words: Words, mention: Mention, cue: Cue) -> bool:
@@ -365,7 +356,7 @@ def _crosses(words: Words, cue: Cue, low: int, high: int) -> bool:
     segment = 0
     for index in range(low + 1, high + 1):
         gap = words.gaps[index]
-        if gap == Gap.CLAUSE and (":" not in words.between(index) or _describes(words, cue, low, index)):
+        if gap == Gap.CLAUSE and not _goes_through(words, cue, low, index):
             return False
         if gap == Gap.COMMA:
             bracket = cue.forward and any(sign in words.between(index) for sign in "()")
@@ -376,9 +367,13 @@ def _crosses(words: Words, cue: Cue, low: int, high: int) -> bool:
     return True
 
 
-def _describes(words: Words, cue: Cue, low: int, colon: int) -> bool:
-    """Tell "suspected discitis T9-T10: bright disc, ...": behind the colon stands what is seen."""
-    return cue.forward and cue.kind in _DOUBTS and any(words.words[n][-1].isdigit() for n in range(low + 1, colon))
+def _goes_through(words: Words, cue: Cue, low: int, index: int) -> bool:
+    """Tell the colon of a list and the dash of "mother - osteoporosis" from a sign that ends a scope."""
+    if cue.kind == "relative" and cue.forward and index == low + 1:
+        return True
+    # "suspected discitis T9-T10: bright disc, ...": behind the colon stands what is seen
+    seen = cue.forward and cue.kind in _DOUBTS and any(words.words[n][-1].isdigit() for n in range(low + 1, index))
+    return ":" in words.between(index) and not seen
 
 
 def _joined_later(words: Words, low: int, high: int) -> bool:

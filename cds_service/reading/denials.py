@@ -18,6 +18,7 @@ _ARTICLES: Final = frozenset(
 )
 # words that lead from a denied list to what is there
 _MEMBERS: Final = frozenset(load_grammar().lists["joining"])
+_LINKING: Final = _MEMBERS | frozenset(load_grammar().lists["adding"])
 _JOINING: Final = frozenset({"and", "with", "but", "und", "mit", "aber", "si", "cu", "dar"})
 _PLACE_REACH: Final = 5
 _GRAMMAR: Final = load_grammar().denials
@@ -136,6 +137,14 @@ def has_another_subject(words: Words, low: int, high: int) -> bool:
     # what is joined before the first comma is the place of the first: "protrusions L3/4 and L4/5, a fracture was ..."
     joined = bool(commas) and any(words.words[index] in _MEMBERS for index in range(commas[0], high))
     return bool(commas) and not joined and commas[-1] != high
+
+
+def opens_phrase(words: Words, unlikely: Hit) -> bool:
+    """Tell "angioma, less likely metastases": after a comma the words judge the noun that follows them."""
+    after = unlikely.last + 1
+    follows = after < len(words) and words.gaps[after] <= Gap.COMMA and words.words[after] not in _LINKING
+    joined = unlikely.first > 0 and words.words[unlikely.first - 1] in _LINKING
+    return follows and (joined or (words.gaps[unlikely.first] == Gap.COMMA and words.gaps[after] == Gap.SOFT))
 
 
 def is_sequestered(words: Words, finding: FindingId, denial: Hit) -> bool:

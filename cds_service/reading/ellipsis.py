@@ -25,14 +25,14 @@ _AGEING: Final = frozenset({FindingId.FRACTURE, FindingId.HEIGHT_LOSS})
 _LONGEST_REMARK: Final = 6
 _FRESH: Final = frozenset({"acute", "recent", "new", "subacute", "fresh"})
 _RECENT: Final = load_grammar().anew["fresh"]
-_ONES: Final = frozenset({"one", "ones"})
+_ONES: Final = frozenset(load_grammar().reference["ones"])
 _AMOUNTS: Final = frozenset({"the", "this", "that", "no", "which", "grade", "type", "level", "least"})
 _ONE_REACH: Final = 12
 # what is counted
 _COUNTED: Final = frozenset(
     {
         FindingId.FRACTURE, FindingId.DISC_HERNIATION, FindingId.DISC_BULGE, FindingId.HEMANGIOMA, FindingId.SCHMORL,
-        FindingId.METASTASIS,
+        FindingId.METASTASIS, FindingId.CORD_SIGNAL, FindingId.FOCAL_LESION,
     }
 )  # fmt: skip
 

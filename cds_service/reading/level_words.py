@@ -46,10 +46,11 @@ NAMED: Final = {
     "axisfraktur": ("C2", ()),
     "atlasfraktur": ("C1", ()),
     "atlasbogenfraktur": ("C1", ()),
+    "atlantodental": ("C1-C2", ()),
 }
 NAMED_WORDS: Final = {
-    "atlas": "C1", "atlasul": "C1", "atlasului": "C1", "dens": "C2", "odontoid": "C2", "axis": "C2", "axisul": "C2",
-    "axisului": "C2",
+    "atlas": "C1", "atlasul": "C1", "atlasului": "C1", "atlasbogen": "C1", "atlasbogens": "C1",
+    "dens": "C2", "odontoid": "C2", "axis": "C2", "axisul": "C2", "axisului": "C2",
 }  # fmt: skip
 AND_WORDS: Final = frozenset({"and", "und", "si", "or", "oder", "bzw", "sau", "respectiv", "sowie", "plus", "u"})
 JUNCTIONS: Final = ("junction", "ubergang", "jonctiun", "trecere")

@@ -14,6 +14,8 @@ _POINTING: Final = frozenset(_REFERENCE["pointing"])
 _BOTH: Final = frozenset({"both", "these", "those", "beiden", "beide", "ambele"})
 _LEVELS: Final = ("levels", "segments", "segmente", "etagen", "nivele", "nivelur", "etaje", "discs", "disks")
 _DISCAL: Final = ("disc", "disk", "hernia", "protru", "extru", "bulg", "fragment")
+_ADJOINING: Final = _REFERENCE["adjoining"]
+_OPENING: Final = 3
 _PRONOUNS: Final = frozenset(_REFERENCE["pronouns"])
 # a sentence with one of these words leaves the level that the sentence before opened with
 _ELSEWHERE: Final = _REFERENCE["elsewhere"]
@@ -47,9 +49,11 @@ def inherited_levels(words: Words, sentence: Sentence, topic: tuple[str, ...], n
         return named.every
     last_levels = named.segment if named.segment and _of_disc(words, sentence) else named.last
     inherited = sentence.head or (topic if topic and _looks_back(words, sentence) else ())
-    if not inherited and last_levels and (words.words[sentence.first] in _PRONOUNS or _same_level(words, sentence)):
+    if inherited or not last_levels:
+        return inherited
+    if words.words[sentence.first] in _PRONOUNS or _same_level(words, sentence) or _adjoins(words, sentence):
         return last_levels
-    return inherited
+    return ()
 
 
 def _looks_back(words: Words, sentence: Sentence) -> bool:
@@ -65,6 +69,12 @@ def _same_level(words: Words, sentence: Sentence) -> bool:
     return not _POINTING.isdisjoint(here) and any(
         one in _POINTING and two.startswith(_REFERENCE["places"]) for one, two in pairwise(here)
     )
+
+
+def _adjoins(words: Words, sentence: Sentence) -> bool:
+    """Tell "The intervening disc ..." and "Die angrenzenden Deckplatten ..." by their first words."""
+    opening = words.words[sentence.first : min(sentence.first + _OPENING, sentence.end)]
+    return any(word.startswith(_ADJOINING) for word in opening)
 
 
 def _all_levels(words: Words, sentence: Sentence) -> bool:

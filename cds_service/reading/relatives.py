@@ -20,7 +20,8 @@ _ARTICLES: Final = frozenset(_GRAMMAR["articles"])
 _AFTER_ARTICLES: Final = frozenset(_GRAMMAR["after_articles"])
 _CLOSING: Final = _GRAMMAR["closing"]
 _ATTRIBUTES: Final = load_grammar().denials["participles"]
-_DEFINITE: Final = frozenset(load_grammar().anew["definite"])
+# what leads to another noun than the denied one, or to one that is there
+_OTHERS: Final = frozenset(_GRAMMAR["beside"]) | frozenset(load_grammar().anew["definite"])
 _DEFINITE_ENDS: Final = _GRAMMAR["definite_ends"]
 _PHRASES: Final = frozenset(load_grammar().anew["phrases"])
 _LONGEST: Final = 12
@@ -58,5 +59,5 @@ def _is_of_denied(words: Words, denial: Hit, pronoun: int) -> bool:
     if not before or (inside and parted) or denies_change(words, denial, pronoun):
         return False
     return all(words.gaps[n] == Gap.SOFT for n in before) and not any(
-        is_place(words, n) or words.words[n] in _DEFINITE or words.words[n].endswith(_DEFINITE_ENDS) for n in before
+        is_place(words, n) or words.words[n] in _OTHERS or words.words[n].endswith(_DEFINITE_ENDS) for n in before
     )

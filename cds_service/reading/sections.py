@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from cds_service.domain.vocabulary import Section
+from cds_service.domain.vocabulary import FindingId, Section
+from cds_service.reading.assertion import live_cues
 from cds_service.reading.graded import graded
 from cds_service.reading.lexicon import Hit, Hits
 from cds_service.reading.sentences import Sentence
@@ -46,6 +47,16 @@ _ASKING: Final = frozenset(
         "este", "sunt", "poate", "ce", "cum", "exista",
     }
 )  # fmt: skip
+# red flags, and the cues that leave them to be answered below or in the past
+_GRAVE: Final = frozenset(
+    {
+        FindingId.INFECTION_STATED.value, FindingId.ABSCESS_EPIDURAL.value, FindingId.ABSCESS_PARASPINAL.value,
+        FindingId.METASTASIS.value, FindingId.SPINAL_HEMATOMA.value, FindingId.CORD.value,
+    }
+)  # fmt: skip
+_DOUBTS: Final = frozenset(
+    {"question", "suspected", "possible", "probable", "historical", "hypothetical", "relative", "gone", "negated"}
+)
 # words that only tell whose spine it is
 _WHO: Final = ("year", "yo", "y", "yr", "old", "patient", "female", "male", "pacient", "ani")
 
@@ -59,6 +70,7 @@ def by_content(sentences: Sequence[Sentence], words: Words, hits: Hits) -> list[
     shown = [hit.first for hit in hits.mark if hit.name == "imaging"]
     stating = sorted(hit.first for hit in (*hits.process, *hits.literal, *_grades_of_title(sentences, words, hits)))
     levels = [group.first for group in hits.levels]
+    grave = [hit.first for hit in hits.literal if hit.name in _GRAVE]
     found: list[Sentence] = []
     shows = [number for number, sentence in enumerate(sentences) if _has(shown, sentence)]
     opening = bool(shows) and len(sentences) > 1
@@ -75,13 +87,28 @@ def by_content(sentences: Sequence[Sentence], words: Words, hits: Hits) -> list[
             continue
         if _has(shown, sentence):
             opening = False
-        elif _has(told, sentence) and not _describes(sentence, words, told, stating, levels):
+        elif _has(told, sentence) and not (
+            _describes(sentence, words, told, stating, levels)
+            # "A shepherd presented with discitis at L4-L5." may be all that is said of it
+            or (_has(grave, sentence) and _has(levels, sentence) and not _is_doubted(sentence, hits))
+        ):
             found.append(replace(sentence, section=Section.INDICATION, told=True))
             continue
         elif _has(stating, sentence):
             opening = False
         found.append(sentence)
     return found
+
+
+def _is_doubted(sentence: Sentence, hits: Hits) -> bool:
+    """Tell whether a sentence doubts, denies or tells as past what it names; the cues of a text are sorted."""
+    low = bisect_left(hits.cue, sentence.first, key=_first_word)
+    high = bisect_left(hits.cue, sentence.end, key=_first_word)
+    return any(cue.kind in _DOUBTS for cue in live_cues(hits.cue[low:high]))
+
+
+def _first_word(hit: Hit) -> int:
+    return hit.first
 
 
 def _grades_of_title(sentences: Sequence[Sentence], words: Words, hits: Hits) -> list[Hit]:
