@@ -191,9 +191,9 @@ def _stops(words: Words, index: int, between: str) -> bool:
     # "1. Mild" opens a list item, "12. BWK" is a level; a number that ends a sentence follows a word
     ends = index == 1 or words.gaps[index - 1] == Gap.SOFT or len(before) > _LIST_DIGITS
     pair = index > 1 and _FIRST_OF_TWO.fullmatch(words.words[index - 2] + words.signs[index - 1])
-    # without capitals the name of a vertebra tells
-    closed = index > 1 and words.words[index - 2] in _ORDINAL_NOUNS and words.text.islower()
-    return (raw.isupper() or bool(pair) or closed) and ends and words.words[index] not in _ORDINAL_NOUNS
+    # "lwk 1. ein herd" in small letters
+    closed = words.words[index - 2] in _ORDINAL_NOUNS and words.text[words.starts[index - 2]].islower()
+    return (raw.isupper() or bool(pair) or (index > 1 and closed)) and ends and words.words[index] not in _ORDINAL_NOUNS
 
 
 def _queried(words: Words, index: int) -> bool:
@@ -277,7 +277,10 @@ def _with_sections(sentences: list[Sentence], words: Words, lexicon: Lexicon, hi
         if heading:
             title = words.words[sentence.first : heading[1]]
             concluded = concluded or section is Section.IMPRESSION
-            section, first = _talk(title, concluded=concluded) or heading[0], heading[1]
+            section, first = heading
+            if concluded and title == ("discussion",):
+                # behind a diagnosis it is about the disease, not about images
+                section = Section.TECHNIQUE
             if sentence.first in named and section is Section.FINDINGS and first < sentence.end:
                 # "Cord: normal signal" is about the cord
                 first = sentence.first
@@ -296,11 +299,6 @@ def _with_sections(sentences: list[Sentence], words: Words, lexicon: Lexicon, hi
             sentence.heading, sentence.asked = heading is not None, sentence.asked or rivals
             found.append(sentence)
     return found
-
-
-def _talk(title: tuple[str, ...], *, concluded: bool) -> Section | None:
-    """Tell the discussion behind a diagnosis, which is about the disease, from one that describes images."""
-    return Section.TECHNIQUE if concluded and title == ("discussion",) else None
 
 
 def _following_sections(headings: Sequence[tuple[Section, int] | None]) -> list[Section | None]:
