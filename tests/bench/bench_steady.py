@@ -91,10 +91,10 @@ class Clinic:
 
 
 @contextmanager
-def stack(settings: dict[str, str], *, compiled: bool) -> Iterator[tuple[int, str, dict[str, Spent]]]:
+def stack(settings: dict[str, str], *, compiled: bool, durable: bool) -> Iterator[tuple[int, str, dict[str, Spent]]]:
     """Start all of it; yield the port, the address of the database, and whose processor time can be asked for."""
     with ExitStack() as running:
-        postgresql, redis = PostgreSQL(), Redis()
+        postgresql, redis = PostgreSQL(durable=durable), Redis()
         for made in (postgresql, redis):
             running.callback(made.remove)
             made.server.start()
@@ -141,11 +141,12 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=0.5)
     parser.add_argument("--capacity-seconds", type=float, default=30.0)
     parser.add_argument("--rate", type=float, help="calls a second, instead of a share of what gets through")
+    parser.add_argument("--no-fsync", action="store_true", help="leave out the disk of the database")
     form_option(parser)
     options = parser.parse_args()
-    compiled = runs_compiled(options)
-    results: dict[str, Any] = {"machine": machine(), "compiled": compiled, "minutes": options.minutes}
-    with signing("ES384") as (signer, settings), stack(settings, compiled=compiled) as (port, url, spent):
+    form = {"compiled": runs_compiled(options), "durable": not options.no_fsync}
+    results: dict[str, Any] = {"machine": machine(), **form, "minutes": options.minutes}
+    with signing("ES384") as (signer, settings), stack(settings, **form) as (port, url, spent):
         clinic = Clinic(signer)
         # Over one connection, so that there are cards before the first feedback.
         one_after_another(port, clinic, range(WARM_UP))

@@ -1,4 +1,4 @@
-"""A private PostgreSQL cluster in a folder, on loopback only, as quick as a server without safety can be."""
+"""A private PostgreSQL cluster in a folder, on loopback only, for tests as quick as one without safety can be."""
 
 import shutil
 import subprocess
@@ -15,9 +15,9 @@ _USER = "marrow"
 
 
 class PostgreSQL:
-    """A cluster; ``server`` stops, freezes and starts it."""
+    """A cluster; ``server`` stops, freezes and starts it. A ``durable`` one has on the disk what it says is stored."""
 
-    def __init__(self, port: int | None = None) -> None:
+    def __init__(self, port: int | None = None, *, durable: bool = False) -> None:
         initdb, postgres = (program(name, "postgresql", _PLACE) for name in ("initdb", "postgres"))
         user = unprivileged()
         self.port = port or free_port()
@@ -38,7 +38,8 @@ class PostgreSQL:
             ],
             user,
         )
-        options = {"port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
+        options = {"port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
+        options["fsync"] = "on" if durable else "off"
         command = [postgres, "-D", str(data)]
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
