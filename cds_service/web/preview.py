@@ -220,7 +220,7 @@ def preview_blueprint(backend: Backend) -> Blueprint:
 
     @blueprint.post("/preview/export")
     def export() -> Response:
-        return desk.answered("", lambda language: exported(desk.body(), desk.preview, language, backend.clock().date()))
+        return desk.answered("", lambda language: exported(desk.body(), desk.preview, language, backend.clock()))
 
     @blueprint.post("/preview/patients")
     def patients() -> Response:

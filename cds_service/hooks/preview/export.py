@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import fhir_fixtures
@@ -26,12 +26,14 @@ _NARROWER = frozenset({"crp", "esr"})
 _SECRETS = frozenset({"fhirAuthorization", "fhirServer", "overlay"})
 
 
-def exported(body: Any, evaluate: Evaluate, language: Language, today: date) -> dict[str, Any]:
+def exported(body: Any, evaluate: Evaluate, language: Language, now: datetime) -> dict[str, Any]:
     """Return the calls, the Bundle and the test case of an input. Raises RequestError naming what cannot be read."""
     preview = evaluate(body, language)
     given = preview.given
-    # What was evaluated as of another day is moved, so that it is as old today as it was then.
-    days = (today - preview.as_of.date()).days
+    # What was evaluated as of another day is moved, so that it is as old today as it was then; never beyond now.
+    days = (now.date() - preview.as_of.date()).days
+    if days and preview.as_of + timedelta(days=days) > now:
+        days -= 1
     if isinstance(body, dict) and "hook" in body:
         calls = [_received(body)]
     else:
