@@ -2,7 +2,7 @@
 
 import importlib.util
 import tomllib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,10 @@ from flask.testing import FlaskClient
 import fhir_fixtures
 from cds_service.app import create_app
 from cds_service.config import Settings
+from cds_service.domain.vocabulary import Language
+from cds_service.hooks.preview.desk import PreviewDesk
+from cds_service.hooks.preview.export import exported
+from tests.preview.conftest import NOW
 
 TYPED: list[dict[str, Any]] = [
     {"text": "MRT der LWS. Knochenmarködem in LWK 4.", "language": "de", "patient": {"age": 61, "sex": "male"}},
@@ -79,6 +83,16 @@ def test_an_exported_fixture_gives_its_cards_today(http: FlaskClient, name: str)
     expected = [card.text.replace("-", "") for card in fhir_fixtures.scenario(name).cards]
     assert len(told) == len(expected)
     assert all(one.startswith(other) for one, other in zip(told, expected, strict=True))
+
+
+def test_nothing_is_exported_from_hours_that_are_still_ahead(desk: PreviewDesk) -> None:
+    night = datetime(2026, 11, 22, 0, 30, tzinfo=UTC)
+    found = exported(
+        {"fixture": "pregnancy"}, lambda body, language: desk.preview(body, language, NOW), Language.EN, night
+    )
+    (result,) = found["hookRequests"][0]["body"]["prefetch"]["labs"]["entry"]
+    at = datetime.fromisoformat(result["resource"]["effectiveDateTime"])
+    assert timedelta(0) < night - at < timedelta(days=1)
 
 
 def test_an_exported_bundle_gives_the_same_cards(http: FlaskClient) -> None:
