@@ -3,28 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
-from typing import Annotated, Any, Literal, Self, TypeVar, get_args
+from typing import Any, Literal
 
-import tomli
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError
 
 from cds_service.domain.vocabulary import FindingId, Language, Qualifier, Section, Status, Trend
 from cds_service.errors import KnowledgeError
+from cds_service.knowledge.word_files import Strict, Term, Terms, data, knowledge_error, model, toml
 
-Model = TypeVar("Model", bound=BaseModel)
-Term = Annotated[str, Field(min_length=1)]
-Terms = Annotated[tuple[Term, ...], Field(min_length=1)]
 # set by a composition, not by a word
 _QUALIFIERS_WITHOUT_WORDS = frozenset({Qualifier.BY_SIGNAL})
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ByLanguage(_Strict):
+class ByLanguage(Strict):
     """Terms side by side in every language; a language may have none only where all have none."""
 
     en: tuple[Term, ...]
@@ -36,7 +27,7 @@ class ByLanguage(_Strict):
         return {Language.EN: self.en, Language.DE: self.de, Language.RO: self.ro}[language]
 
 
-class Composition(_Strict):
+class Composition(Strict):
     """A finding put together of a process and the anatomy nearest to it, whatever the order of words.
 
     ``also`` classes must stand in the same clause, ``unless`` classes must not; ``rivals`` are anatomies that win the
@@ -57,7 +48,7 @@ class Composition(_Strict):
     reach: int | None = None
 
 
-class FindingKnowledge(_Strict):
+class FindingKnowledge(Strict):
     """One finding: literal terms and compositions. ``gate`` is "free" when the words themselves name the spine.
 
     ``yields_to`` are findings whose longer term swallows this one ("foraminal stenosis" is no canal stenosis).
@@ -72,7 +63,7 @@ class FindingKnowledge(_Strict):
     compose: tuple[Composition, ...] = ()
 
 
-class WordClasses(_Strict):
+class WordClasses(Strict):
     """Word classes that compositions refer to, by name; ``groups`` are names for several classes."""
 
     anatomy: dict[str, ByLanguage]
@@ -92,14 +83,14 @@ class FindingsKnowledge:
     classes: WordClasses
 
 
-class Cue(_Strict):
+class Cue(Strict):
     """Words that act on what follows them and on what precedes them."""
 
     preceding: tuple[Term, ...]
     following: tuple[Term, ...]
 
 
-class Cues(_Strict):
+class Cues(Strict):
     """Cue words by class; see the assertion rules for what each class means."""
 
     pseudo: Cue
@@ -121,14 +112,14 @@ class Cues(_Strict):
     rival: Cue
 
 
-class HistoryWords(_Strict):
+class HistoryWords(Strict):
     """Words that mark history and image sentences in reports without headings."""
 
     words: Terms
     imaging: Terms
 
 
-class TechniqueWords(_Strict):
+class TechniqueWords(Strict):
     """Words that tell how the examination was done."""
 
     contrast_done: Terms
@@ -138,7 +129,7 @@ class TechniqueWords(_Strict):
     limited: Terms
 
 
-class OnsetWords(_Strict):
+class OnsetWords(Strict):
     """Words around a duration ("for 6 weeks"); ``ages`` are words that make it an age or a follow-up interval."""
 
     units_days: Terms
@@ -150,13 +141,13 @@ class OnsetWords(_Strict):
     ages: Terms
 
 
-class DetectionWords(_Strict):
+class DetectionWords(Strict):
     """Frequent words that tell the language of a text."""
 
     words: Terms
 
 
-class LanguageKnowledge(_Strict):
+class LanguageKnowledge(Strict):
     """Everything about one language that is not a finding."""
 
     language: Language
@@ -170,119 +161,7 @@ class LanguageKnowledge(_Strict):
     detect: DetectionWords
 
 
-class Grammar(_Strict):
-    """Small words of all languages that hold a sentence together; the file says what each list is for."""
-
-    distance: dict[Literal["breaking", "joining", "binding"], Terms]
-    coordination: dict[Literal["words", "grading", "owning", "no_nouns", "qualities", "signals", "of_signal"], Terms]
-    levels: dict[Literal["opening", "listing", "breaking", "placing", "binding"], Terms]
-    reference: dict[Literal["pronouns", "pointing", "places", "elsewhere", "compared", "ones", "adjoining"], Terms]
-    lists: dict[Literal["joining", "adding", "governing", "comparing", "copulas"], Terms]
-    sentences: dict[
-        Literal[
-            "abbreviations",
-            "before_fracture_sign",
-            "confirming",
-            "examinations",
-            "grades",
-            "shortened",
-            "sides",
-            "nor",
-            "never_joined",
-            "ordinal_nouns",
-            "rest",
-            "unfinished",
-            "acquired",
-            "continuing",
-            "whole",
-            "parts",
-        ],
-        Terms,
-    ]
-    denials: dict[
-        Literal[
-            "prefixes",
-            "before_participles",
-            "participles",
-            "existing",
-            "halves",
-            "likeness",
-            "treated",
-            "sequestered",
-        ],
-        Terms,
-    ]
-    relatives: dict[Literal["pronouns", "articles", "after_articles", "closing", "definite_ends", "beside"], Terms]
-    told: dict[Literal["persons", "persons_short", "conditional", "conditions", "of_images"], Terms]
-    asked: dict[Literal["links", "persons", "in", "adding", "or"], Terms]
-    anew: dict[
-        Literal[
-            "or",
-            "joining",
-            "with",
-            "new",
-            "fresh",
-            "not",
-            "showing",
-            "units",
-            "causes",
-            "causes_without_article",
-            "phrases",
-            "verbs",
-            "belonging",
-            "of",
-            "purpose",
-            "definite",
-            "events",
-            "event_ends",
-            "presenting",
-        ],
-        Terms,
-    ]
-    exceptions: dict[Literal["openers", "before_places", "leading", "up_to", "relative"], Terms]
-    curves: dict[Literal["curves", "alike", "normal", "changed", "not", "with"], Terms]
-    refined: dict[
-        Literal[
-            "component",
-            "fat",
-            "collection",
-            "pus",
-            "signs_of_pus",
-            "bare",
-            "breaks",
-            "dense",
-            "sheath",
-            "tissue",
-            "space",
-            "bone",
-            "swelling",
-            "suppurating",
-            "sacroiliitis",
-            "swollen_joint",
-            "solid",
-            "benign",
-            "malignant",
-            "weighing",
-        ],
-        Terms,
-    ]
-    marrow_or_cord: dict[Literal["opening", "marrow", "bone", "canal", "denying"], Terms]
-    family: dict[Literal["titles", "own"], Terms]
-    resumed: dict[Literal["latter", "former", "this", "contrast", "filling", "not"], Terms]
-    compounds: dict[Literal["joining", "tails", "heads", "neighbours"], Terms]
-
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        """Refuse a table in which a list is missing."""
-        for table, field in type(self).model_fields.items():
-            names = get_args(get_args(field.annotation)[0])
-            missing = sorted(set(names) - set(getattr(self, table)))
-            if missing:
-                raise ValueError(f"{table}: missing {', '.join(missing)}")
-        return self
-
-
-class CorpusLabel(_Strict):
+class CorpusLabel(Strict):
     """One label of the annotation guideline and the findings behind it.
 
     ``findings`` keep their status; ``denied_by`` are findings whose presence denies the label ("discs preserved").
@@ -294,13 +173,13 @@ class CorpusLabel(_Strict):
 
 def load_findings() -> FindingsKnowledge:
     """Return all findings; raise KnowledgeError when a file is broken or files and finding ids do not agree."""
-    folder = _data("findings")
-    classes = _model(WordClasses, _data("classes.toml"))
+    folder = data("findings")
+    classes = model(WordClasses, data("classes.toml"))
     findings: dict[FindingId, FindingKnowledge] = {}
     for entry in sorted(folder.iterdir(), key=lambda item: item.name):
         if not entry.name.endswith(".toml"):
             continue
-        finding = _model(FindingKnowledge, entry)
+        finding = model(FindingKnowledge, entry)
         if entry.name != f"{finding.id.lower()}.toml":
             raise KnowledgeError(f"findings/{entry.name}: id {finding.id} does not match the file name")
         _check_finding(finding, classes)
@@ -316,23 +195,17 @@ def load_languages() -> dict[Language, LanguageKnowledge]:
     """Return every language; raise KnowledgeError when one is missing, broken or incomplete."""
     languages = {}
     for language in Language:
-        entry = _data("languages").joinpath(f"{language}.toml")
-        known = _model(LanguageKnowledge, entry)
+        entry = data("languages").joinpath(f"{language}.toml")
+        known = model(LanguageKnowledge, entry)
         _check_language(known, language)
         languages[language] = known
     return languages
 
 
 @cache
-def load_grammar() -> Grammar:
-    """Return the small words of all languages; raise KnowledgeError on a flaw."""
-    return _model(Grammar, _data("grammar.toml"))
-
-
-@cache
 def load_foreign() -> dict[str, tuple[str, ...]]:
     """Return frequent words of languages that are not read, by language; raise KnowledgeError on a flaw."""
-    raw = _toml(_data("foreign.toml"))
+    raw = toml(data("foreign.toml"))
     for language, words in raw.items():
         if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
             raise KnowledgeError(f"foreign.toml: {language}: a list of words is needed")
@@ -341,11 +214,11 @@ def load_foreign() -> dict[str, tuple[str, ...]]:
 
 def load_corpus_labels() -> dict[str, CorpusLabel]:
     """Return the annotation labels in their order; raise KnowledgeError on a flaw or an unknown finding."""
-    raw = _toml(_data("corpus_labels.toml"))
+    raw = toml(data("corpus_labels.toml"))
     try:
         return {name: CorpusLabel.model_validate(value) for name, value in raw.items()}
     except ValidationError as error:
-        raise _knowledge_error("corpus_labels.toml", error) from error
+        raise knowledge_error("corpus_labels.toml", error) from error
 
 
 def _check_finding(finding: FindingKnowledge, classes: WordClasses) -> None:
@@ -395,27 +268,3 @@ def _check_language(known: LanguageKnowledge, language: Language) -> None:
     for name, wanted, given in expected:
         if wanted != given:
             raise KnowledgeError(f"{where}: {name}: {min(wanted ^ given)} is missing or unknown")
-
-
-def _data(name: str) -> Traversable:
-    return files("cds_service.knowledge").joinpath(name)
-
-
-def _toml(entry: Traversable) -> dict[str, Any]:
-    try:
-        return tomli.loads(entry.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomli.TOMLDecodeError) as error:
-        raise KnowledgeError(f"{entry.name}: {error}") from error
-
-
-def _model(model: type[Model], entry: Traversable) -> Model:
-    try:
-        return model.model_validate(_toml(entry))
-    except ValidationError as error:
-        raise _knowledge_error(entry.name, error) from error
-
-
-def _knowledge_error(name: str, error: ValidationError) -> KnowledgeError:
-    first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
-    return KnowledgeError(f"{name}: {key}: {first['msg']}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from cds_service.domain.vocabulary import ConditionGroup
-from cds_service.knowledge.findings import load_grammar
+from cds_service.knowledge.grammar import load_grammar
 from cds_service.reading.assertion import Cue
 from cds_service.reading.lexicon import overlapping
 from cds_service.reading.phrases import WordMatch

@@ -11,7 +11,7 @@ from typing import Final, final
 from mypy_extensions import mypyc_attr
 
 from cds_service.domain.vocabulary import Certainty, FindingId, Section, Status
-from cds_service.knowledge.findings import load_grammar
+from cds_service.knowledge.grammar import load_grammar
 from cds_service.reading.anew import begins_anew, closes_with_or, is_weighed_now
 from cds_service.reading.answered import is_answer
 from cds_service.reading.denials import (

@@ -3,7 +3,7 @@
 from typing import Final
 
 from cds_service.domain.vocabulary import ConditionGroup, Section
-from cds_service.knowledge.findings import load_grammar
+from cds_service.knowledge.grammar import load_grammar
 from cds_service.reading.asked import SYMPTOMS
 from cds_service.reading.phrases import WordMatch
 from cds_service.reading.sentences import Sentence

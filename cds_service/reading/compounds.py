@@ -4,7 +4,7 @@ import re
 from bisect import bisect_left
 from typing import Final
 
-from cds_service.knowledge.findings import load_grammar
+from cds_service.knowledge.grammar import load_grammar
 from cds_service.reading.words import Words
 
 _HANGING: Final = re.compile(r"[-\u2010](?=[\s,/])")

@@ -8,7 +8,7 @@ from typing import Final
 
 from cds_service.domain.facts import Conflict, ConflictKind, Span, TextFinding
 from cds_service.domain.vocabulary import Certainty, FindingId, Qualifier, Section, Status
-from cds_service.knowledge.findings import load_grammar
+from cds_service.knowledge.grammar import load_grammar
 from cds_service.reading.words import cut, fold
 
 _SERIOUSNESS: Final = {Status.PRESENT: 2, Status.POSSIBLE: 1, Status.ABSENT: 0}

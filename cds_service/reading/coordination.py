@@ -6,7 +6,7 @@ from itertools import accumulate, repeat
 from operator import add
 from typing import Final
 
-from cds_service.knowledge.findings import load_grammar
+from cds_service.knowledge.grammar import load_grammar
 from cds_service.reading.exceptions import opens_exception
 from cds_service.reading.lexicon import LEVEL, OTHER, SEGMENT, CompiledComposition, Hit
 from cds_service.reading.words import REMEMBERED_WORDS, Gap, Words

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from cds_service.domain.facts import Reading, ReportText, TextFinding
 from cds_service.domain.vocabulary import FindingId, Language, Qualifier, Section, Status
-from cds_service.knowledge.findings import CorpusLabel, load_grammar
+from cds_service.knowledge.findings import CorpusLabel
+from cds_service.knowledge.grammar import load_grammar
 from cds_service.reading.language import declared
 from cds_service.reading.levels import find_levels
 from cds_service.reading.pathway import edema_of, pathway_of

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from cds_service.domain.vocabulary import FindingId
-from cds_service.knowledge.findings import load_grammar
+from cds_service.knowledge.grammar import load_grammar
 from cds_service.reading.lexicon import Hit
 from cds_service.reading.words import Gap, Words
 

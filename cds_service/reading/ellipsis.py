@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cds_service.domain.vocabulary import FindingId, Status
-from cds_service.knowledge.findings import load_grammar
+from cds_service.knowledge.grammar import load_grammar
 from cds_service.reading.assertion import Assertion, Cue
 from cds_service.reading.level_items import item_at
 from cds_service.reading.levels import LevelGroup

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from cds_service.knowledge.findings import load_grammar
+from cds_service.knowledge.grammar import load_grammar
 from cds_service.reading.denials import is_place
 from cds_service.reading.levels import LevelGroup
 from cds_service.reading.words import Gap, Words

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from cds_service.domain.vocabulary import FindingId, Section, Status
-from cds_service.knowledge.findings import load_grammar
+from cds_service.knowledge.grammar import load_grammar
 from cds_service.reading.assertion import STATES, Assertion
 from cds_service.reading.sentences import Sentence
 from cds_service.reading.words import Gap, Words

@@ -7,7 +7,7 @@ from typing import Final
 
 from cds_service.domain.facts import Conflict, ConflictKind, TextFinding
 from cds_service.domain.vocabulary import Certainty, FindingId, Language, Status
-from cds_service.knowledge.findings import load_grammar
+from cds_service.knowledge.grammar import load_grammar
 from cds_service.reading.words import cut
 
 _WORDS: Final = load_grammar().marrow_or_cord

@@ -7,7 +7,7 @@ from typing import Final, final
 from mypy_extensions import mypyc_attr
 
 from cds_service.domain.vocabulary import FindingId, Qualifier, Status
-from cds_service.knowledge.findings import load_grammar
+from cds_service.knowledge.grammar import load_grammar
 from cds_service.reading.borrowed import belongs_elsewhere, is_borrowed, without_origins
 from cds_service.reading.coordination import (
     belongs_to,

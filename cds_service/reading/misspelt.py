@@ -7,7 +7,7 @@ that mean something else ("Hamartom", "Kontraktur").
 from functools import lru_cache
 from typing import Final
 
-from cds_service.knowledge.findings import load_grammar
+from cds_service.knowledge.grammar import load_grammar
 from cds_service.reading.words import REMEMBERED_WORDS, Words, fold
 
 _HEADS: Final = tuple(sorted(load_grammar().compounds["heads"], key=lambda head: (-len(head), head)))

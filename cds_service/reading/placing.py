@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Final, final
 
 from cds_service.domain.vocabulary import FindingId, Status
-from cds_service.knowledge.findings import load_grammar
+from cds_service.knowledge.grammar import load_grammar
 from cds_service.reading.level_names import INDEX
 from cds_service.reading.level_words import NAMED_WORDS
 from cds_service.reading.levels import LevelGroup

@@ -6,7 +6,8 @@ from typing import Final
 
 from cds_service.domain.facts import Reading, ReportText, StatedFact, TextFinding
 from cds_service.domain.vocabulary import BodyRegion, FindingId, Language, Section, Status
-from cds_service.knowledge.findings import FindingsKnowledge, LanguageKnowledge, load_grammar
+from cds_service.knowledge.findings import FindingsKnowledge, LanguageKnowledge
+from cds_service.knowledge.grammar import load_grammar
 from cds_service.reading.borrowed import is_borrowed
 from cds_service.reading.compiled import CompiledLanguages
 from cds_service.reading.conflicts import settle

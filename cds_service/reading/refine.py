@@ -6,7 +6,7 @@ from typing import Final
 
 from cds_service.domain.facts import StatedFact, TextFinding
 from cds_service.domain.vocabulary import Certainty, ConditionGroup, FindingId, Qualifier, Section, Status, Trend
-from cds_service.knowledge.findings import load_grammar
+from cds_service.knowledge.grammar import load_grammar
 
 _GRAMMAR: Final = load_grammar().refined
 _STANDING: Final = frozenset({Status.PRESENT, Status.POSSIBLE})

@@ -7,7 +7,7 @@ a sequester, which compresses the root").
 
 from typing import Final
 
-from cds_service.knowledge.findings import load_grammar
+from cds_service.knowledge.grammar import load_grammar
 from cds_service.reading.denials import is_place
 from cds_service.reading.lexicon import Hit
 from cds_service.reading.unchanged import denies_change

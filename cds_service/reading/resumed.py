@@ -8,7 +8,7 @@ from typing import Final
 
 from cds_service.domain.facts import TextFinding
 from cds_service.domain.vocabulary import Certainty, FindingId, Status
-from cds_service.knowledge.findings import load_grammar
+from cds_service.knowledge.grammar import load_grammar
 from cds_service.reading.lexicon import Hit
 from cds_service.reading.sentences import Sentence
 from cds_service.reading.words import Gap, Words

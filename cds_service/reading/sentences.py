@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from cds_service.domain.vocabulary import Section
-from cds_service.knowledge.findings import load_grammar
+from cds_service.knowledge.grammar import load_grammar
 from cds_service.reading.levels import LevelGroup
 from cds_service.reading.lexicon import Hit, Hits, Lexicon
 from cds_service.reading.words import Gap, Words

@@ -12,9 +12,9 @@ from cds_service.knowledge.examination import load_examination_terms
 from cds_service.knowledge.findings import (
     load_corpus_labels,
     load_findings,
-    load_grammar,
     load_languages,
 )
+from cds_service.knowledge.grammar import load_grammar
 
 DATA = Path(knowledge.__file__).parent
 
@@ -23,7 +23,7 @@ DATA = Path(knowledge.__file__).parent
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Copy of the knowledge files that a test may damage."""
     copy = copytree(DATA, tmp_path / "knowledge", ignore=lambda *_: ["__pycache__"])
-    monkeypatch.setattr(knowledge, "_data", lambda name: copy / name)
+    monkeypatch.setattr("cds_service.knowledge.word_files.files", lambda _: copy)
     return copy
 
 

@@ -117,7 +117,7 @@ def test_sentences_of_a_second_language_are_read_in_it(reader: Reader) -> None:
 
 
 def test_foreign_words_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(knowledge, "_toml", lambda _entry: {"xx": []})
+    monkeypatch.setattr(knowledge, "toml", lambda _entry: {"xx": []})
     knowledge.load_foreign.cache_clear()
     with pytest.raises(KnowledgeError, match="xx"):
         knowledge.load_foreign()
