@@ -46,11 +46,28 @@ class Grammar(Strict):
             "halves",
             "likeness",
             "treated",
+            "before_treatment",
+            "visible",
             "sequestered",
         ],
         Terms,
     ]
-    relatives: dict[Literal["pronouns", "articles", "after_articles", "closing", "definite_ends", "beside"], Terms]
+    relatives: dict[
+        Literal[
+            "pronouns",
+            "articles",
+            "after_articles",
+            "closing",
+            "definite_ends",
+            "beside",
+            "whole",
+            "concluding",
+            "caused",
+            "supposing",
+            "indefinite",
+        ],
+        Terms,
+    ]
     told: dict[Literal["persons", "persons_short", "conditional", "conditions", "of_images"], Terms]
     asked: dict[Literal["links", "persons", "in", "adding", "or"], Terms]
     anew: dict[
@@ -74,6 +91,8 @@ class Grammar(Strict):
             "events",
             "event_ends",
             "presenting",
+            "searching",
+            "following",
         ],
         Terms,
     ]
@@ -105,7 +124,7 @@ class Grammar(Strict):
         Terms,
     ]
     marrow_or_cord: dict[Literal["opening", "marrow", "bone", "canal", "denying"], Terms]
-    family: dict[Literal["titles", "own"], Terms]
+    family: dict[Literal["titles", "own", "empty"], Terms]
     resumed: dict[Literal["latter", "former", "this", "contrast", "filling", "not"], Terms]
     compounds: dict[Literal["joining", "tails", "heads", "neighbours"], Terms]
 

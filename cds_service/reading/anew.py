@@ -41,6 +41,8 @@ _CAUSES: Final = frozenset(_GRAMMAR["causes"])
 _DEFINITE: Final = frozenset(_GRAMMAR["definite"])
 _PHRASES: Final = frozenset(_GRAMMAR["phrases"])
 _VERBS: Final = frozenset(_GRAMMAR["verbs"])
+_SEARCHING: Final = _GRAMMAR["searching"]
+_FOLLOWING: Final = _GRAMMAR["following"]
 _PRESENTING: Final = frozenset(_GRAMMAR["presenting"])
 _BELONGING: Final = _GRAMMAR["belonging"]
 _OF: Final = frozenset(_GRAMMAR["of"])
@@ -69,8 +71,7 @@ _YEAR: Final = 4
 def begins_anew(words: Words, kind: str, cue: Hit, mention: Mention) -> bool:
     """Tell whether a mention behind a cue that acts forward belongs to a statement of its own."""
     low = cue.last
-    if _asks(words, kind, cue) and not _VERBS.isdisjoint(words.words[low + 1 : mention.first]):
-        # "MRI performed to exclude discitis shows an abscess"
+    if _asks(words, kind, cue) and _is_answered(words, kind, cue, mention.first):
         return True
     if (
         kind in _PAST
@@ -99,6 +100,29 @@ def begins_anew(words: Words, kind: str, cue: Hit, mention: Mention) -> bool:
 def _asks(words: Words, kind: str, cue: Hit) -> bool:
     """Tell what an examination was made for from a doubt about what it shows."""
     return kind in _ASKING or any(word.startswith(_EXCLUDING) for word in words.words[cue.first : cue.last + 1])
+
+
+def _is_answered(words: Words, kind: str, cue: Hit, first: int) -> bool:
+    """Tell what an examination found from what it was made for.
+
+    "MRI to exclude discitis shows an abscess", "to look for metastases: metastasis in L3", "in search of a focus,
+    discitis L3-L4".
+    """
+    if not _VERBS.isdisjoint(words.words[cue.last + 1 : first]):
+        return True
+    if kind != "hypothetical" or not any(
+        words.words[n].startswith((*_SEARCHING, *_EXCLUDING)) for n in range(cue.first, cue.last + 1)
+    ):
+        return False
+    colon = next((n for n in range(cue.last + 2, first + 1) if ":" in words.between(n)), None)
+    if colon is not None:
+        return not words.words[colon - 1].startswith(_FOLLOWING)
+    comma = next((n for n in range(first, cue.last + 1, -1) if words.gaps[n] == Gap.COMMA), None)
+    # "Suggest MRI to look for metastasis, fracture at L1" asks for both
+    if comma is None or (cue.first > 0 and words.gaps[cue.first] == Gap.SOFT):
+        return False
+    end = _segment_end(words, first)
+    return any(is_place(words, n) for n in range(comma, end)) and not closes_with_or(words, comma, first)
 
 
 def _is_parted(words: Words, kind: str, low: int, mention: Mention) -> bool:

@@ -30,6 +30,8 @@ _FROM: Final = frozenset({"von", "vom", "gegen", "hiervon", "davon"})
 _SEQUESTERED: Final = frozenset(_GRAMMAR["sequestered"])
 _TREATED: Final = _GRAMMAR["treated"]
 _TREATED_REACH: Final = 2
+_BEFORE_TREATMENT: Final = frozenset(_GRAMMAR["before_treatment"])
+_VISIBLE: Final = _GRAMMAR["visible"]
 _LIKENESS: Final = frozenset(_GRAMMAR["likeness"])
 _HALVES: Final = frozenset(_GRAMMAR["halves"])
 
@@ -154,8 +156,13 @@ def is_sequestered(words: Words, finding: FindingId, denial: Hit) -> bool:
 
 def denies_treatment(words: Words, denial: Hit) -> bool:
     """Tell "abscess not drained" and "Abszess bislang nicht operativ entlastet": what is there was not treated."""
-    after = range(denial.last + 1, min(denial.last + 1 + _TREATED_REACH, len(words)))
-    return any(words.words[n].startswith(_TREATED) for n in after if words.gaps[n] == Gap.SOFT)
+    for index in range(denial.last + 1, min(denial.last + 1 + _TREATED_REACH, len(words))):
+        # "not seen after drainage", "not seen, drained"
+        if words.gaps[index] != Gap.SOFT or words.words[index] in _BEFORE_TREATMENT:
+            return False
+        if words.words[index].startswith(_TREATED):
+            return True
+    return False
 
 
 def likens(words: Words, hit: Hit) -> bool:
@@ -165,7 +172,11 @@ def likens(words: Words, hit: Hit) -> bool:
 
 def leaves_verb(words: Words, low: int, high: int) -> bool:
     """Tell what a bare "not" leaves alone behind a comma or a colon: "I read the report, not the films: a fracture"."""
-    behind_colon = any(words.gaps[n] == Gap.CLAUSE for n in range(low + 2, high + 1))
+    colon = next((n for n in range(low + 2, high + 1) if words.gaps[n] == Gap.CLAUSE), None)
+    opens = low == 0 or words.gaps[low] != Gap.SOFT
+    # what is "not visible" may stand behind a colon of its own
+    lists = colon is not None and opens and any(words.words[n].startswith(_VISIBLE) for n in range(low + 1, colon))
+    behind_colon = colon is not None and not lists
     parted = any(words.gaps[n] == Gap.COMMA for n in range(low + 1, high + 1))
     return behind_colon or (parted and not is_listed(words, high))
 

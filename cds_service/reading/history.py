@@ -12,6 +12,8 @@ from cds_service.reading.words import Gap, Words
 # last words of the titles over a list of former diseases
 _FORMER: Final = frozenset({"antecedente", "personale", "patologice", "app", "vorerkrankungen"})
 _FAMILY: Final = frozenset({"familiale", "heredo", "heredocolaterale", "colaterale", "ahc"})
+_EMPTY: Final = frozenset(load_grammar().family["empty"])
+_SAYING: Final = frozenset(load_grammar().lists["copulas"]) | frozenset(load_grammar().anew["verbs"])
 _TITLES: Final = tuple(tuple(title.split()) for title in load_grammar().family["titles"])
 _OPENING_FAMILY: Final = frozenset(title[0] for title in _TITLES)
 _OWN: Final = (*load_grammar().sentences["examinations"], *load_grammar().family["own"])
@@ -48,6 +50,8 @@ def with_former(sentences: list[Sentence], words: Words) -> list[Sentence]:
         listed = _names_family(words, sentence) or (goes_on and not _is_titled(words, sentence))
         if listed:
             titled = replace(titled, family=True)
+            # "FHx: none; acute fracture": the list of the relatives is at its end
+            listed = _EMPTY.isdisjoint(words.words[sentence.first : sentence.end])
         marked.append(replace(titled, told=True, former=former) if former or family else titled)
     return marked
 
@@ -67,6 +71,8 @@ def _is_titled(words: Words, sentence: Sentence) -> bool:
     """Tell a part with a title of its own, "; MRI: ...", or about the patient, which is told of no relative."""
     opening = range(sentence.first + 1, min(sentence.first + _TITLE + 2, sentence.end))
     own = words.words[sentence.first].startswith(_OWN)
+    # "; vertebral metastases are seen"
+    own = own or not _SAYING.isdisjoint(words.words[sentence.first : sentence.end])
     return own or any(_is_colon(words, index) for index in opening)
 
 

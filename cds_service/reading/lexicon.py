@@ -22,6 +22,16 @@ LEVEL: Final = "level"
 SEGMENT: Final = "segment_level"
 # processes with longer terms that use up words of others
 _COVERING: Final = frozenset({"compress", "herniation", "named_disease", "tracer", "uncompressed", "injected"})
+# what stands before and behind a mass at the side, which is no lateral mass of a vertebra
+_BESIDE_BONE: Final = (
+    "extradural", "intradural", "epidural", "paraspinal", "paravertebral", "soft", "enhancing", "solid",
+)  # fmt: skip
+_PRESSING: Final = frozenset(
+    {
+        "compresses", "compressing", "displaces", "displacing", "impinges", "impinging", "indents", "indenting",
+        "invades", "invading", "effaces", "effacing",
+    }
+)  # fmt: skip
 _PLACING: Final = (("in",), ("im",), ("bei",), ("auf",), ("am",), ("an",), ("links",), ("rechts",), ("der",))
 
 
@@ -161,7 +171,7 @@ class Lexicon:
         # a "free fragment" leaves no recess free
         loose = _covered_words(covering, "herniation")
         # nor is the lateral mass of a vertebra a mass
-        lateral = _covered_words(hits.anatomy, "pedicle")
+        lateral = _covered_words([a for a in hits.anatomy if not _is_tumour(words, a)], "pedicle")
         diseases = _covered_words(covering, "named_disease")
         # nor does what takes a tracer up take contrast up; a root "nicht mehr komprimiert" is not compressed
         traced = _covered_words(covering, "tracer", single=True)
@@ -188,6 +198,13 @@ class Lexicon:
                 and not (p.name == "compress" and p.first in freed)
             ]
         return hits
+
+
+def _is_tumour(words: Words, lateral: Hit) -> bool:
+    """Tell "extradural lateral mass" and "a lateral mass compresses the cord" from the lateral mass of a vertebra."""
+    before = words.words[lateral.first - 1] if lateral.first else ""
+    after = words.words[lateral.last + 1] if lateral.last + 1 < len(words) else ""
+    return before.startswith(_BESIDE_BONE) or after in _PRESSING
 
 
 def _without_above_all(words: Words, cues: list[Hit], levels: Sequence[LevelGroup]) -> list[Hit]:
