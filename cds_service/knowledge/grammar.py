@@ -92,6 +92,7 @@ class Grammar(Strict):
             "event_ends",
             "presenting",
             "searching",
+            "than",
             "following",
         ],
         Terms,
@@ -125,7 +126,7 @@ class Grammar(Strict):
     ]
     marrow_or_cord: dict[Literal["opening", "marrow", "bone", "canal", "denying"], Terms]
     family: dict[Literal["titles", "own", "empty"], Terms]
-    resumed: dict[Literal["latter", "former", "this", "contrast", "filling", "not"], Terms]
+    resumed: dict[Literal["latter", "former", "this", "contrast", "filling", "object", "not"], Terms]
     compounds: dict[Literal["joining", "tails", "heads", "neighbours"], Terms]
 
     @model_validator(mode="after")

@@ -30,6 +30,8 @@ _ASKING: Final = frozenset({"hypothetical", "question"})
 _EXCLUDING: Final = ("exclu", "ausschl", "rule")
 # cues whose scope reaches over commas
 _SCOPES: Final = frozenset({"negated", "gone", "historical", "unlikely"})
+_DOUBTING: Final = frozenset({"possible", "probable"})
+_THAN: Final = frozenset(_GRAMMAR["than"])
 _OR: Final = frozenset(_GRAMMAR["or"])
 _NEW: Final = frozenset(_GRAMMAR["new"])
 _FRESH: Final = _GRAMMAR["fresh"]
@@ -94,7 +96,9 @@ def begins_anew(words: Words, kind: str, cue: Hit, mention: Mention) -> bool:
         return True
     if kind == "negated" and goes_on(words, cue, mention.first, mention.first):
         return False
-    return kind in _SCOPES and _is_parted(words, kind, low, mention)
+    # "hemangioma is more likely than metastasis at L3, metastasis at L4"
+    weighed = kind in _DOUBTING and words.words[cue.last] in _THAN
+    return (weighed or kind in _SCOPES) and _is_parted(words, kind, low, mention)
 
 
 def _asks(words: Words, kind: str, cue: Hit) -> bool:

@@ -19,6 +19,7 @@ _FORMER: Final = frozenset(_GRAMMAR["former"])
 _THIS: Final = frozenset(_GRAMMAR["this"])
 _CONTRAST: Final = frozenset(_GRAMMAR["contrast"])
 _FILLING: Final = frozenset(_GRAMMAR["filling"])
+_OBJECT: Final = frozenset(_GRAMMAR["object"])
 _NOT: Final = frozenset(_GRAMMAR["not"])
 # "more likely than", "favoured over", "wahrscheinlicher als", "mai probabil decât"
 _OUTWEIGHING: Final = re.compile(r"\b(?:than|over|preference to|als|dec[aâ]t)$", re.IGNORECASE)
@@ -58,6 +59,10 @@ def _leads_back(words: Words, cue: Hit) -> int | None:
     excluded = any(words.words[n].startswith(_EXCLUDED) for n in range(cue.first, cue.last + 1))
     denied = not _NOT.isdisjoint(words.words[cue.first : cue.last + 1])
     outright = excluded and denied
+    after = cue.last + 1
+    if after < len(words) and words.words[after] in _OBJECT and words.gaps[after] <= Gap.COMMA:
+        # "but it cannot be excluded that the patient moved"
+        return None
     contrast = None
     for index in range(cue.first - 1, max(cue.first - 1 - _REACH, -1), -1):
         word = words.words[index]
