@@ -6,7 +6,6 @@ few elements that tell so, and never becomes an object of ours. A body that is n
 """
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -16,7 +15,7 @@ from cds_service.fhir.bounds import Bounds, Room
 from cds_service.fhir.outline import NOTHING, outline_of_json
 from cds_service.fhir.received import ReceivedResource, parsed_resource
 from cds_service.hooks.entries import Entry
-from cds_service.hooks.services import Service, service_by_id
+from cds_service.hooks.services import SERVICES, Service
 
 _MEMBERS: Final = (
     "hook", "hookInstance", "hookVersion", "context", "fhirServer", "fhirAuthorization", "extension",
@@ -87,15 +86,13 @@ class SentBundle:
         return found, broken
 
 
-@cache
-def _decoder(service_id: str) -> Callable[[bytes], Any]:
+def _decoder(service: Service) -> Callable[[bytes], Any]:
     """Return the decoder of calls of one service: its searches bring Bundles, its reads one resource."""
-    service = service_by_id(service_id)
     values = [
         (key.name, msgspec.Raw, NOTHING)
         if key.is_read
         else (key.name, _Bundle | None | msgspec.UnsetType, msgspec.UNSET)
-        for key in (service.prefetch if service else ())
+        for key in service.prefetch
     ]
     prefetch = msgspec.defstruct("_Values", values, gc=False)
     members = [(name, msgspec.Raw, NOTHING) for name in _MEMBERS]
@@ -105,13 +102,17 @@ def _decoder(service_id: str) -> Callable[[bytes], Any]:
     return msgspec.json.Decoder(call).decode
 
 
+# Made before there are threads: one that decodes a type which another is just taking apart ends the process.
+_DECODERS: Final = {service.id: _decoder(service) for service in SERVICES}
+
+
 class SentCall:
     """A call of a service of which is known where everything stands. Raises DecodeError for one built otherwise."""
 
     __slots__ = ("_bare", "_call", "_values")
 
     def __init__(self, raw: bytes, service: Service) -> None:
-        self._call = _decoder(service.id)(raw)
+        self._call = _DECODERS[service.id](raw)
         sent = self._call.prefetch
         names = [key.name for key in service.prefetch] if isinstance(sent, msgspec.Struct) else []
         self._values = {name: getattr(sent, name) for name in names}

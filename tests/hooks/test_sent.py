@@ -3,6 +3,8 @@
 import copy
 import json
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -337,3 +339,9 @@ def test_what_is_no_number_is_refused_where_it_is_read(
     raw = json.dumps(call_with(crp)).encode().replace(b"8765", b"1e999")
     with pytest.raises(RequestError, match="is not JSON"):
         sent_facts(raw, completer, extractor)
+
+
+def test_the_first_calls_of_a_process_may_come_at_once() -> None:
+    for _ in range(8):
+        ended = subprocess.run([sys.executable, "-m", "tests.hooks.first_calls"], check=False)
+        assert ended.returncode == 0
